@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The connection table of one worker, in its slot's shared region.
+ *
+ *   entry[]   64 bytes a connection. The truth.
+ *   check[]   4 bytes a connection: the tick at which the sweep looks at it
+ *             next; 0 means the entry is free. Writing a non-zero tick *last*
+ *             is what makes a connection exist, writing 0 *first* is what ends it.
+ *   bucket[]  index by tuple, both directions of every connection. Derived:
+ *             rebuilt from entry[] and check[] when a worker died.
+ *   free[]    stack of free entry numbers. Derived, rebuilt likewise.
+ *
+ * Writer: the worker holding the lease. Readers: ctrl, which lists connections
+ * by copying an entry and comparing `seq` before and after (see sl_conn_read).
+ *
+ * If the writer dies: a half-written entry has check 0 and so does not exist; a
+ * half-removed one likewise. The replacement rebuilds index, stack and port pools.
+ */
+#ifndef SL_CONN_H
+#define SL_CONN_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Time base of connections: ticks of 100 ms of the monotonic clock, never 0. */
+#define SL_TICK_HZ 10
+
+enum sl_conn_dir {
+	SL_DIR_IN,  /* client to backend */
+	SL_DIR_OUT, /* backend to client */
+};
+
+/*
+ * X(symbol, name, default timeout in seconds). TCP names follow RFC 9293 section
+ * 3.3.2 as seen by a box in the middle, UDP has one state.
+ */
+#define SL_CONN_STATES(X)                                                          \
+	X(NONE, "none", 1)                                                         \
+	X(SYN_SENT, "syn_sent", 60)        /* client's SYN seen */                 \
+	X(SYN_RECV, "syn_recv", 60)        /* backend's SYN+ACK seen */            \
+	X(ESTABLISHED, "established", 900) /* client's ACK seen */                 \
+	X(FIN_WAIT, "fin_wait", 120)       /* client's FIN seen first */           \
+	X(CLOSE_WAIT, "close_wait", 120)   /* backend's FIN seen first */          \
+	X(LAST_ACK, "last_ack", 30)        /* FIN seen from both, last ACK owed */ \
+	X(TIME_WAIT, "time_wait", 60)      /* both FINs acknowledged */            \
+	X(CLOSE, "close", 10)              /* RST seen */                          \
+	X(UDP, "udp", 60)
+
+enum sl_conn_state {
+#define X(symbol, name, timeout) SL_CONN_##symbol,
+	SL_CONN_STATES(X)
+#undef X
+		SL_CONN_STATE_MAX
+};
+
+/* Indexed by enum sl_conn_state. */
+static const char *const sl_conn_state_names[SL_CONN_STATE_MAX] __attribute__((unused)) = {
+#define X(symbol, name, timeout) [SL_CONN_##symbol] = name,
+	SL_CONN_STATES(X)
+#undef X
+};
+
+/*
+ * A packet's tuple as it *arrives*, laid out as bytes 8-23 of an IPv4 header
+ * followed by the ports: with no IP options one 16-byte load of packet bytes
+ * 22-37 is compared with it under a mask that leaves proto, addresses and ports.
+ * All in network byte order.
+ */
+struct sl_tuple {
+	uint8_t meta;      /* not part of the key (the packet's TTL) */
+	uint8_t proto;     /* IPPROTO_TCP, IPPROTO_UDP */
+	uint16_t l3_delta; /* not part of the key (the packet's checksum): see sl_conn */
+	uint32_t saddr;
+	uint32_t daddr;
+	uint16_t sport;
+	uint16_t dport;
+};
+static_assert(sizeof(struct sl_tuple) == 16, "one 16-byte compare");
+
+/*
+ * One connection; one cache line. key[IN] is client -> virtual server, key[OUT]
+ * is backend -> local address. A packet of one direction leaves with the other
+ * direction's key reversed.
+ *
+ * Checksum differences (RFC 1624, equation 3): new = ~(~old + delta), in ones'
+ * complement. key[d].l3_delta is that of the IPv4 header with the TTL's
+ * decrement folded in, l4_delta[d] that of the TCP or UDP checksum.
+ */
+struct sl_conn {
+	struct sl_tuple key[2];
+	uint16_t l4_delta[2];
+	uint32_t last_seen;      /* tick of the last packet */
+	uint16_t neigh[2];       /* neighbour entry per direction, in the worker's table */
+	uint32_t virtual_server; /* reference: id and generation, see snapshot.h */
+	uint32_t backend;        /* reference */
+	uint8_t state;           /* enum sl_conn_state */
+	uint8_t flags;           /* SL_CONN_F_* */
+	uint16_t neigh_epoch;    /* the worker's epoch at which neigh[] was resolved; 0 never */
+	uint32_t opened;         /* tick at which it was opened */
+	uint16_t port_pool;      /* pool of the local port, in the worker's slot */
+	uint16_t seq;            /* odd while identity is written; for readers outside */
+};
+static_assert(sizeof(struct sl_conn) == 64, "one cache line");
+
+/*
+ * Index bucket: one cache line, eight (signature, entry number) pairs. `ref` is
+ * entry number * 2 + direction, plus 1 so that 0 is an empty place. A tuple's two
+ * buckets are b and b ^ f(signature) (partial-key cuckoo hashing, Fan et al. 2014).
+ */
+#define SL_CONN_BUCKET_SLOTS 8
+struct sl_conn_bucket {
+	uint16_t sig[SL_CONN_BUCKET_SLOTS];
+	uint32_t ref[SL_CONN_BUCKET_SLOTS];
+	uint8_t pad[16];
+};
+static_assert(sizeof(struct sl_conn_bucket) == 64, "one cache line");
+
+/* Sizes and places; written by the primary once, but for n_free. */
+struct sl_conn_table {
+	uint32_t capacity;    /* entries */
+	uint32_t bucket_mask; /* buckets - 1 */
+	struct sl_conn *entry;
+	uint32_t *check;
+	struct sl_conn_bucket *bucket;
+	uint32_t *free;
+	uint32_t n_free; /* the worker: entries on the stack; its commit point */
+};
+
+/*
+ * Copy a connection as another process than its owner. Returns false when
+ * the entry is free or changed hands meanwhile (try again or go on).
+ */
+static inline bool sl_conn_read(const struct sl_conn_table *t, uint32_t i, struct sl_conn *copy)
+{
+	const struct sl_conn *e = &t->entry[i];
+	uint16_t seq = __atomic_load_n(&e->seq, __ATOMIC_ACQUIRE);
+
+	if (seq & 1 || __atomic_load_n(&t->check[i], __ATOMIC_ACQUIRE) == 0)
+		return false;
+	__builtin_memcpy(copy, e, sizeof(*copy));
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&e->seq, __ATOMIC_RELAXED) == seq;
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Internet checksum arithmetic (RFC 1071) and incremental update (RFC 1624,
+ * equation 3: HC' = ~(~HC + ~m + m')). Sums are of 16-bit words as they stand in
+ * memory (network byte order), kept in 32 bits and folded; that is sound on
+ * either endianness (RFC 1071, section 2 (B)).
+ */
+#ifndef SL_CSUM_H
+#define SL_CSUM_H
+
+#include <stdint.h>
+
+static inline uint16_t sl_csum_fold(uint32_t sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)(sum + (sum >> 16));
+}
+
+/* Difference that replacing a 16-bit word makes. */
+static inline uint32_t sl_csum_delta16(uint16_t from, uint16_t to)
+{
+	return (uint16_t)~from + (uint32_t)to;
+}
+
+/* Difference that replacing a 32-bit word makes. */
+static inline uint32_t sl_csum_delta32(uint32_t from, uint32_t to)
+{
+	return sl_csum_delta16((uint16_t)from, (uint16_t)to) +
+	       sl_csum_delta16((uint16_t)(from >> 16), (uint16_t)(to >> 16));
+}
+
+/* A checksum field after a folded difference is applied. */
+static inline uint16_t sl_csum_apply(uint16_t field, uint16_t delta)
+{
+	return (uint16_t)~sl_csum_fold((uint16_t)~field + (uint32_t)delta);
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Messages on the rings between ctrl and a worker, and between workers. Every
+ * ring is an rte_ring, single producer and single consumer, with elements by
+ * value (rte_ring_elem.h), so no message owns memory. A receiver checks every field.
+ */
+#ifndef SL_MSG_H
+#define SL_MSG_H
+
+#include <assert.h>
+#include <stdint.h>
+
+enum sl_command_type {
+	SL_COMMAND_SNAPSHOT = 1, /* switch to arena->current; argument: its generation */
+};
+
+/* ctrl -> worker. */
+struct sl_command {
+	uint64_t id;   /* chosen by ctrl, comes back in the answer */
+	uint32_t type; /* enum sl_command_type */
+	uint32_t reserved;
+	uint64_t argument;
+};
+static_assert(sizeof(struct sl_command) == 24, "ring element");
+
+/* worker -> ctrl, one for each command. */
+struct sl_answer {
+	uint64_t id;
+	int32_t status; /* 0 or -errno: -EINVAL unknown command, -ESTALE generation not current */
+	uint32_t reserved;
+	uint64_t value; /* SNAPSHOT: the generation now in use */
+};
+static_assert(sizeof(struct sl_answer) == 24, "ring element");
+
+/* worker -> worker: a neighbour told us its MAC (ARP request to us, or reply). */
+struct sl_neighbour_event {
+	uint32_t addr; /* network byte order */
+	uint8_t mac[6];
+	uint8_t port; /* port id on which it was heard */
+	uint8_t reserved;
+	uint32_t reserved2;
+};
+static_assert(sizeof(struct sl_neighbour_event) == 16, "ring element");
+
+#define SL_COMMAND_RING   64
+#define SL_NEIGHBOUR_RING 256
+#define SL_REDIRECT_RING  512
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which worker owns a packet's flow: a pure function of the packet, the number
+ * of workers and the seed in the root region. Every worker computes it, and the
+ * steering of a port (rte_flow, an eBPF program on taps) repeats it, so
+ * that most packets arrive at their owner. Correctness never depends on steering.
+ *
+ *   from a client:      hash of the client's address and port
+ *   to a local address: low bits of the (local) destination port
+ */
+#ifndef SL_OWNER_H
+#define SL_OWNER_H
+
+#include <stdint.h>
+
+/*
+ * Owner of a client endpoint. `addr` and `port` as they stand in the packet
+ * (network byte order, loaded as integers). A multiplicative hash (Knuth, TAOCP 3,
+ * 6.4; the constant is 2^64 / golden ratio) so that 20 eBPF instructions do it too.
+ */
+static inline unsigned int sl_owner_client(uint32_t addr, uint16_t port, uint64_t seed,
+					   unsigned int n_workers)
+{
+	uint64_t x = ((uint64_t)port << 32 | addr) ^ seed;
+
+	x *= UINT64_C(0x9e3779b97f4a7c15);
+	x ^= x >> 32;
+	x *= UINT64_C(0x9e3779b97f4a7c15);
+	return (unsigned int)(((x >> 32) * n_workers) >> 32);
+}
+
+/* Workers rounded up to a power of two, less one: the bits of a port that name its owner. */
+static inline uint16_t sl_owner_port_mask(unsigned int n_workers)
+{
+	unsigned int m = 1;
+
+	while (m < n_workers)
+		m <<= 1;
+	return (uint16_t)(m - 1);
+}
+
+/* Owner of a local port (host byte order). */
+static inline unsigned int sl_owner_local_port(uint16_t port, unsigned int n_workers)
+{
+	return (port & sl_owner_port_mask(n_workers)) % n_workers;
+}
+
+#endif

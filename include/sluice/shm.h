@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Shared memory: the root region, the snapshot arena and the worker slots. The
+ * primary creates all of it at start, from its configuration, in memzones;
+ * nobody reserves memory later. Every mapping has the same address in every
+ * process, so regions hold pointers to data, never to code.
+ * Creation: primary/shm_create.c. Attaching: secondary/shm_attach.c, used by workers and ctrl.
+ *
+ * Beside each block stands its writer. A word has one writer.
+ */
+#ifndef SL_SHM_H
+#define SL_SHM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+#include <rte_ether.h>
+
+#include <sluice/conn.h>
+#include <sluice/lease.h>
+#include <sluice/limits.h>
+#include <sluice/pool.h>
+#include <sluice/snapshot.h>
+#include <sluice/stats.h>
+
+#define SL_ROOT_MAGIC   UINT64_C(0x534c55494345524f) /* "SLUICERO" */
+#define SL_ABI_VERSION  1
+#define SL_ROOT_MEMZONE "sl_root"
+
+struct rte_ring;
+struct rte_mempool;
+
+/* How packets reach their owner on a port. */
+enum sl_steering {
+	SL_STEERING_NONE, /* any queue; redirect rings do it all */
+	SL_STEERING_EBPF, /* tap: program on the tun file */
+	SL_STEERING_FLOW, /* rte_flow rules for local addresses, RSS for clients */
+	SL_STEERING_RSS,  /* RSS only */
+};
+
+/* Writer: primary, before any worker runs. */
+struct sl_port {
+	char name[SL_NAME_LEN]; /* the operator's */
+	uint16_t port_id;       /* the library's; queue pair w is worker w's */
+	uint16_t mtu;           /* bytes of IP packet */
+	struct rte_ether_addr mac;
+	uint8_t steering; /* enum sl_steering */
+	uint8_t reserved;
+};
+
+/*
+ * A pool of local ports: one local address, one group of backends, one worker's
+ * share of the ports. `fresh` counts ports never used yet; afterwards `ring` is a queue
+ * of returned ones, oldest out first, so that a port rests as long as possible.
+ * Writer: the worker. After its death the replacement rebuilds from the connections.
+ */
+struct sl_port_pool {
+	uint32_t ref;   /* of the local address that it serves; SL_REF_NONE: unused */
+	uint32_t fresh; /* ports handed out for the first time */
+	uint32_t head;  /* returned ports taken so far */
+	uint32_t tail;  /* returned ports put so far */
+};
+
+enum sl_worker_state {
+	SL_WORKER_DOWN,     /* no process */
+	SL_WORKER_STARTING, /* process started, not in its loop yet */
+	SL_WORKER_RUNNING,
+	SL_WORKER_STOPPING, /* told to end */
+	SL_WORKER_STATE_MAX
+};
+
+static const char *const sl_worker_state_names[SL_WORKER_STATE_MAX]
+	__attribute__((unused)) = {"down", "starting", "running", "stopping"};
+
+/* Everything of one worker; a memzone on the NUMA node of its CPU. */
+struct sl_worker_slot {
+	/* Writer: primary, at creation. */
+	uint32_t id;
+	uint32_t cpu;
+	uint32_t numa_node;
+	uint32_t port_pools;     /* pools: local_addresses x port_pools_per_address */
+	uint32_t ports_per_pool; /* local ports in each */
+	struct sl_pool *pool;
+	struct rte_mempool *mempool;
+	struct rte_ring *command; /* struct sl_command; producer ctrl, consumer the worker */
+	struct rte_ring *answer;  /* struct sl_answer; producer the worker, consumer ctrl */
+	struct rte_ring *redirect[SL_MAX_WORKERS]; /* mbuf pointers; producer worker [i] */
+	struct rte_ring
+		*neighbour[SL_MAX_WORKERS]; /* struct sl_neighbour_event; producer worker [i] */
+	uint32_t *cursor;                   /* per virtual server id: scheduler position */
+	struct sl_flow_stats *virtual_server_stats; /* per virtual server id */
+	struct sl_flow_stats *backend_stats;        /* per backend id */
+	struct sl_port_pool *port_pool;             /* [port_pools] */
+	uint16_t *port_ring;                        /* [port_pools][ports_per_pool], host order */
+	void *neighbours; /* secondary/neigh.h; neighbour_bytes of it, zeroed */
+	uint64_t neighbour_bytes;
+
+	/* The lease: whoever holds it. */
+	struct sl_lease lease __rte_cache_aligned;
+
+	/* Writer: primary (supervisor). */
+	struct {
+		uint32_t state; /* enum sl_worker_state */
+		int32_t pid;
+		uint32_t starts;            /* processes started since the primary began */
+		uint32_t deaths;            /* of these, ended without being asked */
+		uint64_t started_ns;        /* CLOCK_MONOTONIC of the last start */
+		char last_end[SL_NAME_LEN]; /* why the last one ended, for a person */
+	} supervisor __rte_cache_aligned;
+
+	/* Writer: the worker holding the lease. */
+	struct {
+		uint32_t pid;
+		uint32_t incarnation;     /* leases taken so far */
+		uint64_t heartbeat_ns;    /* CLOCK_MONOTONIC, refreshed every few milliseconds */
+		uint64_t snapshot_in_use; /* generation; 0 none. See sl_arena */
+		uint32_t repairs;         /* times the slot was rebuilt after a death */
+		uint32_t running;         /* 1 while in its loop */
+	} worker __rte_cache_aligned;
+
+	struct sl_conn_table conns __rte_cache_aligned;
+	struct sl_worker_stats stats __rte_cache_aligned;
+};
+
+/* The two halves. Writer of `current` and of the halves: ctrl. */
+struct sl_arena {
+	uint64_t half_size;                   /* bytes; primary, at creation */
+	struct sl_snapshot *half[2];          /* primary, at creation */
+	uint64_t current __rte_cache_aligned; /* generation << 1 | half; 0 nothing published */
+};
+
+#define SL_CURRENT(generation, half) ((uint64_t)(generation) << 1 | (half))
+
+/* Writer: primary, at creation, except where said. */
+struct sl_root {
+	uint64_t magic;
+	uint32_t abi;
+	uint32_t size; /* sizeof(struct sl_root) of the creator */
+	char version[SL_NAME_LEN];
+	char runtime_dir[128];
+	uint64_t boot_ns; /* CLOCK_REALTIME at creation: tells one start from another */
+	uint64_t seed;    /* random; hashes of the index and of sl_owner_client */
+	int32_t primary_pid;
+	uint32_t idle_spin; /* 1: workers never sleep */
+	uint32_t n_workers;
+	uint32_t n_ports;
+	uint32_t max_virtual_servers; /* ids are below */
+	uint32_t max_backends;
+	uint32_t max_local_addresses;
+	uint32_t port_pools_per_address;
+	uint32_t max_neighbours; /* per worker */
+	uint32_t buffers;        /* per worker */
+	struct sl_port port[SL_MAX_PORTS];
+	struct sl_worker_slot *worker[SL_MAX_WORKERS];
+	struct sl_arena arena;
+
+	/* Writer: primary. Generation of the snapshot it is reading, 0 when it isn't. */
+	uint64_t primary_snapshot_in_use __rte_cache_aligned;
+};
+
+/*
+ * Find the root as a secondary; exits of the caller are its own business. NULL
+ * with a sentence in `why` (size why_len) when there is none, or it is another ABI's.
+ */
+struct sl_root *sl_root_attach(char *why, size_t why_len);
+
+/*
+ * Announce in *in_use (the caller's own word) that the current snapshot is used
+ * from here on, and return it; NULL when none was published. The former one may be
+ * overwritten after this. Wait-free but for a publication in between.
+ */
+static inline const struct sl_snapshot *sl_snapshot_use(const struct sl_arena *arena,
+							uint64_t *in_use)
+{
+	uint64_t current = __atomic_load_n(&arena->current, __ATOMIC_ACQUIRE);
+
+	for (;;) {
+		uint64_t again;
+
+		__atomic_store_n(in_use, current >> 1, __ATOMIC_SEQ_CST);
+		again = __atomic_load_n(&arena->current, __ATOMIC_SEQ_CST);
+		if (again == current)
+			return current ? arena->half[current & 1] : NULL;
+		current = again;
+	}
+}
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A snapshot: one compiled, immutable configuration in one half of the arena.
+ * Writer: ctrl, before it publishes; readers: every worker, the primary.
+ * Position independent: a header, then arrays at byte offsets from the header.
+ * Addresses and ports are in network byte order unless "host order" is said.
+ *
+ * References. Virtual servers, backends and local addresses have stable ids
+ * (small, dense, kept in the store) and a generation that changes when an id
+ * is used again for another thing: ref = id << 8 | generation. Connections and
+ * counters name things by reference, so they outlive any snapshot.
+ *
+ * Life of a half (sl_arena in shm.h): ctrl fills the half that nobody uses,
+ * stores the new `current`, tells the workers; a worker announces the
+ * generation that it uses in its slot (snapshot_in_use) and then checks that
+ * `current` is still the same (a hazard pointer, Michael 2004), so ctrl knows
+ * when the other half is free. Died ctrl: `current` is the last store, so a half-filled
+ * half is never current.
+ */
+#ifndef SL_SNAPSHOT_H
+#define SL_SNAPSHOT_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sluice/conn.h>
+#include <sluice/limits.h>
+
+#define SL_REF(id, generation) ((uint32_t)(id) << 8 | (uint8_t)(generation))
+#define SL_REF_ID(ref)         ((ref) >> 8)
+#define SL_REF_GENERATION(ref) ((uint8_t)(ref))
+#define SL_REF_NONE            UINT32_MAX
+
+/* An array inside a snapshot. */
+struct sl_span {
+	uint32_t offset; /* bytes from the snapshot's start, 64-byte aligned */
+	uint32_t count;  /* elements */
+};
+
+/* X(symbol, name in API, CLI and samples) */
+#define SL_SCHEDULERS(X) \
+	X(RR, "rr")      \
+	X(WRR, "wrr")
+
+enum sl_scheduler {
+#define X(symbol, name) SL_SCHED_##symbol,
+	SL_SCHEDULERS(X)
+#undef X
+		SL_SCHED_MAX
+};
+
+enum sl_mode { SL_MODE_FULLNAT, SL_MODE_MAX };
+
+struct sl_virtual_server {
+	uint32_t ref;
+	uint32_t addr;
+	uint16_t port;
+	uint8_t proto;
+	uint8_t scheduler; /* enum sl_scheduler */
+	uint8_t mode;      /* enum sl_mode */
+	uint8_t reserved[3];
+	struct sl_span
+		cycle; /* uint32_t: positions in `backends`; the cycle that rr and wrr walk */
+	struct sl_span local; /* uint32_t: positions in `local_addresses` */
+};
+static_assert(sizeof(struct sl_virtual_server) == 32, "two a cache line");
+
+struct sl_backend {
+	uint32_t ref;
+	uint32_t addr;
+	uint16_t port;
+	uint16_t weight; /* 0: no new connections */
+	uint32_t reserved;
+};
+static_assert(sizeof(struct sl_backend) == 16, "four a cache line");
+
+struct sl_local_address {
+	uint32_t ref;
+	uint32_t addr;
+};
+
+/* What an address of ours is for; one address may be several. */
+#define SL_OWN_INTERFACE 0x1 /* an interface's address: answers ARP and echo */
+#define SL_OWN_VIRTUAL   0x2 /* a virtual server's: answers ARP and echo */
+#define SL_OWN_LOCAL     0x4 /* a local address: answers ARP and echo; replies come to it */
+
+struct sl_own_address {
+	uint32_t addr;      /* 0 in an empty place of the hash */
+	uint32_t port_mask; /* ports on which ARP for it is answered */
+	uint32_t flags;     /* SL_OWN_* */
+	uint32_t reserved;
+};
+
+#define SL_ROUTE_BLACKHOLE 0x1
+
+/* Where a range of destinations goes. */
+struct sl_next_hop {
+	uint32_t gateway; /* 0: the destination is on the link */
+	uint32_t source;  /* the interface's address to ask ARP with and to send from */
+	uint8_t port;     /* port id */
+	uint8_t flags;    /* SL_ROUTE_* */
+	uint16_t mtu;     /* bytes of IP packet */
+};
+
+/*
+ * Routes by longest prefix, compiled to disjoint ranges that cover all
+ * addresses: range i starts at start[i] (host order) and ends before start[i + 1];
+ * start[0] is 0. hop[i] is a position in next_hops or SL_NO_ROUTE. A binary search
+ * answers; a connection caches the answer, so this is off the fast path.
+ */
+#define SL_NO_ROUTE UINT32_MAX
+
+struct sl_snapshot {
+	uint32_t magic; /* SL_SNAPSHOT_MAGIC */
+	uint32_t size;  /* bytes, header included */
+	uint64_t generation;
+	uint64_t revision;              /* of the configuration, in the store */
+	struct sl_span virtual_servers; /* struct sl_virtual_server */
+	struct sl_span virtual_hash; /* uint32_t: position + 1, 0 empty; count is a power of two */
+	struct sl_span backends;     /* struct sl_backend */
+	struct sl_span cycles;       /* uint32_t, see sl_virtual_server.cycle */
+	struct sl_span local_addresses;      /* struct sl_local_address */
+	struct sl_span local_lists;          /* uint32_t, see sl_virtual_server.local */
+	struct sl_span own_hash;             /* struct sl_own_address; count is a power of two */
+	struct sl_span route_start;          /* uint32_t, host order, ascending */
+	struct sl_span route_hop;            /* uint32_t */
+	struct sl_span next_hops;            /* struct sl_next_hop */
+	uint32_t route_epoch;                /* differs from the last snapshot's when routes do */
+	uint32_t timeout[SL_CONN_STATE_MAX]; /* ticks, by enum sl_conn_state */
+};
+
+#define SL_SNAPSHOT_MAGIC 0x534c534eu /* "SLSN" */
+
+static inline const void *sl_snapshot_at(const struct sl_snapshot *s, struct sl_span span)
+{
+	return (const char *)s + span.offset;
+}
+
+/* Hash of a virtual server's key; linear probing in virtual_hash. */
+static inline uint32_t sl_virtual_hash(uint32_t addr, uint16_t port, uint8_t proto)
+{
+	uint64_t x =
+		((uint64_t)addr << 32 | (uint32_t)port << 8 | proto) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return (uint32_t)(x >> 32);
+}
+
+/* NULL when nothing is served there. */
+static inline const struct sl_virtual_server *sl_virtual_server_find(const struct sl_snapshot *s,
+								     uint32_t addr, uint16_t port,
+								     uint8_t proto)
+{
+	const struct sl_virtual_server *all = sl_snapshot_at(s, s->virtual_servers);
+	const uint32_t *hash = sl_snapshot_at(s, s->virtual_hash);
+	uint32_t mask = s->virtual_hash.count - 1;
+
+	for (uint32_t i = sl_virtual_hash(addr, port, proto) & mask; hash[i]; i = (i + 1) & mask) {
+		const struct sl_virtual_server *v = &all[hash[i] - 1];
+
+		if (v->addr == addr && v->port == port && v->proto == proto)
+			return v;
+	}
+	return NULL;
+}
+
+static inline uint32_t sl_own_hash(uint32_t addr)
+{
+	return (uint32_t)((addr * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
+}
+
+/* NULL when the address is not ours. */
+static inline const struct sl_own_address *sl_own_address_find(const struct sl_snapshot *s,
+							       uint32_t addr)
+{
+	const struct sl_own_address *hash = sl_snapshot_at(s, s->own_hash);
+	uint32_t mask = s->own_hash.count - 1;
+
+	for (uint32_t i = sl_own_hash(addr) & mask; hash[i].addr; i = (i + 1) & mask)
+		if (hash[i].addr == addr)
+			return &hash[i];
+	return NULL;
+}
+
+/* Next hop to an address (network byte order); NULL when there is no route. */
+static inline const struct sl_next_hop *sl_route_find(const struct sl_snapshot *s, uint32_t addr)
+{
+	const uint32_t *start = sl_snapshot_at(s, s->route_start);
+	const uint32_t *hop = sl_snapshot_at(s, s->route_hop);
+	const struct sl_next_hop *hops = sl_snapshot_at(s, s->next_hops);
+	uint32_t key = __builtin_bswap32(addr); /* the project is built for little endian */
+	uint32_t lo = 0, n = s->route_start.count;
+
+	while (n > 1) {
+		uint32_t half = n / 2;
+
+		if (start[lo + half] <= key)
+			lo += half;
+		n -= half;
+	}
+	return hop[lo] == SL_NO_ROUTE ? NULL : &hops[hop[lo]];
+}
+
+#endif
