@@ -9,9 +9,12 @@ B       := build
 CC      ?= gcc
 VERSION := $(shell cat VERSION)$(shell git rev-parse --short HEAD 2>/dev/null | sed 's/^/+/')
 
+SHELL := /bin/bash
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 
 # ---- flags -------------------------------------------------------------------
 # Expanded when first used, so that `make deps` works before anything is installed.
@@ -94,6 +97,73 @@ $(B)/obj/%.o: %.c
 	@echo "  CC    $<"
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(DPDK_CFLAGS) -MMD -MP -c -o $@ $<
+
+# ---- what is needed ---------------------------------------------------------------
+# The one list of Debian packages: to build, then to run the demo and the tests.
+PACKAGES := gcc make pkg-config git libdpdk-dev libnuma-dev libbsd-dev libibverbs-dev libevent-dev \
+	libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libjansson-dev \
+	libyaml-dev libcmocka-dev clang-format \
+	curl ethtool iproute2 iputils-ping nginx-light procps python3 python3-scapy sqlite3 util-linux
+
+.PHONY: deps
+deps:
+	@missing=$$(dpkg-query -W -f='$${db:Status-Status} $${Package}\n' $(PACKAGES) 2>/dev/null | \
+		sed -n 's/^installed //p' | sort | comm -13 - <(printf '%s\n' $(PACKAGES) | sort)); \
+	if [ -n "$$missing" ]; then \
+		echo "  APT   "$$missing; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get -q update && apt-get -q install -y --no-install-recommends $$missing; \
+	fi
+
+# ---- install --------------------------------------------------------------------
+PREFIX ?= /usr
+MAN    := $(wildcard docs/*.8)
+
+.PHONY: install
+install: all
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin $(B)/sluice
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(B)/sluicectl
+	install -D -m 644 -t $(DESTDIR)/etc/sluice conf/sluice.yaml conf/lb.yaml
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(wildcard conf/systemd/*.service)
+	$(if $(MAN),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(MAN))
+
+# ---- the rules of the house --------------------------------------------------------
+FORMATTED = $(wildcard include/sluice/*.h primary/*.[ch] secondary/*.[ch] ctrl/*.[ch] \
+	ctrl/rpc/*.[ch] ctrl/client/*.[ch] tests/unit/*.[ch] tests/unit/lib/*.[ch] tests/packet/*.[ch] \
+	tests/mp/*.[ch] tests/lib/*.[ch])
+
+.PHONY: format format-check check-headers check-layers
+format:
+	@clang-format --style=file -i $(FORMATTED)
+
+format-check:
+	@clang-format --style=file --dry-run --Werror $(FORMATTED)
+
+# Each header that processes share compiles alone, and twice.
+check-headers:
+	@for h in $(wildcard include/sluice/*.h); do \
+		printf '#include <%s>\n#include <%s>\n' $${h#include/} $${h#include/} | \
+			$(CC) $(CPPFLAGS) $(CFLAGS) $(DPDK_CFLAGS) -fsyntax-only -x c - || exit 1; \
+	done
+
+# Who may include what, by the compiler's own list: (directory, what it must not see).
+check-layers: $(PROTO_SRC)
+	@B=$(B) CC='$(CC) $(CPPFLAGS) $(CFLAGS) $(DPDK_CFLAGS) $(CTRL_CFLAGS) $(CTL_CFLAGS)' tests/layers
+
+.PHONY: clean help
+clean:
+	rm -rf $(B)
+
+help:
+	@echo 'make               build $(B)/sluice and $(B)/sluicectl'
+	@echo 'make deps          install the packages that are missing (root)'
+	@echo 'make demo          the appliance on real traffic, in namespaces (root)'
+	@echo 'make test          every test tier (root); T="unit net" runs these tiers'
+	@echo 'make install       DESTDIR= PREFIX=/usr'
+	@echo 'make format        lay out the sources; format-check says what differs'
+	@echo 'make check-headers each shared header compiles alone'
+	@echo 'make check-layers  no directory includes what it must not'
+	@echo 'make clean         remove $(B)'
 
 # The version is compiled into these; rebuild them when it changes.
 $(B)/version: FORCE
