@@ -36,9 +36,9 @@ static_assert(sizeof(struct sl_answer) == 24, "ring element");
 struct sl_neighbour_event {
 	uint32_t addr; /* network byte order */
 	uint8_t mac[6];
-	uint8_t port; /* port id on which it was heard */
-	uint8_t reserved;
-	uint32_t reserved2;
+	uint8_t port;  /* port on which it was heard */
+	uint8_t to_us; /* 1: it talked to us, so learn it; 0: only update what is known */
+	uint32_t reserved;
 };
 static_assert(sizeof(struct sl_neighbour_event) == 16, "ring element");
 

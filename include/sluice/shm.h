@@ -56,10 +56,10 @@ struct sl_port {
  * Writer: the worker. After its death the replacement rebuilds from the connections.
  */
 struct sl_port_pool {
-	uint32_t addr;	 /* the local address it serves, network byte order; 0: unused */
-	uint32_t fresh;	 /* ports handed out for the first time */
-	uint32_t head;	 /* returned ports taken so far */
-	uint32_t tail;	 /* returned ports put so far */
+	uint32_t addr;   /* the local address it serves, network byte order; 0: unused */
+	uint32_t fresh;  /* ports handed out for the first time */
+	uint32_t head;   /* returned ports taken so far */
+	uint32_t tail;   /* returned ports put so far */
 	uint32_t shared; /* 1: served another address before, whose connections may live on */
 };
 

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A burst on its way through the stages: arrays, one place a packet. A stage reads and
+ * writes its columns and leaves a verdict per packet; settle.c carries verdicts out.
+ */
+#ifndef BURST_H
+#define BURST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#include <sluice/drop.h>
+#include <sluice/limits.h>
+
+struct worker;
+
+enum verdict {
+	VERDICT_NONE,     /* still on its way */
+	VERDICT_DROP,     /* argument: enum sl_drop_reason */
+	VERDICT_SEND,     /* argument: port id; the frame is complete */
+	VERDICT_REDIRECT, /* argument: worker id */
+	VERDICT_CONSUME,  /* it has done its work: free it */
+	VERDICT_HELD,     /* somebody else has it now (a neighbour's queue) */
+};
+
+/* Positions of packets in a burst, in order. */
+struct list {
+	uint16_t n;
+	uint8_t at[SL_BURST];
+};
+
+struct burst {
+	uint16_t n;
+	bool redirected; /* from another worker's redirect ring */
+	struct rte_mbuf *pkt[SL_BURST];
+	uint8_t verdict[SL_BURST];
+	uint8_t argument[SL_BURST];
+
+	struct list flow;          /* TCP and UDP, headers checked */
+	struct list hit;           /* of these, found in the table */
+	struct list miss;          /* not found */
+	uint64_t key[SL_BURST][2]; /* bytes 22-37 of the frame, masked: see conn.h */
+	uint64_t hash[SL_BURST];
+	uint32_t conn[SL_BURST]; /* entry number */
+	uint8_t dir[SL_BURST];   /* enum sl_conn_dir */
+};
+
+static inline void list_add(struct list *l, unsigned int at)
+{
+	l->at[l->n++] = (uint8_t)at;
+}
+
+static inline void burst_verdict(struct burst *b, unsigned int at, enum verdict v,
+				 unsigned int argument)
+{
+	b->verdict[at] = (uint8_t)v;
+	b->argument[at] = (uint8_t)argument;
+}
+
+static inline void burst_drop(struct burst *b, unsigned int at, enum sl_drop_reason why)
+{
+	burst_verdict(b, at, VERDICT_DROP, why);
+}
+
+/* The stages, in the order in which pipeline_run() (loop.c) calls them. */
+void stage_parse(struct worker *w, struct burst *b);
+void stage_lookup(struct worker *w, struct burst *b);
+void stage_schedule(struct worker *w, struct burst *b);
+void stage_settle(struct worker *w, struct burst *b);
+/* ... of which these run over a list: what was found, then what was opened. */
+void stage_state(struct worker *w, struct burst *b, struct list *l);
+void stage_rewrite(struct worker *w, struct burst *b, const struct list *l);
+void stage_nexthop(struct worker *w, struct burst *b, const struct list *l);
+
+#endif

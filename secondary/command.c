@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "secondary/command.h"
+
+#include <errno.h>
+
+#include <rte_ring_elem.h>
+
+#include <sluice/msg.h>
+
+#include "secondary/worker.h"
+
+void command_switch_snapshot(struct worker *w)
+{
+	const struct sl_snapshot *next =
+		sl_snapshot_use(&w->root->arena, &w->slot->worker.snapshot_in_use);
+
+	if (next && (!w->snapshot || next->route_epoch != w->route_epoch)) {
+		w->route_epoch = next->route_epoch;
+		neigh_new_epoch(&w->neighs);
+	}
+	w->snapshot = next;
+}
+
+static void execute(struct worker *w, const struct sl_command *c)
+{
+	struct sl_answer a = {.id = c->id, .status = -EINVAL};
+
+	if (c->type == SL_COMMAND_SNAPSHOT) {
+		command_switch_snapshot(w);
+		a.value = w->slot->worker.snapshot_in_use;
+		a.status = a.value == c->argument ? 0 : -ESTALE;
+	}
+	/* ctrl sends no more commands than answers fit: a full ring means it is not listening */
+	rte_ring_sp_enqueue_elem(w->slot->answer, &a, sizeof(a));
+}
+
+void command_drain(struct worker *w)
+{
+	struct sl_command c;
+
+	while (!rte_ring_sc_dequeue_elem(w->slot->command, &c, sizeof(c)))
+		execute(w, &c);
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "secondary/conn.h"
+
+#include <errno.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+
+#include <sluice/csum.h>
+#include <sluice/shm.h>
+#include <sluice/snapshot.h>
+
+#include "secondary/flow_stats.h"
+#include "secondary/local_port.h"
+#include "secondary/worker.h"
+
+#define PLACES SL_CONN_BUCKET_SLOTS
+
+void conn_attach(struct conn_table *t, struct sl_conn_table *shared, uint64_t seed)
+{
+	*t = (struct conn_table){
+		.shared = shared,
+		.entry = shared->entry,
+		.check = shared->check,
+		.bucket = shared->bucket,
+		.bucket_mask = shared->bucket_mask,
+		/* two odd-looking words from one seed: splitmix64's increments */
+		.secret = {seed ^ UINT64_C(0x9e3779b97f4a7c15),
+			   seed * UINT64_C(0xbf58476d1ce4e5b9)},
+	};
+}
+
+/* ---- index ---------------------------------------------------------------------- */
+
+static inline uint32_t make_ref(uint32_t at, unsigned int dir)
+{
+	return at * 2 + dir + 1;
+}
+
+static int place_of(const struct sl_conn_bucket *b, uint32_t ref)
+{
+	for (int i = 0; i < PLACES; i++)
+		if (b->ref[i] == ref)
+			return i;
+	return -1;
+}
+
+static bool bucket_put(struct sl_conn_bucket *b, uint16_t sig, uint32_t ref)
+{
+	int i = place_of(b, 0);
+
+	if (i < 0)
+		return false;
+	b->sig[i] = sig;
+	b->ref[i] = ref;
+	return true;
+}
+
+/* Make a place in bucket `b` by moving one of its tenants to that one's other bucket. */
+static bool bucket_displace(struct conn_table *t, uint32_t b, uint16_t sig, uint32_t ref)
+{
+	struct sl_conn_bucket *here = &t->bucket[b];
+
+	for (int i = 0; i < PLACES; i++) {
+		uint32_t other = conn_other_bucket(t, b, here->sig[i]);
+
+		if (!bucket_put(&t->bucket[other], here->sig[i], here->ref[i]))
+			continue;
+		here->sig[i] = sig;
+		here->ref[i] = ref;
+		return true;
+	}
+	return false;
+}
+
+static bool index_put(struct conn_table *t, uint64_t hash, uint32_t ref)
+{
+	uint16_t sig = conn_signature(hash);
+	uint32_t b = conn_bucket(t, hash);
+	uint32_t other = conn_other_bucket(t, b, sig);
+
+	return bucket_put(&t->bucket[b], sig, ref) || bucket_put(&t->bucket[other], sig, ref) ||
+	       bucket_displace(t, b, sig, ref) || bucket_displace(t, other, sig, ref);
+}
+
+static void index_remove(struct conn_table *t, uint64_t hash, uint32_t ref)
+{
+	uint32_t b = conn_bucket(t, hash);
+	int i = place_of(&t->bucket[b], ref);
+
+	if (i < 0) {
+		b = conn_other_bucket(t, b, conn_signature(hash));
+		i = place_of(&t->bucket[b], ref);
+	}
+	if (i >= 0)
+		t->bucket[b].ref[i] = 0;
+}
+
+static uint64_t entry_hash(const struct conn_table *t, const struct sl_conn *e, unsigned int dir)
+{
+	uint64_t k[2];
+
+	memcpy(k, &e->key[dir], sizeof(k));
+	return conn_hash(t, k[0] & CONN_KEY_MASK, k[1]);
+}
+
+static uint32_t bucket_find(const struct conn_table *t, uint32_t b, const uint64_t key[2],
+			    uint16_t sig)
+{
+	const struct sl_conn_bucket *bucket = &t->bucket[b];
+
+	for (int i = 0; i < PLACES; i++) {
+		uint32_t ref = bucket->ref[i];
+
+		if (bucket->sig[i] != sig || !ref)
+			continue;
+		if (conn_key_is(&t->entry[(ref - 1) / 2].key[(ref - 1) & 1], key[0], key[1]))
+			return ref;
+	}
+	return 0;
+}
+
+uint32_t conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t hash, uint8_t *dir)
+{
+	uint16_t sig = conn_signature(hash);
+	uint32_t b = conn_bucket(t, hash);
+	uint32_t ref = bucket_find(t, b, key, sig);
+
+	if (!ref)
+		ref = bucket_find(t, conn_other_bucket(t, b, sig), key, sig);
+	if (!ref)
+		return CONN_NONE;
+	*dir = (ref - 1) & 1;
+	return (ref - 1) / 2;
+}
+
+/* ---- entries ---------------------------------------------------------------------- */
+
+/* Differences that a packet of direction `d` suffers: it leaves as key[!d] reversed. */
+static void set_deltas(struct sl_conn *e, unsigned int d)
+{
+	const struct sl_tuple *in = &e->key[d], *out = &e->key[!d];
+	uint32_t sum =
+		sl_csum_delta32(in->saddr, out->daddr) + sl_csum_delta32(in->daddr, out->saddr);
+	/* TTL less one, in the high byte of its word: minus 0x0100 in network order */
+	uint32_t ttl = (uint16_t)~rte_cpu_to_be_16(0x0100);
+
+	e->key[d].l3_delta = sl_csum_fold(sum + ttl);
+	sum += sl_csum_delta16(in->sport, out->dport) + sl_csum_delta16(in->dport, out->sport);
+	e->l4_delta[d] = sl_csum_fold(sum);
+}
+
+static void fill(struct sl_conn *e, const struct conn_new *c, uint32_t now)
+{
+	memcpy(&e->key[SL_DIR_IN], c->key, sizeof(c->key));
+	e->key[SL_DIR_OUT] = (struct sl_tuple){
+		.proto = e->key[SL_DIR_IN].proto,
+		.saddr = c->backend_addr,
+		.daddr = c->local_addr,
+		.sport = c->backend_port,
+		.dport = c->local_port,
+	};
+	set_deltas(e, SL_DIR_IN);
+	set_deltas(e, SL_DIR_OUT);
+	e->last_seen = now;
+	e->opened = now;
+	e->virtual_server = c->virtual_server;
+	e->backend = c->backend;
+	e->state = c->state;
+	e->flags = 0;
+	e->neigh_epoch = 0;
+	e->port_pool = c->port_pool;
+}
+
+static uint32_t timeout_of(const struct worker *w, uint8_t state)
+{
+	return w->snapshot->timeout[state];
+}
+
+int conn_open(struct worker *w, const struct conn_new *c, uint32_t *at)
+{
+	struct conn_table *t = &w->conns;
+	uint32_t n = t->shared->n_free;
+	uint32_t i;
+	struct sl_conn *e;
+
+	if (unlikely(n == 0))
+		return -ENOSPC;
+	i = t->shared->free[n - 1];
+	e = &t->entry[i];
+	e->seq |= 1;
+	rte_compiler_barrier();
+	fill(e, c, w->clock.tick);
+	if (unlikely(!index_put(t, c->hash, make_ref(i, SL_DIR_IN))))
+		return -EXFULL;
+	if (unlikely(!index_put(t, entry_hash(t, e, SL_DIR_OUT), make_ref(i, SL_DIR_OUT)))) {
+		index_remove(t, c->hash, make_ref(i, SL_DIR_IN));
+		return -EXFULL;
+	}
+	t->shared->n_free = n - 1;
+	rte_compiler_barrier();
+	t->check[i] = w->clock.tick + timeout_of(w, c->state); /* from here on it exists */
+	e->seq++;
+	flow_stats_opened(w, e);
+	w->stats->connections_opened++;
+	*at = i;
+	return 0;
+}
+
+void conn_close(struct worker *w, uint32_t at)
+{
+	struct conn_table *t = &w->conns;
+	struct sl_conn *e = &t->entry[at];
+
+	t->check[at] = 0; /* from here on it does not exist */
+	rte_compiler_barrier();
+	index_remove(t, entry_hash(t, e, SL_DIR_IN), make_ref(at, SL_DIR_IN));
+	index_remove(t, entry_hash(t, e, SL_DIR_OUT), make_ref(at, SL_DIR_OUT));
+	local_port_put(w, e->port_pool, e->key[SL_DIR_OUT].daddr,
+		       rte_be_to_cpu_16(e->key[SL_DIR_OUT].dport));
+	flow_stats_closed(w, e);
+	t->shared->free[t->shared->n_free] = at;
+	rte_compiler_barrier();
+	t->shared->n_free++;
+	w->stats->connections_closed++;
+}
+
+void conn_set_state(struct worker *w, uint32_t at, uint8_t state)
+{
+	uint32_t due = w->clock.tick + timeout_of(w, state);
+
+	w->conns.entry[at].state = state;
+	if (due < w->conns.check[at])
+		w->conns.check[at] = due;
+}
+
+/* ---- aging ------------------------------------------------------------------------- */
+
+#define SWEEP_NS     UINT64_C(1000000000) /* the whole table in this time */
+#define SWEEP_LOOKS  8192                 /* entries a slice at most */
+#define SWEEP_CLOSES 64                   /* connections ended a slice at most */
+
+/* A due entry: end it, or look again when it may be due. Returns true when ended. */
+static bool sweep_due(struct worker *w, uint32_t i)
+{
+	const struct sl_conn *e = &w->conns.entry[i];
+	uint32_t due = e->last_seen + timeout_of(w, e->state);
+
+	if (due > w->clock.tick) {
+		w->conns.check[i] = due;
+		return false;
+	}
+	conn_close(w, i);
+	return true;
+}
+
+void conn_sweep(struct worker *w)
+{
+	struct conn_table *t = &w->conns;
+	uint32_t capacity = t->shared->capacity;
+	uint64_t elapsed = RTE_MIN(w->clock.ns - t->swept_ns, SWEEP_NS);
+	uint32_t looks = (uint32_t)(capacity * elapsed / SWEEP_NS);
+	unsigned int closed = 0;
+
+	looks = RTE_MIN(looks, (uint32_t)SWEEP_LOOKS);
+	if (!looks || !w->snapshot)
+		return;
+	t->swept_ns = w->clock.ns;
+	while (looks-- && closed < SWEEP_CLOSES) {
+		uint32_t i = t->swept;
+
+		if (t->check[i] && t->check[i] <= w->clock.tick)
+			closed += sweep_due(w, i);
+		t->swept = i + 1 == capacity ? 0 : i + 1;
+	}
+}
+
+/* ---- after a death ------------------------------------------------------------------- */
+
+/* An entry that exists gets its index places and its local port back; else it ends. */
+static bool readopt(struct worker *w, uint32_t i, uint64_t *ports)
+{
+	struct conn_table *t = &w->conns;
+	struct sl_conn *e = &t->entry[i];
+
+	if (!index_put(t, entry_hash(t, e, SL_DIR_IN), make_ref(i, SL_DIR_IN)))
+		return false;
+	if (!index_put(t, entry_hash(t, e, SL_DIR_OUT), make_ref(i, SL_DIR_OUT))) {
+		index_remove(t, entry_hash(t, e, SL_DIR_IN), make_ref(i, SL_DIR_IN));
+		return false;
+	}
+	e->seq = (e->seq + 1) & ~1;
+	e->neigh_epoch = 0;
+	local_port_adopt(w, ports, e->port_pool, e->key[SL_DIR_OUT].daddr,
+			 rte_be_to_cpu_16(e->key[SL_DIR_OUT].dport));
+	flow_stats_readopted(w, e);
+	return true;
+}
+
+int conn_rebuild(struct worker *w)
+{
+	struct conn_table *t = &w->conns;
+	uint32_t n_free = 0;
+	uint64_t *ports;
+	int rc = local_port_rebuild_begin(w, &ports);
+
+	if (rc)
+		return rc;
+	memset(t->bucket, 0, ((size_t)t->bucket_mask + 1) * sizeof(*t->bucket));
+	flow_stats_rebuild_begin(w);
+	for (uint32_t i = t->shared->capacity; i-- > 0;) {
+		if (t->check[i] && readopt(w, i, ports))
+			continue;
+		t->check[i] = 0;
+		t->shared->free[n_free++] = i;
+	}
+	local_port_rebuild_end(w, ports);
+	t->shared->n_free = n_free;
+	return 0;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The connection table (layout: <sluice/conn.h>): look up, open, end, age, rebuild.
+ *
+ * Keys. A tuple's key is two words: bytes 22-29 of the frame (TTL, protocol, checksum,
+ * source) under CONN_KEY_MASK, and bytes 30-37 (destination, ports). The same words are
+ * the two halves of a struct sl_tuple.
+ *
+ * Index. The hash folds a 64 x 64 bit product of the keyed words (as wyhash's mum); its top
+ * 16 bits are the signature, its low bits the first bucket. A place is looked for in
+ * the first bucket, then the second, then by moving one neighbour to its other
+ * bucket (one step of cuckoo displacement), so that the table fills to about 0.8
+ * before a connection is refused.
+ *
+ * Aging. check[] is swept once a second in slices. A packet writes only last_seen in its entry;
+ * when the sweep finds a due tick it either moves check[] on or ends the connection.
+ */
+#ifndef CONN_H
+#define CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <sluice/conn.h>
+
+struct worker;
+
+/* Protocol and source address: bytes 1 and 4-7, little endian. */
+#define CONN_KEY_MASK UINT64_C(0xffffffff0000ff00)
+
+#define CONN_NONE     UINT32_MAX
+
+struct conn_table {
+	struct sl_conn_table *shared;
+	struct sl_conn *entry; /* copies of the shared pointers, for speed */
+	uint32_t *check;
+	struct sl_conn_bucket *bucket;
+	uint32_t bucket_mask;
+	uint64_t secret[2];
+	uint32_t swept;    /* next entry to sweep */
+	uint64_t swept_ns; /* when the last slice was done */
+};
+
+/* What identifies a new connection; addresses and ports in network byte order. */
+struct conn_new {
+	uint64_t key[2]; /* of the client's packet, masked */
+	uint64_t hash;   /* of it */
+	uint32_t virtual_server;
+	uint32_t backend;
+	uint32_t backend_addr;
+	uint32_t local_addr;
+	uint16_t backend_port;
+	uint16_t local_port;
+	uint16_t port_pool;
+	uint8_t state;
+};
+
+static inline uint64_t conn_hash(const struct conn_table *t, uint64_t k0, uint64_t k1)
+{
+	__uint128_t x = (__uint128_t)(k0 ^ t->secret[0]) * (k1 ^ t->secret[1]);
+
+	return (uint64_t)x ^ (uint64_t)(x >> 64);
+}
+
+static inline uint16_t conn_signature(uint64_t hash)
+{
+	return (uint16_t)(hash >> 48);
+}
+
+static inline uint32_t conn_bucket(const struct conn_table *t, uint64_t hash)
+{
+	return (uint32_t)hash & t->bucket_mask;
+}
+
+/* The other bucket: an involution that needs only the signature. */
+static inline uint32_t conn_other_bucket(const struct conn_table *t, uint32_t b, uint16_t sig)
+{
+	return (b ^ ((sig | 1u) * 0x5bd1e995u)) & t->bucket_mask;
+}
+
+static inline bool conn_key_is(const struct sl_tuple *k, uint64_t k0, uint64_t k1)
+{
+	uint64_t x[2];
+
+	memcpy(x, k, sizeof(x));
+	return (((x[0] ^ k0) & CONN_KEY_MASK) | (x[1] ^ k1)) == 0;
+}
+
+void conn_attach(struct conn_table *t, struct sl_conn_table *shared, uint64_t seed);
+
+/*
+ * Derive index, free stack and port pools from entries that exist. After a death,
+ * or whenever the derived parts are not trusted. 0 or -ENOMEM, before any packet.
+ */
+int conn_rebuild(struct worker *w);
+
+/* The entry and direction of a key, or CONN_NONE. */
+uint32_t conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t hash, uint8_t *dir);
+
+/* Open a connection. 0 with *at its entry number; -ENOSPC no entry; -EXFULL no index place. */
+int conn_open(struct worker *w, const struct conn_new *c, uint32_t *at);
+
+/* End a connection: index, local port, entry. */
+void conn_close(struct worker *w, uint32_t at);
+
+/* Change state: the sweep must not look later than the new state's timeout says. */
+void conn_set_state(struct worker *w, uint32_t at, uint8_t state);
+
+/* One slice of aging, bounded. */
+void conn_sweep(struct worker *w);
+
+static inline uint32_t conn_count(const struct conn_table *t)
+{
+	return t->shared->capacity - t->shared->n_free;
+}
+
+#endif

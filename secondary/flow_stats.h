@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The worker's share of the counters of virtual servers and backends: arrays in the slot by
+ * stable id. A reference that is not the entry's belongs to a former bearer of the id, and
+ * is not counted.
+ */
+#ifndef FLOW_STATS_H
+#define FLOW_STATS_H
+
+#include <sluice/conn.h>
+#include <sluice/snapshot.h>
+#include <sluice/stats.h>
+
+#include "secondary/worker.h"
+
+static inline struct sl_flow_stats *flow_stats_virtual_server(struct worker *w, uint32_t ref)
+{
+	return &w->slot->virtual_server_stats[SL_REF_ID(ref)];
+}
+
+static inline struct sl_flow_stats *flow_stats_backend(struct worker *w, uint32_t ref)
+{
+	return &w->slot->backend_stats[SL_REF_ID(ref)];
+}
+
+static inline void flow_stats_open(struct sl_flow_stats *s, uint32_t ref)
+{
+	if (s->ref != ref)
+		*s = (struct sl_flow_stats){.ref = ref};
+	s->connections++;
+	s->active++;
+}
+
+static inline void flow_stats_opened(struct worker *w, const struct sl_conn *e)
+{
+	flow_stats_open(flow_stats_virtual_server(w, e->virtual_server), e->virtual_server);
+	flow_stats_open(flow_stats_backend(w, e->backend), e->backend);
+}
+
+static inline void flow_stats_gauge(struct sl_flow_stats *s, uint32_t ref, int by)
+{
+	if (s->ref == ref)
+		s->active += (uint32_t)by;
+}
+
+static inline void flow_stats_closed(struct worker *w, const struct sl_conn *e)
+{
+	flow_stats_gauge(flow_stats_virtual_server(w, e->virtual_server), e->virtual_server, -1);
+	flow_stats_gauge(flow_stats_backend(w, e->backend), e->backend, -1);
+}
+
+static inline void flow_stats_add(struct sl_flow_stats *s, uint32_t ref, uint8_t dir,
+				  uint32_t bytes)
+{
+	if (s->ref != ref)
+		return;
+	if (dir == SL_DIR_IN) {
+		s->in_packets++;
+		s->in_bytes += bytes;
+	} else {
+		s->out_packets++;
+		s->out_bytes += bytes;
+	}
+}
+
+static inline void flow_stats_packet(struct worker *w, const struct sl_conn *e, uint8_t dir,
+				     uint32_t bytes)
+{
+	flow_stats_add(flow_stats_virtual_server(w, e->virtual_server), e->virtual_server, dir,
+		       bytes);
+	flow_stats_add(flow_stats_backend(w, e->backend), e->backend, dir, bytes);
+}
+
+/* The gauges are derived: counted anew when the connections are read again. */
+static inline void flow_stats_rebuild_begin(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->root->max_virtual_servers; i++)
+		w->slot->virtual_server_stats[i].active = 0;
+	for (uint32_t i = 0; i < w->root->max_backends; i++)
+		w->slot->backend_stats[i].active = 0;
+}
+
+static inline void flow_stats_readopted(struct worker *w, const struct sl_conn *e)
+{
+	flow_stats_gauge(flow_stats_virtual_server(w, e->virtual_server), e->virtual_server, 1);
+	flow_stats_gauge(flow_stats_backend(w, e->backend), e->backend, 1);
+}
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ICMP for IPv4 (RFC 792): echo answered, errors sent. */
+#ifndef ICMP_H
+#define ICMP_H
+
+#include <stdint.h>
+
+#define ICMP_TIME_EXCEEDED 11 /* RFC 792; code 0: in transit */
+
+struct burst;
+struct worker;
+
+/* ICMP whose IP header is checked, `len` bytes: leaves a verdict. */
+void icmp_input(struct worker *w, struct burst *b, unsigned int at, uint32_t len);
+
+/*
+ * Tell the sender of packet `at` (IP header checked, still as it came) of an error: a new packet,
+ * within a rate. The packet itself remains the caller's to drop.
+ */
+void icmp_error(struct worker *w, const struct burst *b, unsigned int at, uint8_t type,
+		uint8_t code);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "secondary/local_port.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <sluice/owner.h>
+#include <sluice/shm.h>
+
+#include "secondary/worker.h"
+
+/*
+ * The worker's ports in order: position k of a pool <-> port. With n workers and
+ * S = n rounded up to a power of two, each block of S ports has those whose low bits
+ * are id, id + n, ... (owner.h).
+ */
+static unsigned int ports_a_block(const struct worker *w)
+{
+	unsigned int block = sl_owner_port_mask(w->n_workers) + 1u;
+
+	return (block - 1 - w->id) / w->n_workers + 1;
+}
+
+static uint16_t port_at(const struct worker *w, uint32_t k)
+{
+	unsigned int block = sl_owner_port_mask(w->n_workers) + 1u;
+	unsigned int each = ports_a_block(w);
+
+	return (uint16_t)(SL_LOCAL_PORT_MIN + k / each * block + w->id + k % each * w->n_workers);
+}
+
+static uint32_t position_of(const struct worker *w, uint16_t port)
+{
+	unsigned int block = sl_owner_port_mask(w->n_workers) + 1u;
+	uint32_t off = port - SL_LOCAL_PORT_MIN;
+
+	return off / block * ports_a_block(w) + (off % block - w->id) / w->n_workers;
+}
+
+static uint16_t *ring_of(const struct worker *w, uint16_t pool)
+{
+	return w->slot->port_ring + (size_t)pool * w->slot->ports_per_pool;
+}
+
+/* A pool whose address changed starts anew; the old one's connections may live on. */
+static void serve(struct sl_port_pool *p, uint32_t addr)
+{
+	bool before = p->addr != 0;
+
+	*p = (struct sl_port_pool){.addr = addr, .shared = before};
+}
+
+uint16_t local_port_take(struct worker *w, const struct sl_local_address *local,
+			 const struct sl_backend *backend, uint16_t *pool)
+{
+	uint32_t pools = w->root->port_pools_per_address;
+	uint32_t capacity = w->slot->ports_per_pool;
+	uint32_t at = SL_REF_ID(local->ref) * pools + SL_REF_ID(backend->ref) % pools;
+	struct sl_port_pool *p = &w->slot->port_pool[at];
+
+	if (unlikely(p->addr != local->addr))
+		serve(p, local->addr);
+	*pool = (uint16_t)at;
+	if (p->fresh < capacity)
+		return port_at(w, p->fresh++);
+	if (p->head == p->tail)
+		return 0;
+	return ring_of(w, (uint16_t)at)[p->head++ % capacity];
+}
+
+void local_port_put(struct worker *w, uint16_t pool, uint32_t addr, uint16_t port)
+{
+	struct sl_port_pool *p = &w->slot->port_pool[pool];
+	uint32_t capacity = w->slot->ports_per_pool;
+
+	if (p->addr != addr || p->tail - p->head >= capacity)
+		return;
+	ring_of(w, pool)[p->tail % capacity] = port;
+	rte_compiler_barrier();
+	p->tail++;
+}
+
+bool local_port_doubtful(const struct worker *w, uint16_t pool)
+{
+	return w->slot->port_pool[pool].shared;
+}
+
+static size_t words_per_pool(const struct worker *w)
+{
+	return (w->slot->ports_per_pool + 63) / 64;
+}
+
+int local_port_rebuild_begin(struct worker *w, uint64_t **used)
+{
+	*used = calloc(w->slot->port_pools * words_per_pool(w), sizeof(uint64_t));
+	return *used ? 0 : -ENOMEM;
+}
+
+void local_port_adopt(struct worker *w, uint64_t *used, uint16_t pool, uint32_t addr, uint16_t port)
+{
+	uint32_t k = position_of(w, port);
+
+	if (w->slot->port_pool[pool].addr == addr)
+		used[pool * words_per_pool(w) + k / 64] |= UINT64_C(1) << (k % 64);
+}
+
+/* Ports handed out once and not in use now are the returned ones. */
+void local_port_rebuild_end(struct worker *w, uint64_t *used)
+{
+	for (uint32_t i = 0; i < w->slot->port_pools; i++) {
+		struct sl_port_pool *p = &w->slot->port_pool[i];
+		const uint64_t *mine = used + i * words_per_pool(w);
+
+		p->head = 0;
+		p->tail = 0;
+		for (uint32_t k = 0; k < p->fresh; k++)
+			if (!(mine[k / 64] & UINT64_C(1) << (k % 64)))
+				ring_of(w, (uint16_t)i)[p->tail++] = port_at(w, k);
+	}
+	free(used);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Local ports of FullNAT. Each local address has a few pools; a backend uses the one that
+ * its id picks, so that one address serves the whole port range to each group of backends.
+ * A pool holds the ports whose owner is this worker (<sluice/owner.h>). Taking and
+ * putting are O(1): ports never used come first, then returned ones, oldest first.
+ */
+#ifndef LOCAL_PORT_H
+#define LOCAL_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sluice/snapshot.h>
+
+struct worker;
+
+/*
+ * A port (host order) of `local` towards `backend`, and its pool. 0 when all are
+ * taken. `shared` pools may name a port that a connection of former times still has:
+ * the caller looks before it uses one.
+ */
+uint16_t local_port_take(struct worker *w, const struct sl_local_address *local,
+			 const struct sl_backend *backend, uint16_t *pool);
+
+/* Give a port back. `addr` is the connection's: another's pool takes nothing. */
+void local_port_put(struct worker *w, uint16_t pool, uint32_t addr, uint16_t port);
+
+/* Whether a port of this pool has to be looked up before use. */
+bool local_port_doubtful(const struct worker *w, uint16_t pool);
+
+/*
+ * Pools are derived from the connections: begin, adopt each port in use, end. The
+ * order of returned ports is lost. -ENOMEM from begin leaves the pools as they were.
+ */
+int local_port_rebuild_begin(struct worker *w, uint64_t **used);
+void local_port_adopt(struct worker *w, uint64_t *used, uint16_t pool, uint32_t addr,
+		      uint16_t port);
+void local_port_rebuild_end(struct worker *w, uint64_t *used);
+
+#endif

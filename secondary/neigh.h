@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Neighbours: IPv4 address on a port -> MAC, a table of the worker's own in its slot
+ * (so a replacement knows them at once). Connections hold entry numbers; when an entry is
+ * given to another address the worker's epoch moves and they ask again.
+ *
+ * States (RFC 4861 section 7.3.2, used for ARP as kernels do):
+ *   incomplete  asked (broadcast), packets wait; after NEIGH_PROBES: failed
+ *   reachable   confirmed by an answer within NEIGH_REACHABLE
+ *   stale       older; used as it is, and the first use starts a probe
+ *   probe       asked (unicast), still used; after NEIGH_PROBES: incomplete
+ *   failed      no answer; packets are dropped for NEIGH_FAILED, then asked anew
+ * An entry that nobody used for NEIGH_UNUSED is free again.
+ *
+ * Writer: the worker. An entry exists when its state is not NONE, which is written last; the
+ * hash chains and the waiting packets are private: chains are rebuilt at start,
+ * packets die with the worker.
+ */
+#ifndef NEIGH_H
+#define NEIGH_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sluice/conn.h>
+#include <sluice/limits.h>
+#include <sluice/msg.h>
+
+struct rte_mbuf;
+struct sl_next_hop;
+struct worker;
+
+#define NEIGH_PROBES    3
+#define NEIGH_RETRY     (1 * SL_TICK_HZ)
+#define NEIGH_REACHABLE (30 * SL_TICK_HZ)
+#define NEIGH_FAILED    (3 * SL_TICK_HZ)
+#define NEIGH_UNUSED    (300 * SL_TICK_HZ)
+#define NEIGH_WAITING   8 /* packets that may wait for one neighbour */
+
+enum neigh_state {
+	NEIGH_STATE_NONE,
+	NEIGH_STATE_INCOMPLETE,
+	NEIGH_STATE_REACHABLE,
+	NEIGH_STATE_STALE,
+	NEIGH_STATE_PROBE,
+	NEIGH_STATE_FAILED,
+};
+
+struct neigh {
+	uint8_t state; /* enum neigh_state */
+	uint8_t port;
+	uint8_t probes;
+	uint8_t reserved;
+	uint32_t addr;   /* network byte order */
+	uint32_t source; /* ours, to ask with */
+	uint32_t due;    /* tick: of the next probe, or of the state's end */
+	uint32_t used;   /* tick of the last packet */
+	uint8_t l2[14];  /* the Ethernet header of a packet to it */
+	uint8_t pad[30];
+};
+static_assert(sizeof(struct neigh) == 64, "one cache line");
+
+struct neigh_waiting {
+	uint8_t n;
+	struct rte_mbuf *pkt[NEIGH_WAITING];
+};
+
+struct neigh_table {
+	struct neigh *entry; /* shared; entry 0 is never used */
+	uint32_t capacity;
+	uint32_t next_free; /* where to look for a free one first */
+	uint32_t swept;     /* next entry of the timer's round */
+	uint16_t epoch;     /* never 0 */
+	uint16_t *head;     /* hash chains, private */
+	uint16_t *next;
+	uint32_t head_mask;
+	struct neigh_waiting *waiting; /* private, by entry */
+};
+
+/* 0 or -errno. Entries found in the slot are kept, without their MACs being trusted. */
+int neigh_attach(struct worker *w);
+
+/*
+ * The entry for `addr` behind `hop`, made (and asked for) when there is none. 0: table full.
+ */
+uint16_t neigh_get(struct worker *w, const struct sl_next_hop *hop, uint32_t addr);
+
+/*
+ * Send a packet whose first 14 bytes are to be its Ethernet header. Takes the packet when it
+ * returns true: it is in a transmit buffer or waits. False: dropped for *why, still the caller's.
+ */
+bool neigh_send(struct worker *w, uint16_t at, struct rte_mbuf *m, uint8_t *why);
+
+/* Somebody told us its MAC. */
+void neigh_learn(struct worker *w, const struct sl_neighbour_event *ev);
+
+/* What other workers heard. */
+void neigh_drain_events(struct worker *w);
+/* Tell them. */
+void neigh_tell_others(struct worker *w, const struct sl_neighbour_event *ev);
+
+/* A tick passed: probes, ends of states; a bounded part of the table. */
+void neigh_tick(struct worker *w);
+
+/* Routes changed: connections ask again. */
+static inline void neigh_new_epoch(struct neigh_table *t)
+{
+	if (++t->epoch == 0)
+		t->epoch = 1;
+}
+
+/* The worker ends: packets that wait are dropped by name. */
+void neigh_drop_waiting(struct worker *w);
+
+#endif

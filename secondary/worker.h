@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker: one process, one thread, bound to one slot by its lease. What outlives the
+ * process is in the slot (shm.h); what is here is private, and rebuilt at start.
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sluice/limits.h>
+#include <sluice/shm.h>
+
+#include "secondary/clock.h"
+#include "secondary/conn.h"
+#include "secondary/neigh.h"
+#include "secondary/tx.h"
+
+struct worker {
+	struct sl_root *root;
+	struct sl_worker_slot *slot;
+	struct sl_worker_stats *stats;      /* slot->stats */
+	const struct sl_snapshot *snapshot; /* in use; NULL before the first is published */
+	uint32_t route_epoch;               /* the snapshot's that neighbours were resolved with */
+	unsigned int id;
+	unsigned int n_workers;
+	unsigned int n_ports;
+	uint32_t frame_max[SL_MAX_PORTS]; /* bytes: the MTU and the Ethernet header */
+	struct clock clock;
+	uint64_t port_mac[SL_MAX_PORTS]; /* as the low 48 bits of a load from a frame */
+	struct conn_table conns;
+	struct neigh_table neighs;
+	struct tx tx;
+	uint32_t local_turn;  /* which local address of a list is tried first */
+	uint32_t icmp_tokens; /* ICMP errors that may still be sent in this second */
+	uint32_t icmp_second;
+};
+
+static inline void count_drop(struct worker *w, enum sl_drop_reason why, unsigned int n)
+{
+	w->stats->drops[why] += n;
+}
+
+#endif
