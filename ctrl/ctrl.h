@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The control daemon, as its parts see it. Everything here lives on one event loop, but for the
+ * store's writer thread (ctrl/writer.h).
+ */
+#ifndef CTRL_CTRL_H
+#define CTRL_CTRL_H
+
+struct apply;
+struct event_base;
+struct model;
+struct primary_client;
+struct sl_root;
+
+struct ctrl {
+	struct event_base *base;
+	struct sl_root *root;           /* shared memory */
+	struct model *model;            /* the current revision */
+	struct apply *apply;            /* changes it */
+	struct primary_client *primary; /* restarts workers */
+};
+
+#endif

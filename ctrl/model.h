@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The configuration in memory: all resources of the current revision, each kind in a tree
+ * sorted by name, and the stable ids that snapshots, connections and counters name things by.
+ * Readers see committed revisions only; changes come from ctrl/change.h.
+ *
+ * Every port of the boot configuration has an interface here, without addresses
+ * when none were configured.
+ */
+#ifndef CTRL_MODEL_H
+#define CTRL_MODEL_H
+
+#include <stdint.h>
+
+#include <sluice/shm.h>
+
+#include "ctrl/ids.h"
+#include "ctrl/resource.h"
+
+RB_HEAD(resource_tree, resource);
+
+struct model {
+	struct resource_tree tree[RESOURCE_KIND_MAX];
+	size_t count[RESOURCE_KIND_MAX];
+	struct ids *ids[IDS_MAX];
+	const struct sl_root *root; /* ports and limits */
+	uint64_t revision;          /* 0: nothing was ever configured */
+	uint64_t hash;              /* sum of the resources' hashes */
+};
+
+/* Empty, with an interface for each of root's ports. NULL with errno. */
+struct model *model_new(const struct sl_root *root);
+void model_free(struct model *model);
+
+/* ---- for readers ---- */
+
+/* NULL when there is none. */
+const struct resource *model_find(const struct model *model, enum resource_kind kind,
+				  const char *name);
+
+/* The first of a kind whose name sorts after `name` ("": the first of all); NULL at the end. */
+const struct resource *model_after(const struct model *model, enum resource_kind kind,
+				   const char *name);
+
+/* The next of the same kind; NULL at the end. */
+const struct resource *model_next(const struct resource *resource);
+
+/* A pool's backends: for (b = model_backends(m, "web"); b; b = model_next_backend(b)) */
+const struct resource *model_backends(const struct model *model, const char *pool);
+const struct resource *model_next_backend(const struct resource *backend);
+
+/* Etags: of a pool and its backends; of the whole. Return `out`, of RESOURCE_ETAG_SIZE. */
+const char *model_pool_etag(const struct model *model, const struct resource *pool, char *out);
+const char *model_etag(const struct model *model, char *out);
+
+/* Name of what a reference stands for; NULL when it no longer is in the configuration. */
+const char *model_name(const struct model *model, enum ids_class class, uint32_t ref);
+
+/* ---- for change sets and loading ---- */
+
+/*
+ * Put a resource in, whose name must be free; the model owns it. A resource that has no reference
+ * yet is given a stable id; one that has keeps it. -ENOSPC when ids have run out (nothing changed).
+ */
+int model_insert(struct model *model, struct resource *resource);
+
+/* Take it out again; its stable ids are free from now on. The caller owns it. */
+void model_remove(struct model *model, struct resource *resource);
+
+#endif
