@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <rte_atomic.h>
@@ -21,13 +22,25 @@
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
-#define NOBODY UINT_MAX
+#define NOBODY   UINT_MAX
+#define EVERYONE (UINT_MAX - 1)
 
 static unsigned int self = NOBODY;
 
 void sl_pool_act_as(unsigned int id)
 {
 	self = id;
+}
+
+/* Drivers differ in when they fill a queue, some fill all of them in the port's start. */
+void sl_pool_act_as_all(void)
+{
+	self = EVERYONE;
+}
+
+static bool owns(const struct sl_pool *p)
+{
+	return self == p->owner || self == EVERYONE;
 }
 
 size_t sl_pool_size(uint32_t capacity)
@@ -64,7 +77,7 @@ static int pool_enqueue(struct rte_mempool *mp, void *const *objs, unsigned int 
 {
 	struct sl_pool *p = mp->pool_data;
 
-	if (self == p->owner) {
+	if (owns(p)) {
 		stack_push(p, objs, n);
 		return 0;
 	}
@@ -78,7 +91,7 @@ static int pool_dequeue(struct rte_mempool *mp, void **objs, unsigned int n)
 	struct sl_pool *p = mp->pool_data;
 	uint32_t count = p->count;
 
-	if (self != p->owner)
+	if (!owns(p))
 		return -EPERM;
 	if (count < n)
 		return -ENOBUFS;

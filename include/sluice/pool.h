@@ -10,8 +10,8 @@
  * single-producer ring back to the owner; the owner collects (sl_pool_collect).
  * A return ring holds a whole pool, so it can't overflow.
  *
- * Only the owner allocates. The primary acts for the owner while it sets up the
- * ports, before any worker runs (sl_pool_act_as). Anyone else's get fails.
+ * Only the owner allocates. The primary acts for all owners while it sets up the
+ * ports, before any worker runs (sl_pool_act_as_all). Anyone else's get fails.
  */
 #ifndef SL_POOL_H
 #define SL_POOL_H
@@ -46,6 +46,9 @@ struct rte_mempool *sl_pool_create(const char *name, struct sl_pool *pool, uint1
 
 /* From now on this process acts as worker `id` (an owner of its pool, a guest at the others). */
 void sl_pool_act_as(unsigned int id);
+
+/* As the owner of every pool: the primary while no worker runs, when ports start and stop. */
+void sl_pool_act_as_all(void);
 
 /* Take back own buffers that others freed. Returns how many. */
 unsigned int sl_pool_collect(struct sl_pool *pool);
