@@ -19,6 +19,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
+#include "primary/boot_config.h"
 #include "primary/lock.h"
 
 SL_LOG_TYPE(eal_log, "sluice.primary.eal");
@@ -106,6 +107,76 @@ static int eal_start(struct args *a)
 	return rte_eal_init(a->argc, a->argv) < 0 ? -rte_errno : 0;
 }
 
+/*
+ * Which PCI devices a secondary shall look at: the primary's, from a file that the primary
+ * leaves for it; it would otherwise try every device that it can see.
+ */
+static int pci_path(char *path, size_t len, const char *runtime_dir)
+{
+	return snprintf(path, len, "%s/pci", runtime_dir);
+}
+
+static void args_pci_from_file(struct args *a, const char *runtime_dir)
+{
+	char path[PATH_MAX], device[BOOT_DEVICE_LEN];
+	bool any = false;
+	FILE *file;
+
+	pci_path(path, sizeof(path), runtime_dir);
+	file = fopen(path, "re");
+	while (file && fscanf(file, "%255s", device) == 1) {
+		args_add(a, "--allow=%s", device);
+		any = true;
+	}
+	if (file)
+		fclose(file);
+	if (!any)
+		args_add(a, "--no-pci");
+}
+
+/* The primary's devices, and the file for the others. */
+static int args_devices(struct args *a, const struct boot_config *config)
+{
+	char path[PATH_MAX];
+	bool any = false;
+	FILE *file;
+
+	pci_path(path, sizeof(path), config->runtime_dir);
+	file = fopen(path, "we");
+	if (!file)
+		return -errno;
+	for (unsigned int i = 0; i < config->n_ports; i++) {
+		const struct boot_port *p = &config->port[i];
+
+		args_add(a, "--%s=%s", p->pci ? "allow" : "vdev", p->device);
+		if (p->pci)
+			fprintf(file, "%s\n", p->device);
+		any |= p->pci;
+	}
+	if (!any)
+		args_add(a, "--no-pci");
+	return fclose(file) ? -errno : 0;
+}
+
+int eal_init_primary(const char *program, const struct boot_config *config, const char *socket_mem)
+{
+	struct args a = {0};
+	int rc;
+
+	args_common(&a, program, config->instance, SL_LCORE_PRIMARY, -1);
+	args_add(&a, "--proc-type=primary");
+	args_add(&a, "--base-virtaddr=0x200000000000");
+	args_add(&a, "--huge-dir=%s", config->hugepages.directory);
+	args_add(&a, "--socket-mem=%s", socket_mem);
+	rc = args_devices(&a, config);
+	if (!rc)
+		rc = eal_start(&a);
+	if (rc)
+		sl_log(eal_log, ERR, "instance %s: EAL did not start: %s", config->instance,
+		       strerror(-rc));
+	return rc;
+}
+
 static int secondary_start(const struct sl_eal_secondary *how)
 {
 	struct args a = {0};
@@ -113,7 +184,7 @@ static int secondary_start(const struct sl_eal_secondary *how)
 
 	args_common(&a, how->program, how->instance, how->lcore, how->cpu);
 	args_add(&a, "--proc-type=secondary");
-	args_add(&a, "--no-pci");
+	args_pci_from_file(&a, how->runtime_dir);
 	rc = eal_start(&a);
 	if (rc)
 		sl_log(eal_log, ERR, "%s: cannot join instance %s: %s", how->program, how->instance,
