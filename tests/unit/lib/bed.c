@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/unit/lib/bed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sluice/owner.h>
+
+#define SERVERS   16
+#define BACKENDS  64
+#define ADDRESSES 4
+#define POOLS_PER 2
+
+static void *zeroed(size_t n, size_t size)
+{
+	void *p = aligned_alloc(64, (n * size + 63) / 64 * 64);
+
+	if (!p)
+		abort();
+	return memset(p, 0, (n * size + 63) / 64 * 64);
+}
+
+static void make_conns(struct sl_conn_table *t, uint32_t capacity, uint32_t n_buckets)
+{
+	*t = (struct sl_conn_table){
+		.capacity = capacity,
+		.bucket_mask = n_buckets - 1,
+		.entry = zeroed(capacity, sizeof(*t->entry)),
+		.check = zeroed(capacity, sizeof(*t->check)),
+		.bucket = zeroed(n_buckets, sizeof(*t->bucket)),
+		.free = zeroed(capacity, sizeof(*t->free)),
+		.n_free = capacity,
+	};
+	for (uint32_t i = 0; i < capacity; i++)
+		t->free[i] = capacity - 1 - i;
+}
+
+static uint32_t count_ports(unsigned int id, unsigned int n_workers)
+{
+	uint32_t n = 0;
+
+	for (uint32_t p = SL_LOCAL_PORT_MIN; p <= SL_LOCAL_PORT_MAX; p++)
+		n += sl_owner_local_port((uint16_t)p, n_workers) == id;
+	return n;
+}
+
+static void make_slot(struct bed *b, uint32_t capacity, uint32_t n_buckets)
+{
+	struct sl_worker_slot *s = &b->slot;
+
+	s->port_pools = ADDRESSES * POOLS_PER;
+	s->ports_per_pool = count_ports(0, b->root.n_workers);
+	s->port_pool = zeroed(s->port_pools, sizeof(*s->port_pool));
+	s->port_ring = zeroed((size_t)s->port_pools * s->ports_per_pool, sizeof(*s->port_ring));
+	s->cursor = zeroed(SERVERS, sizeof(*s->cursor));
+	s->virtual_server_stats = zeroed(SERVERS, sizeof(*s->virtual_server_stats));
+	s->backend_stats = zeroed(BACKENDS, sizeof(*s->backend_stats));
+	make_conns(&s->conns, capacity, n_buckets);
+}
+
+static void attach(struct bed *b)
+{
+	struct worker *w = &b->worker;
+	uint64_t ns = w->clock.ns;
+	uint32_t tick = w->clock.tick;
+
+	memset(w, 0, sizeof(*w));
+	w->root = &b->root;
+	w->slot = &b->slot;
+	w->stats = &b->slot.stats;
+	w->snapshot = &b->snapshot;
+	w->n_workers = b->root.n_workers;
+	w->clock.ns = ns;
+	w->clock.tick = tick;
+	w->neighs.epoch = 1;
+	conn_attach(&w->conns, &b->slot.conns, b->root.seed);
+	w->conns.swept_ns = ns;
+}
+
+struct bed *bed_new(unsigned int n_workers, uint32_t capacity, uint32_t n_buckets)
+{
+	static const uint32_t seconds[SL_CONN_STATE_MAX] = {
+#define X(symbol, name, timeout) [SL_CONN_##symbol] = timeout,
+		SL_CONN_STATES(X)
+#undef X
+	};
+	struct bed *b = zeroed(1, sizeof(*b));
+
+	b->root.n_workers = n_workers;
+	b->root.seed = UINT64_C(0x123456789abcdef1);
+	b->root.max_virtual_servers = SERVERS;
+	b->root.max_backends = BACKENDS;
+	b->root.max_local_addresses = ADDRESSES;
+	b->root.port_pools_per_address = POOLS_PER;
+	b->root.worker[0] = &b->slot;
+	for (int i = 0; i < SL_CONN_STATE_MAX; i++)
+		b->snapshot.timeout[i] = seconds[i] * SL_TICK_HZ;
+	make_slot(b, capacity, n_buckets);
+	b->worker.clock.ns = 1000000000;
+	b->worker.clock.tick = SL_TICK_HZ + 1;
+	attach(b);
+	return b;
+}
+
+void bed_free(struct bed *b)
+{
+	struct sl_worker_slot *s = &b->slot;
+
+	free(s->conns.entry);
+	free(s->conns.check);
+	free(s->conns.bucket);
+	free(s->conns.free);
+	free(s->port_pool);
+	free(s->port_ring);
+	free(s->cursor);
+	free(s->virtual_server_stats);
+	free(s->backend_stats);
+	free(b);
+}
+
+void bed_die_and_rebuild(struct bed *b)
+{
+	attach(b);
+	if (conn_rebuild(&b->worker))
+		abort();
+}
+
+void bed_pass(struct bed *b, uint32_t ticks)
+{
+	while (ticks--) {
+		b->worker.clock.tick++;
+		for (int ms = 0; ms < 1000 / SL_TICK_HZ; ms++) {
+			b->worker.clock.ns += 1000000;
+			conn_sweep(&b->worker);
+		}
+	}
+}

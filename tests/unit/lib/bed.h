@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker slot in plain memory, without DPDK processes: for tests of the tables. One
+ * virtual server, one local address; the snapshot holds timeouts only as far as a
+ * test sets more.
+ */
+#ifndef TESTS_BED_H
+#define TESTS_BED_H
+
+#include "secondary/worker.h"
+
+struct bed {
+	struct sl_root root;
+	struct sl_worker_slot slot;
+	struct sl_snapshot snapshot;
+	struct worker worker;
+};
+
+/* Worker 0 of n_workers with `capacity` connections and n_buckets (a power of two) buckets. */
+struct bed *bed_new(unsigned int n_workers, uint32_t capacity, uint32_t n_buckets);
+void bed_free(struct bed *bed);
+
+/* The same slot under a new process after a death: private parts anew, then rebuilt. */
+void bed_die_and_rebuild(struct bed *bed);
+
+/* Let time pass: ticks, with the sweep and the timers run as the loop would. */
+void bed_pass(struct bed *bed, uint32_t ticks);
+
+#endif

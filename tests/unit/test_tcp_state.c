@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Lives of TCP connections through the state table. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <rte_tcp.h>
+
+#include "secondary/tcp_state.h"
+
+#define SYN RTE_TCP_SYN_FLAG
+#define ACK RTE_TCP_ACK_FLAG
+#define FIN RTE_TCP_FIN_FLAG
+#define RST RTE_TCP_RST_FLAG
+
+struct step {
+	enum sl_conn_dir dir;
+	uint8_t flags;
+	enum sl_conn_state then;
+};
+
+static void live(const struct step *steps, size_t n)
+{
+	uint8_t s = SL_CONN_SYN_SENT;
+
+	for (size_t i = 0; i < n; i++) {
+		s = tcp_next_state(s, steps[i].dir, tcp_event_of(steps[i].flags));
+		if (s != steps[i].then)
+			fail_msg("step %zu: %s, not %s", i, sl_conn_state_names[s],
+				 sl_conn_state_names[steps[i].then]);
+	}
+}
+#define LIVE(...)                                              \
+	do {                                                   \
+		const struct step steps[] = {__VA_ARGS__};     \
+		live(steps, sizeof(steps) / sizeof(steps[0])); \
+	} while (0)
+
+static void client_closes_first(void **state)
+{
+	(void)state;
+	LIVE({SL_DIR_IN, SYN, SL_CONN_SYN_SENT}, /* sent again */
+	     {SL_DIR_OUT, SYN | ACK, SL_CONN_SYN_RECV}, {SL_DIR_IN, ACK, SL_CONN_ESTABLISHED},
+	     {SL_DIR_OUT, ACK, SL_CONN_ESTABLISHED}, {SL_DIR_IN, FIN | ACK, SL_CONN_FIN_WAIT},
+	     {SL_DIR_OUT, ACK, SL_CONN_FIN_WAIT}, {SL_DIR_OUT, FIN | ACK, SL_CONN_LAST_ACK},
+	     {SL_DIR_IN, ACK, SL_CONN_TIME_WAIT}, {SL_DIR_IN, ACK, SL_CONN_TIME_WAIT});
+}
+
+static void backend_closes_first(void **state)
+{
+	(void)state;
+	LIVE({SL_DIR_OUT, SYN | ACK, SL_CONN_SYN_RECV}, {SL_DIR_IN, ACK, SL_CONN_ESTABLISHED},
+	     {SL_DIR_OUT, FIN | ACK, SL_CONN_CLOSE_WAIT}, {SL_DIR_IN, ACK, SL_CONN_CLOSE_WAIT},
+	     {SL_DIR_IN, FIN | ACK, SL_CONN_LAST_ACK}, {SL_DIR_OUT, ACK, SL_CONN_TIME_WAIT});
+}
+
+static void refused(void **state)
+{
+	(void)state;
+	LIVE({SL_DIR_OUT, RST | ACK, SL_CONN_CLOSE}, {SL_DIR_IN, ACK, SL_CONN_CLOSE});
+}
+
+static void reset_while_open(void **state)
+{
+	(void)state;
+	LIVE({SL_DIR_OUT, SYN | ACK, SL_CONN_SYN_RECV}, {SL_DIR_IN, ACK, SL_CONN_ESTABLISHED},
+	     {SL_DIR_IN, RST, SL_CONN_CLOSE});
+}
+
+/* A SYN never moves a connection that is open: a blind attacker gains nothing. */
+static void stray_syn(void **state)
+{
+	(void)state;
+	LIVE({SL_DIR_OUT, SYN | ACK, SL_CONN_SYN_RECV}, {SL_DIR_IN, ACK, SL_CONN_ESTABLISHED},
+	     {SL_DIR_IN, SYN, SL_CONN_ESTABLISHED}, {SL_DIR_OUT, SYN | ACK, SL_CONN_ESTABLISHED});
+}
+
+/* Every state, direction and event leads to a state that exists, and never back to none. */
+static void closed_table(void **state)
+{
+	(void)state;
+	for (int s = SL_CONN_SYN_SENT; s < SL_CONN_STATE_MAX; s++)
+		for (int dir = 0; dir < 2; dir++)
+			for (int e = 0; e < TCP_EVENT_MAX; e++) {
+				uint8_t next = tcp_next_state((uint8_t)s, dir, e);
+
+				assert_true(next > SL_CONN_NONE && next < SL_CONN_STATE_MAX);
+			}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(client_closes_first),
+		cmocka_unit_test(backend_closes_first),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(reset_while_open),
+		cmocka_unit_test(stray_syn),
+		cmocka_unit_test(closed_table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
