@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the appliance is doing: connections, workers; and restarting one of those. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctrl/client/command.h"
+#include "ctrl/client/rpc.h"
+
+#define PAGE_SIZE 1000
+
+static const struct column connection_columns[] = {
+	{"WORKER", "worker", COLUMN_NUMBER, NULL},
+	{"PROTOCOL", "protocol", COLUMN_TEXT, NULL},
+	{"CLIENT", "clientAddress:clientPort", COLUMN_PAIR, NULL},
+	{"VIRTUAL", "virtualAddress:virtualPort", COLUMN_PAIR, NULL},
+	{"LOCAL", "localAddress:localPort", COLUMN_PAIR, NULL},
+	{"BACKEND", "backendAddress:backendPort", COLUMN_PAIR, NULL},
+	{"STATE", "state", COLUMN_TEXT, NULL},
+	{"IDLE", "idleSeconds", COLUMN_NUMBER, NULL},
+	{"AGE", "ageSeconds", COLUMN_NUMBER, NULL},
+	{"VIRTUAL-SERVER", "virtualServer", COLUMN_TEXT, NULL},
+	{"BACKEND-NAME", "backend", COLUMN_TEXT, NULL},
+	{0},
+};
+
+static const struct column worker_columns[] = {
+	{"ID", "id", COLUMN_NUMBER, NULL},
+	{"STATE", "state", COLUMN_TEXT, NULL},
+	{"PID", "pid", COLUMN_NUMBER, "-"},
+	{"CPU", "cpu", COLUMN_NUMBER, NULL},
+	{"NODE", "numaNode", COLUMN_NUMBER, NULL},
+	{"STARTS", "starts", COLUMN_NUMBER, NULL},
+	{"DEATHS", "deaths", COLUMN_NUMBER, NULL},
+	{"REPAIRS", "repairs", COLUMN_NUMBER, NULL},
+	{"GENERATION", "generation", COLUMN_NUMBER, NULL},
+	{"CONNECTIONS", "connections", COLUMN_NUMBER, NULL},
+	{"UPTIME", "uptimeSeconds", COLUMN_NUMBER, NULL},
+	{"BEAT-MS", "heartbeatAgeMs", COLUMN_NUMBER, NULL},
+	{"LAST-END", "lastEnd", COLUMN_TEXT, NULL},
+	{0},
+};
+
+/* "client=192.0.2.2" into the field of ListConnectionsRequest. */
+static int add_filter(json_t *request, const char *filter)
+{
+	static const struct {
+		const char *key;
+		const char *field;
+	} filters[] = {
+		{"virtual-server", "virtualServer"},
+		{"backend", "backend"},
+		{"client", "clientAddress"},
+		{"protocol", "protocol"},
+		{"state", "state"},
+	};
+	size_t len = strcspn(filter, "=");
+
+	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+		if (strlen(filters[i].key) != len || strncmp(filters[i].key, filter, len) != 0)
+			continue;
+		if (!filter[len] || !filter[len + 1])
+			break;
+		if (json_object_set_new(request, filters[i].field, json_string(filter + len + 1)))
+			break;
+		return CLIENT_OK;
+	}
+	return client_usage_error("'%s' is not a filter: virtual-server=, backend=POOL/NAME, "
+				  "client=ADDRESS, protocol=, state=",
+				  filter);
+}
+
+static int read_limit(const struct client *client, size_t *limit)
+{
+	char *end;
+
+	*limit = 1000;
+	if (!client->limit)
+		return CLIENT_OK;
+	errno = 0;
+	*limit = strtoul(client->limit, &end, 10);
+	if (errno || *end || *limit == 0 || client->limit[0] == '-')
+		return client_usage_error("--limit %s: a number from 1", client->limit);
+	return CLIENT_OK;
+}
+
+/* Pages until there are `limit` connections, or no more. `*more`: some were left out. */
+static int collect(const struct client *client, json_t *filters, size_t limit, json_t *all,
+		   bool *more)
+{
+	char token[256] = "";
+
+	do {
+		json_t *request = json_copy(filters);
+		json_t *page;
+		const char *next;
+		int result;
+
+		json_object_set_new(request, "pageSize", json_integer(PAGE_SIZE));
+		json_object_set_new(request, "pageToken", json_string(token));
+		result = rpc_call_or_complain(client, "ConnectionService", "ListConnections",
+					      request, &page);
+		if (result != CLIENT_OK)
+			return result;
+		json_array_extend(all, json_object_get(page, "connections"));
+		next = json_string_value(json_object_get(page, "nextPageToken"));
+		snprintf(token, sizeof(token), "%s", next ? next : "");
+		json_decref(page);
+	} while (token[0] && json_array_size(all) <= limit);
+	*more = token[0] || json_array_size(all) > limit;
+	while (json_array_size(all) > limit)
+		json_array_remove(all, json_array_size(all) - 1);
+	return CLIENT_OK;
+}
+
+int observe_connections(const struct client *client, const struct command *command, int argc,
+			char **argv)
+{
+	json_t *filters = json_object(), *all = json_array();
+	bool more = false;
+	size_t limit;
+	int result = read_limit(client, &limit);
+
+	(void)command;
+	for (int i = 0; result == CLIENT_OK && i < argc; i++)
+		result = add_filter(filters, argv[i]);
+	if (result == CLIENT_OK)
+		result = collect(client, filters, limit, all, &more);
+	if (result == CLIENT_OK && client->output == CLIENT_TABLE)
+		table_print(connection_columns, all);
+	else if (result == CLIENT_OK)
+		result = client_print(client, json_pack("{sO}", "connections", all));
+	if (more)
+		fprintf(stderr, "sluicectl: there are more than %zu: filter, or --limit\n", limit);
+	json_decref(filters);
+	json_decref(all);
+	return result;
+}
+
+int observe_workers(const struct client *client, const struct command *command, int argc,
+		    char **argv)
+{
+	json_t *reply;
+	int result;
+
+	(void)command;
+	(void)argc;
+	(void)argv;
+	result =
+		rpc_call_or_complain(client, "WorkerService", "ListWorkers", json_object(), &reply);
+	if (result != CLIENT_OK || client->output != CLIENT_TABLE)
+		return result == CLIENT_OK ? client_print(client, reply) : result;
+	table_print(worker_columns, json_object_get(reply, "workers"));
+	json_decref(reply);
+	return CLIENT_OK;
+}
+
+int observe_restart(const struct client *client, const struct command *command, int argc,
+		    char **argv)
+{
+	json_t *reply;
+	char *end;
+	unsigned long id;
+	int result;
+
+	(void)command;
+	(void)argc;
+	errno = 0;
+	id = strtoul(argv[0], &end, 10);
+	if (errno || end == argv[0] || *end || argv[0][0] == '-')
+		return client_usage_error("'%s' is not the number of a worker", argv[0]);
+	result = rpc_call_or_complain(client, "WorkerService", "RestartWorker",
+				      json_pack("{sI}", "id", (json_int_t)id), &reply);
+	if (result != CLIENT_OK || client->output != CLIENT_TABLE)
+		return result == CLIENT_OK ? client_print(client, reply) : result;
+	printf("worker %lu runs again, pid %lld\n", id,
+	       (long long)json_integer_value(
+		       json_object_get(json_object_get(reply, "worker"), "pid")));
+	json_decref(reply);
+	return CLIENT_OK;
+}
