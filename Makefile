@@ -40,9 +40,10 @@ DPDK_LIBS := security cryptodev rcu hash ip_frag gso net pci ethdev meter timer 
 	mbuf mempool ring eal kvargs telemetry
 DPDK_STATIC = -Wl,--whole-archive $(addprefix -l:librte_,$(addsuffix .a,$(DPDK_DRIVERS) $(DPDK_LIBS))) \
 	-Wl,--no-whole-archive -libverbs -lmlx5 -lbsd -lm -lpthread -ldl
-# Unit tests take only the library objects that they need.
-DPDK_UNIT = -Wl,--start-group $(addprefix -l:librte_,$(addsuffix .a,mempool_ring $(DPDK_LIBS))) \
-	-Wl,--end-group -lbsd -lm -lpthread -ldl
+# Unit tests take only the library objects that they need; a mempool cannot be made
+# without the default ops, which register themselves.
+DPDK_UNIT = -Wl,--whole-archive -l:librte_mempool_ring.a -Wl,--no-whole-archive \
+	-Wl,--start-group $(addprefix -l:librte_,$(addsuffix .a,$(DPDK_LIBS))) -Wl,--end-group -lbsd -lm -lpthread -ldl
 DPDK_LIBDIR = -L$(call pkg,--variable=libdir libdpdk)
 CTRL_LIBS   = $(call pkg,--libs libevent libprotobuf-c sqlite3 jansson)
 PRIM_LIBS   = -lnuma $(call pkg,--libs yaml-0.1)
