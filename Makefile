@@ -27,7 +27,7 @@ CFLAGS   := -std=gnu11 $(OPT) $(WARN) -fno-strict-aliasing
 
 DPDK_CFLAGS = $(call pkg,--cflags-only-I --cflags-only-other libdpdk)
 CTRL_CFLAGS = $(call pkg,--cflags libevent libprotobuf-c sqlite3 jansson)
-CTL_CFLAGS  = $(call pkg,--cflags jansson yaml-0.1 libevent)
+CTL_CFLAGS  = $(call pkg,--cflags jansson yaml-0.1 libcurl)
 
 # DPDK is linked statically, with a chosen list: `pkg-config --static` asks for
 # every driver and for libraries that we never call. Drivers register themselves,
@@ -47,7 +47,7 @@ DPDK_UNIT = -Wl,--whole-archive -l:librte_mempool_ring.a -Wl,--no-whole-archive 
 DPDK_LIBDIR = -L$(call pkg,--variable=libdir libdpdk)
 CTRL_LIBS   = $(call pkg,--libs libevent libprotobuf-c sqlite3 jansson)
 PRIM_LIBS   = -lnuma $(call pkg,--libs yaml-0.1)
-CTL_LIBS    = $(call pkg,--libs jansson yaml-0.1 libevent)
+CTL_LIBS    = $(call pkg,--libs jansson yaml-0.1 libcurl)
 
 # ---- what is built -------------------------------------------------------------
 PRIMARY_SRC   := $(wildcard primary/*.c)
@@ -103,7 +103,7 @@ $(B)/obj/%.o: %.c
 # The one list of Debian packages: to build, then to run the demo and the tests.
 PACKAGES := gcc make pkg-config git libdpdk-dev libnuma-dev libbsd-dev libibverbs-dev libevent-dev \
 	libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libjansson-dev \
-	libyaml-dev libcmocka-dev clang-format \
+	libyaml-dev libcurl4-openssl-dev libcmocka-dev clang-format \
 	curl ethtool iproute2 iputils-ping nginx-light procps python3 python3-scapy sqlite3 util-linux
 
 .PHONY: deps

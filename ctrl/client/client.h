@@ -4,7 +4,7 @@
  *
  *   main.c      options, and the way to a command
  *   command.c   the table of commands: names, arguments, options, help
- *   rpc.c       one call: Connect protocol, JSON, over the unix socket
+ *   rpc.c       one call: Connect protocol, JSON, by http.c over the unix socket
  *   kind.c      what the resources look like; resource.c their standard verbs
  *   apply.c     the configuration as a whole
  *   observe.c   connections, statistics, workers

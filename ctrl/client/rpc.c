@@ -71,7 +71,7 @@ static int fail_answer(struct rpc_failure *why, const struct client *client,
 			result = CLIENT_DEADLINE;
 	} else {
 		snprintf(why->message, sizeof(why->message),
-			 "%s: HTTP status %d without a Connect error: is that `sluice ctrl`?",
+			 "%s: HTTP status %ld without a Connect error: is that `sluice ctrl`?",
 			 client->socket, answer->status);
 		result = CLIENT_UNREACHABLE;
 	}
