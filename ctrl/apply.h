@@ -27,10 +27,11 @@ struct apply;
 struct ctrl;
 
 enum apply_op {
-	APPLY_CREATE, /* already_exists when there is one */
-	APPLY_UPDATE, /* replaces; not_found when there is none */
-	APPLY_DELETE, /* not_found when there is none */
-	APPLY_CONFIG, /* message is the whole Config; what it does not name is deleted */
+	APPLY_CREATE,  /* already_exists when there is one */
+	APPLY_UPDATE,  /* replaces; not_found when there is none */
+	APPLY_DELETE,  /* not_found when there is none */
+	APPLY_CONFIG,  /* message is the whole Config; what it does not name is deleted */
+	APPLY_NOTHING, /* no change, but what workers use must be this revision: at start */
 };
 
 /*
@@ -61,7 +62,7 @@ struct apply_result {
 /*
  * Called once for each accepted request, never from within apply_submit. While it runs the
  * model is as the request leaves it, also when it was validate_only: a handler reads its
- * answer there. It must not submit with validate_only's model in sight: copy what is kept.
+ * answer there, and keeps no pointer into it.
  */
 typedef void (*apply_done_fn)(void *arg, const struct apply_result *result);
 

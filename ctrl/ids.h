@@ -3,6 +3,9 @@
  * Stable ids (snapshot.h, "References"): small, dense numbers with a generation of eight
  * bits. An id that was freed is used again with the next generation, so that a
  * connection or counter of the former owner is told from the new one's.
+ *
+ * Ids are taken while a change is tried and settled when it is committed: what is taken
+ * and released without being settled leaves no trace.
  */
 #ifndef CTRL_IDS_H
 #define CTRL_IDS_H
@@ -19,40 +22,31 @@ enum ids_class {
 
 struct ids;
 
-/* One entry, as the store keeps it. */
-struct ids_entry {
-	uint32_t id;
-	uint8_t generation; /* of the present owner, or of the last one */
-	bool used;
-	const char *name; /* of the present owner, or of the last one; NULL: never used */
-};
-
-/* Ids are below `capacity`. NULL with errno. */
-struct ids *ids_new(uint32_t capacity);
+/*
+ * Ids are below `capacity`. When names are remembered, a name gets the id back that it
+ * had last, if that is free. NULL with errno.
+ */
+struct ids *ids_new(uint32_t capacity, bool remember_names);
 void ids_free(struct ids *ids);
 
-/*
- * A free id for `name`, with the generation after its last. The id that this name had last
- * when `prefer_last` is set and it is free, else the lowest. SL_REF_NONE when all are used.
- */
-uint32_t ids_take(struct ids *ids, const char *name, bool prefer_last);
+/* A free id, the lowest as a rule, with the generation after its last. SL_REF_NONE: all used. */
+uint32_t ids_take(struct ids *ids, const char *name);
 
-/* Use exactly this reference, whose id is free. -ENOSPC: over the capacity; -EEXIST: used. */
+/* Use exactly this reference. -ENOSPC: over the capacity; -EEXIST: its id is used. */
 int ids_put(struct ids *ids, uint32_t ref, const char *name);
 
-/* The id is free; its generation and last name stay known. */
+/* The id is free. */
 void ids_release(struct ids *ids, uint32_t ref);
+
+/* A used id's generation and owner are the last ones from now on. */
+void ids_settle(struct ids *ids, uint32_t ref);
+
+/* A free id as the store kept it. Ids over the capacity are nobody's business. */
+void ids_restore(struct ids *ids, uint32_t ref, const char *last_name);
 
 /* Name of the present owner of exactly this reference; NULL when there is none. */
 const char *ids_name(const struct ids *ids, uint32_t ref);
 
-/* Used ids. */
-uint32_t ids_count(const struct ids *ids);
-
-/* False: id is over the capacity. */
-bool ids_get(const struct ids *ids, uint32_t id, struct ids_entry *entry);
-
-/* As it was stored. -ENOSPC: over the capacity. */
-int ids_restore(struct ids *ids, const struct ids_entry *entry);
+uint32_t ids_capacity(const struct ids *ids);
 
 #endif

@@ -56,15 +56,29 @@ const char *model_etag(const struct model *model, char *out);
 /* Name of what a reference stands for; NULL when it no longer is in the configuration. */
 const char *model_name(const struct model *model, enum ids_class class, uint32_t ref);
 
-/* ---- for change sets and loading ---- */
+/* ---- for change sets and the store ---- */
+
+/* A stable id that a resource has. */
+struct model_id {
+	enum ids_class class;
+	uint32_t *ref; /* in the resource; SL_REF_NONE: none yet */
+	const char *name;
+	char text[16]; /* room for the name */
+};
+
+/* The nth; false when there are no more. */
+bool model_nth_id(const struct resource *resource, size_t n, struct model_id *out);
 
 /*
- * Put a resource in, whose name must be free; the model owns it. A resource that has no reference
- * yet is given a stable id; one that has keeps it. -ENOSPC when ids have run out (nothing changed).
+ * Put a resource in, whose name must be free; the model owns it from now on. What has no
+ * reference yet gets a stable id. -ENOSPC when ids have run out, and nothing changed.
  */
 int model_insert(struct model *model, struct resource *resource);
 
-/* Take it out again; its stable ids are free from now on. The caller owns it. */
+/* Take it out again; its ids are free. The caller owns it. */
 void model_remove(struct model *model, struct resource *resource);
+
+/* It is in a committed revision. */
+void model_settle(struct model *model, struct resource *resource, uint64_t revision);
 
 #endif

@@ -39,6 +39,7 @@ enum resource_kind {
 };
 
 #define RESOURCE_TIMEOUTS_NAME "timeouts"
+#define RESOURCE_TIMEOUTS_MAX  16 /* room for enum sl_conn_state */
 #define RESOURCE_NAME_MAX      63 /* characters of a name, of each part of a backend's */
 #define RESOURCE_NAME_SIZE     (2 * RESOURCE_NAME_MAX + 2) /* "pool/backend" and a NUL */
 #define RESOURCE_ETAG_SIZE     17                          /* 16 hexadecimal digits and a NUL */
@@ -94,7 +95,8 @@ struct resource {
 			uint32_t gateway; /* 0: none */
 			bool blackhole;
 		} route;
-		uint32_t timeout[16]; /* seconds by enum sl_conn_state; 0: default */
+		uint32_t timeout[RESOURCE_TIMEOUTS_MAX]; /* seconds by enum sl_conn_state; 0:
+							    default */
 	};
 };
 

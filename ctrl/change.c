@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Resolving a request. Whatever replaces more than one resource (a pool with its backends, the
+ * whole configuration) is a merge of two sorted sequences: the new resources and
+ * those of the model. Equal names are an update, or nothing; what is only in the model is deleted.
+ */
+#include "ctrl/change.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sluice/v1/sluice.pb-c.h"
+
+/* New resources, to be sorted by name. Owned until the merge takes them. */
+struct batch {
+	struct resource **list;
+	size_t n, room;
+};
+
+static int no_memory(struct problem *why)
+{
+	return problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory");
+}
+
+static int batch_add(struct batch *batch, struct resource *r)
+{
+	if (batch->n == batch->room) {
+		size_t room = batch->room ? 2 * batch->room : 16;
+		void *list = realloc(batch->list, room * sizeof(*batch->list));
+
+		if (!list)
+			return -ENOMEM;
+		batch->list = list;
+		batch->room = room;
+	}
+	batch->list[batch->n++] = r;
+	return 0;
+}
+
+static void batch_free(struct batch *batch)
+{
+	for (size_t i = 0; i < batch->n; i++)
+		resource_free(batch->list[i]);
+	free(batch->list);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(struct resource *const *)a)->name, (*(struct resource *const *)b)->name);
+}
+
+/* Sorted and without a name twice. */
+static int batch_sort(struct batch *batch, struct problem *why)
+{
+	char path[RESOURCE_PATH_SIZE];
+
+	if (batch->n)
+		qsort(batch->list, batch->n, sizeof(*batch->list), by_name);
+	for (size_t i = 1; i < batch->n; i++) {
+		const struct resource *r = batch->list[i];
+
+		if (!by_name(&batch->list[i - 1], &batch->list[i]))
+			return problem_set(why, PROBLEM_INVALID_ARGUMENT, "%s: is there twice",
+					   resource_path(r->kind, r->name, path));
+	}
+	return 0;
+}
+
+/* ---- the list of changes ---- */
+
+static bool same(const struct resource *a, const struct resource *b)
+{
+	return a->packed_len == b->packed_len && !memcmp(a->packed, b->packed, a->packed_len);
+}
+
+/* An update keeps the ids of what it keeps. */
+static void inherit_ids(struct resource *after, const struct resource *before)
+{
+	after->ref = before->ref;
+	if (after->kind != RESOURCE_LOCAL_ADDRESS_POOL)
+		return;
+	for (size_t i = 0; i < after->local.n; i++)
+		for (size_t j = 0; j < before->local.n; j++)
+			if (after->local.addr[i] == before->local.addr[j])
+				after->local.ref[i] = before->local.ref[j];
+}
+
+/* Takes `after`, also when it fails or nothing changes. */
+static int add(struct change_set *set, const struct resource *before, struct resource *after,
+	       struct problem *why)
+{
+	if (before && after && same(before, after)) {
+		resource_free(after);
+		return 0;
+	}
+	if (set->n == set->room) {
+		size_t room = set->room ? 2 * set->room : 16;
+		void *list = realloc(set->list, room * sizeof(*set->list));
+
+		if (!list) {
+			resource_free(after);
+			return no_memory(why);
+		}
+		set->list = list;
+		set->room = room;
+	}
+	if (before && after)
+		inherit_ids(after, before);
+	set->list[set->n++] = (struct change){(struct resource *)before, after};
+	*(!before ? &set->created : after ? &set->updated : &set->deleted) += 1;
+	return 0;
+}
+
+/* An interface is there as long as its port: without configuration it has no addresses. */
+static int remove_or_clear(struct change_set *set, const struct resource *before,
+			   struct problem *why)
+{
+	const struct sl_root *root = set->model->root;
+
+	for (unsigned int i = 0; before->kind == RESOURCE_INTERFACE && i < root->n_ports; i++) {
+		Sluice__V1__Interface empty = SLUICE__V1__INTERFACE__INIT;
+		struct resource *after;
+
+		if (strcmp(root->port[i].name, before->name))
+			continue;
+		empty.name = before->name;
+		after = resource_new(RESOURCE_INTERFACE, NULL, &empty.base, why);
+		return after ? add(set, before, after, why) : -EINVAL;
+	}
+	return add(set, before, NULL, why);
+}
+
+/*
+ * Merge the sorted batch with the model's resources from `old` on: all of the kind, or one
+ * pool's backends.
+ */
+static int merge(struct change_set *set, struct batch *batch, const struct resource *old,
+		 const char *pool, struct problem *why)
+{
+	int rc = batch_sort(batch, why);
+
+	for (size_t i = 0; !rc && (old || i < batch->n);) {
+		const struct resource *now = old;
+		struct resource *new = i < batch->n ? batch->list[i] : NULL;
+		int order = !old ? 1 : !new ? -1 : strcmp(old->name, new->name);
+
+		if (order <= 0)
+			old = pool ? model_next_backend(old) : model_next(old);
+		if (order >= 0)
+			batch->list[i++] = NULL;
+		if (order < 0)
+			rc = remove_or_clear(set, now, why);
+		else
+			rc = add(set, order == 0 ? now : NULL, new, why);
+	}
+	return rc;
+}
+
+/* ---- what a request means ---- */
+
+static int check_etag(const struct model *model, const struct resource *now,
+		      enum resource_kind kind, const char *name, const char *etag,
+		      struct problem *why)
+{
+	char current[RESOURCE_ETAG_SIZE], path[RESOURCE_PATH_SIZE];
+
+	if (!etag || !*etag)
+		return 0;
+	resource_path(kind, name, path);
+	if (!now)
+		return problem_set(why, PROBLEM_ABORTED, "%s.etag: is \"%.32s\", but it is gone",
+				   path, etag);
+	if (kind == RESOURCE_BACKEND_POOL)
+		model_pool_etag(model, now, current);
+	else
+		memcpy(current, now->etag, sizeof(current));
+	if (!strcmp(etag, current))
+		return 0;
+	return problem_set(why, PROBLEM_ABORTED,
+			   "%s.etag: is \"%.32s\", but it was changed meanwhile and has \"%s\"",
+			   path, etag, current);
+}
+
+/* Make the resource, compare the message's etag, and put it on the batch. */
+static int batch_new(struct change_set *set, struct batch *batch, enum resource_kind kind,
+		     const char *pool, const void *message, struct problem *why)
+{
+	struct resource *r = resource_new(kind, pool, message, why);
+	int rc;
+
+	if (!r)
+		return -EINVAL;
+	rc = check_etag(set->model, model_find(set->model, kind, r->name), kind, r->name,
+			resource_message_etag(message), why);
+	if (!rc && batch_add(batch, r))
+		rc = no_memory(why);
+	if (rc)
+		resource_free(r);
+	return rc;
+}
+
+static int batch_backends(struct change_set *set, struct batch *batch,
+			  const Sluice__V1__BackendPool *pool, struct problem *why)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < pool->n_backends && !rc; i++)
+		rc = batch_new(set, batch, RESOURCE_BACKEND, pool->name, pool->backends[i], why);
+	return rc;
+}
+
+static int replace_backends(struct change_set *set, const Sluice__V1__BackendPool *pool,
+			    struct problem *why)
+{
+	struct batch batch = {0};
+	int rc = batch_backends(set, &batch, pool, why);
+
+	if (!rc)
+		rc = merge(set, &batch, model_backends(set->model, pool->name), pool->name, why);
+	batch_free(&batch);
+	return rc;
+}
+
+/* Create or update. */
+static int resolve_one(struct change_set *set, const struct apply_request *q, struct problem *why)
+{
+	struct resource *r = resource_new(q->kind, q->pool, q->message, why);
+	char path[RESOURCE_PATH_SIZE];
+	const struct resource *now;
+	int rc = 0;
+
+	if (!r)
+		return -EINVAL;
+	now = model_find(set->model, q->kind, r->name);
+	resource_path(q->kind, r->name, path);
+	if (q->kind == RESOURCE_BACKEND && !model_find(set->model, RESOURCE_BACKEND_POOL, q->pool))
+		rc = problem_set(why, PROBLEM_NOT_FOUND, "backend_pools[%s]: does not exist",
+				 q->pool);
+	else if (q->op == APPLY_CREATE && now)
+		rc = problem_set(why, PROBLEM_ALREADY_EXISTS, "%s: exists", path);
+	else if (q->op == APPLY_UPDATE && !now)
+		rc = problem_set(why, PROBLEM_NOT_FOUND, "%s: does not exist", path);
+	else if (q->op == APPLY_UPDATE)
+		rc = check_etag(set->model, now, q->kind, r->name,
+				resource_message_etag(q->message), why);
+	if (rc) {
+		resource_free(r);
+		return rc;
+	}
+	rc = add(set, now, r, why);
+	if (!rc && q->kind == RESOURCE_BACKEND_POOL)
+		rc = replace_backends(set, (const Sluice__V1__BackendPool *)q->message, why);
+	return rc;
+}
+
+static int resolve_delete(struct change_set *set, const struct apply_request *q,
+			  struct problem *why)
+{
+	char full[RESOURCE_NAME_SIZE], path[RESOURCE_PATH_SIZE];
+	const char *name = q->name;
+	const struct resource *now;
+	int rc;
+
+	if (q->kind == RESOURCE_BACKEND)
+		name = resource_backend_name(q->pool, q->name, full);
+	now = model_find(set->model, q->kind, name);
+	if (!now)
+		return problem_set(why, PROBLEM_NOT_FOUND, "%s: does not exist",
+				   resource_path(q->kind, name, path));
+	rc = check_etag(set->model, now, q->kind, name, q->etag, why);
+	if (!rc)
+		rc = add(set, now, NULL, why);
+	if (q->kind != RESOURCE_BACKEND_POOL)
+		return rc;
+	for (const struct resource *b = model_backends(set->model, name); b && !rc;
+	     b = model_next_backend(b))
+		rc = add(set, b, NULL, why);
+	return rc;
+}
+
+/* Replace all resources of a kind by a Config's repeated field. */
+static int replace_kind(struct change_set *set, enum resource_kind kind, void *const *messages,
+			size_t n, struct problem *why)
+{
+	struct batch batch = {0};
+	int rc = 0;
+
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = batch_new(set, &batch, kind, NULL, messages[i], why);
+	if (!rc)
+		rc = merge(set, &batch, model_after(set->model, kind, ""), NULL, why);
+	batch_free(&batch);
+	return rc;
+}
+
+static int replace_all_backends(struct change_set *set, const Sluice__V1__Config *config,
+				struct problem *why)
+{
+	struct batch batch = {0};
+	int rc = 0;
+
+	for (size_t i = 0; i < config->n_backend_pools && !rc; i++)
+		rc = batch_backends(set, &batch, config->backend_pools[i], why);
+	if (!rc)
+		rc = merge(set, &batch, model_after(set->model, RESOURCE_BACKEND, ""), NULL, why);
+	batch_free(&batch);
+	return rc;
+}
+
+static int resolve_config(struct change_set *set, const Sluice__V1__Config *config,
+			  struct problem *why)
+{
+	char current[RESOURCE_ETAG_SIZE];
+	int rc;
+
+	model_etag(set->model, current);
+	if (*config->etag && strcmp(config->etag, current))
+		return problem_set(why, PROBLEM_ABORTED,
+				   "etag: is \"%.32s\", but the configuration was changed "
+				   "meanwhile and has \"%s\"",
+				   config->etag, current);
+#define REPLACE(kind, field) \
+	replace_kind(set, RESOURCE_##kind, (void *const *)config->field, config->n_##field, why)
+	(void)((rc = REPLACE(INTERFACE, interfaces)) || (rc = REPLACE(ROUTE, routes)) ||
+	       (rc = REPLACE(LOCAL_ADDRESS_POOL, local_address_pools)) ||
+	       (rc = REPLACE(BACKEND_POOL, backend_pools)) ||
+	       (rc = replace_all_backends(set, config, why)) ||
+	       (rc = REPLACE(VIRTUAL_SERVER, virtual_servers)) ||
+	       (rc = replace_kind(set, RESOURCE_TIMEOUTS, (void *const *)&config->timeouts,
+				  config->timeouts != NULL, why)));
+#undef REPLACE
+	return rc;
+}
+
+int change_resolve(struct change_set *set, struct model *model, const struct apply_request *q,
+		   struct problem *why)
+{
+	*set = (struct change_set){.model = model};
+	switch (q->op) {
+	case APPLY_CREATE:
+	case APPLY_UPDATE: return resolve_one(set, q, why);
+	case APPLY_DELETE: return resolve_delete(set, q, why);
+	case APPLY_CONFIG: return resolve_config(set, (const void *)q->message, why);
+	case APPLY_NOTHING: break;
+	}
+	return 0;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctrl/fields.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sluice/snapshot.h>
+
+#include "ctrl/address.h"
+#include "sluice/v1/sluice.pb-c.h"
+
+#define EMPTY         ((char *)protobuf_c_empty_string)
+#define TIMEOUT_MAX_S 604800 /* a week */
+
+/* A message's resource, for the error path, and where to put the reason. */
+struct context {
+	struct resource *r;
+	struct problem *why;
+};
+
+static int refuse(const struct context *c, const char *field, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static int refuse(const struct context *c, const char *field, const char *format, ...)
+{
+	char path[RESOURCE_PATH_SIZE], text[sizeof(c->why->text) / 2];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(text, sizeof(text), format, list);
+	va_end(list);
+	return problem_set(c->why, PROBLEM_INVALID_ARGUMENT, "%s.%s: %s",
+			   resource_path(c->r->kind, c->r->name, path), field, text);
+}
+
+static bool name_ok(const char *name)
+{
+	static const char inner[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	size_t len = strlen(name);
+
+	return len > 0 && len <= RESOURCE_NAME_MAX && strspn(name, inner) == len &&
+	       name[0] != '-' && name[len - 1] != '-';
+}
+
+static int check_name(const struct context *c, const char *field, const char *name)
+{
+	if (name_ok(name))
+		return 0;
+	if (!*name)
+		return refuse(c, field, "is required");
+	return refuse(
+		c, field,
+		"\"%.80s\" is not a name: 1 to %d characters of a-z, 0-9 and -, beginning and "
+		"ending with a letter or digit",
+		name, RESOURCE_NAME_MAX);
+}
+
+static int check_port(const struct context *c, uint32_t port, uint16_t *out)
+{
+	if (port < 1 || port > UINT16_MAX)
+		return refuse(c, "port", "%u is not in 1..65535", port);
+	*out = htons(port);
+	return 0;
+}
+
+static int check_host(const struct context *c, const char *field, const char *text, uint32_t *addr)
+{
+	const char *wrong = *text ? address_parse_host(text, addr) : "is required";
+
+	if (!wrong)
+		return 0;
+	return *text ? refuse(c, field, "\"%.80s\" %s", text, wrong)
+		     : refuse(c, field, "%s", wrong);
+}
+
+static int decode_virtual_server(const struct context *c, const Sluice__V1__VirtualServer *m)
+{
+	struct resource *r = c->r;
+	int rc;
+
+	if ((rc = check_name(c, "name", m->name)) ||
+	    (rc = check_host(c, "address", m->address, &r->virtual_server.addr)) ||
+	    (rc = check_port(c, m->port, &r->virtual_server.port)) ||
+	    (rc = check_name(c, "backend_pool", m->backend_pool)) ||
+	    (rc = check_name(c, "local_address_pool", m->local_address_pool)))
+		return rc;
+	switch ((int)m->protocol) {
+	case SLUICE__V1__PROTOCOL__PROTOCOL_TCP: r->virtual_server.proto = IPPROTO_TCP; break;
+	case SLUICE__V1__PROTOCOL__PROTOCOL_UDP: r->virtual_server.proto = IPPROTO_UDP; break;
+	case SLUICE__V1__PROTOCOL__PROTOCOL_UNSPECIFIED:
+		return refuse(c, "protocol", "is required: tcp or udp");
+	default: return refuse(c, "protocol", "%d is not known: tcp or udp", (int)m->protocol);
+	}
+	switch ((int)m->scheduler) {
+	case SLUICE__V1__SCHEDULER__SCHEDULER_RR: r->virtual_server.scheduler = SL_SCHED_RR; break;
+	case SLUICE__V1__SCHEDULER__SCHEDULER_WRR:
+		r->virtual_server.scheduler = SL_SCHED_WRR;
+		break;
+	default: return refuse(c, "scheduler", "%d is not known: rr or wrr", (int)m->scheduler);
+	}
+	if (m->forwarding_mode != SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_FULLNAT)
+		return refuse(c, "forwarding_mode", "%d is not known: fullnat",
+			      (int)m->forwarding_mode);
+	r->virtual_server.mode = SL_MODE_FULLNAT;
+	return 0;
+}
+
+static int decode_backend(const struct context *c, const char *pool, const Sluice__V1__Backend *m)
+{
+	struct resource *r = c->r;
+	int rc;
+
+	if (!name_ok(pool)) /* of a request for one backend; a pool's own name comes first */
+		return problem_set(c->why, PROBLEM_INVALID_ARGUMENT,
+				   "backend_pool: \"%.80s\" is not a name", pool);
+	if ((rc = check_name(c, "name", m->name)) ||
+	    (rc = check_host(c, "address", m->address, &r->backend.addr)) ||
+	    (rc = check_port(c, m->port, &r->backend.port)))
+		return rc;
+	if (m->weight > UINT16_MAX)
+		return refuse(c, "weight", "%u is not in 0..65535", m->weight);
+	r->backend.weight = m->weight;
+	return 0;
+}
+
+static int decode_local(const struct context *c, const Sluice__V1__LocalAddressPool *m)
+{
+	struct resource *r = c->r;
+	int rc = check_name(c, "name", m->name);
+
+	if (rc)
+		return rc;
+	if (m->n_addresses == 0)
+		return refuse(c, "addresses", "at least one is required");
+	r->local.addr = calloc(m->n_addresses, sizeof(*r->local.addr));
+	r->local.ref = calloc(m->n_addresses, sizeof(*r->local.ref));
+	if (!r->local.addr || !r->local.ref)
+		return -ENOMEM;
+	r->local.n = m->n_addresses;
+	for (size_t i = 0; i < m->n_addresses && !rc; i++) {
+		r->local.ref[i] = SL_REF_NONE;
+		rc = check_host(c, "addresses", m->addresses[i], &r->local.addr[i]);
+	}
+	return rc;
+}
+
+/* The name is a port's: the model knows which there are. */
+static int decode_interface(const struct context *c, const Sluice__V1__Interface *m)
+{
+	struct resource *r = c->r;
+
+	if (strlen(m->name) < 1 || strlen(m->name) > RESOURCE_NAME_MAX)
+		return refuse(c, "name", "is not a port's name: 1 to %d characters",
+			      RESOURCE_NAME_MAX);
+	if (m->n_addresses > FIELDS_INTERFACE_ADDRESSES)
+		return refuse(c, "addresses", "%zu are more than %d", m->n_addresses,
+			      FIELDS_INTERFACE_ADDRESSES);
+	r->interface.address = calloc(m->n_addresses + 1, sizeof(*r->interface.address));
+	if (!r->interface.address)
+		return -ENOMEM;
+	r->interface.n = m->n_addresses;
+	for (size_t i = 0; i < m->n_addresses; i++) {
+		const char *wrong =
+			address_parse_interface(m->addresses[i], &r->interface.address[i]);
+
+		if (wrong)
+			return refuse(c, "addresses", "\"%.80s\" %s", m->addresses[i], wrong);
+	}
+	return 0;
+}
+
+static int decode_route(const struct context *c, const Sluice__V1__Route *m)
+{
+	struct resource *r = c->r;
+	const char *wrong;
+	int rc = check_name(c, "name", m->name);
+
+	if (rc)
+		return rc;
+	wrong = address_parse_prefix(m->prefix, &r->route.prefix);
+	if (wrong)
+		return refuse(c, "prefix", "\"%.80s\" %s", m->prefix, wrong);
+	r->route.blackhole = m->blackhole;
+	if (m->blackhole && (*m->gateway || *m->interface))
+		return refuse(c, "blackhole", "excludes gateway and interface");
+	if (!m->blackhole && !*m->gateway && !*m->interface)
+		return refuse(c, "gateway", "is required, or interface, or blackhole");
+	return *m->gateway ? check_host(c, "gateway", m->gateway, &r->route.gateway) : 0;
+}
+
+static int decode_timeouts(const struct context *c, const Sluice__V1__Timeouts *m)
+{
+	const struct {
+		const char *field;
+		enum sl_conn_state state;
+		uint32_t seconds;
+	} all[] = {
+		{"tcp_syn_sent", SL_CONN_SYN_SENT, m->tcp_syn_sent},
+		{"tcp_syn_recv", SL_CONN_SYN_RECV, m->tcp_syn_recv},
+		{"tcp_established", SL_CONN_ESTABLISHED, m->tcp_established},
+		{"tcp_fin_wait", SL_CONN_FIN_WAIT, m->tcp_fin_wait},
+		{"tcp_close_wait", SL_CONN_CLOSE_WAIT, m->tcp_close_wait},
+		{"tcp_last_ack", SL_CONN_LAST_ACK, m->tcp_last_ack},
+		{"tcp_time_wait", SL_CONN_TIME_WAIT, m->tcp_time_wait},
+		{"tcp_close", SL_CONN_CLOSE, m->tcp_close},
+		{"udp", SL_CONN_UDP, m->udp},
+	};
+
+	_Static_assert(SL_CONN_STATE_MAX <= RESOURCE_TIMEOUTS_MAX, "a place for each state");
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i].seconds > TIMEOUT_MAX_S)
+			return refuse(c, all[i].field, "%u is not in 0..%d seconds", all[i].seconds,
+				      TIMEOUT_MAX_S);
+		c->r->timeout[all[i].state] = all[i].seconds;
+	}
+	return 0;
+}
+
+int fields_decode(struct resource *r, const char *pool, const ProtobufCMessage *message,
+		  struct problem *why)
+{
+	const struct context c = {r, why};
+	const void *m = message;
+
+	switch (r->kind) {
+	case RESOURCE_INTERFACE: return decode_interface(&c, m);
+	case RESOURCE_ROUTE: return decode_route(&c, m);
+	case RESOURCE_LOCAL_ADDRESS_POOL: return decode_local(&c, m);
+	case RESOURCE_BACKEND_POOL:
+		return check_name(&c, "name", ((const Sluice__V1__BackendPool *)m)->name);
+	case RESOURCE_BACKEND: return decode_backend(&c, pool, m);
+	case RESOURCE_VIRTUAL_SERVER: return decode_virtual_server(&c, m);
+	case RESOURCE_TIMEOUTS: return decode_timeouts(&c, m);
+	case RESOURCE_KIND_MAX: break;
+	}
+	return problem_set(why, PROBLEM_INTERNAL, "resource kind %d is not known", (int)r->kind);
+}
+
+void fields_free(struct resource *r)
+{
+	if (r->kind == RESOURCE_LOCAL_ADDRESS_POOL) {
+		free(r->local.addr);
+		free(r->local.ref);
+	} else if (r->kind == RESOURCE_INTERFACE) {
+		free(r->interface.address);
+	}
+}
+
+static void clean_virtual_server(Sluice__V1__VirtualServer *m)
+{
+	m->etag = EMPTY;
+	if (m->scheduler == SLUICE__V1__SCHEDULER__SCHEDULER_UNSPECIFIED)
+		m->scheduler = SLUICE__V1__SCHEDULER__SCHEDULER_WRR;
+	if (m->forwarding_mode == SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_UNSPECIFIED)
+		m->forwarding_mode = SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_FULLNAT;
+}
+
+static void clean_backend(Sluice__V1__Backend *m)
+{
+	m->etag = EMPTY;
+	if (m->optional_weight_case != SLUICE__V1__BACKEND__OPTIONAL_WEIGHT_WEIGHT) {
+		m->optional_weight_case = SLUICE__V1__BACKEND__OPTIONAL_WEIGHT_WEIGHT;
+		m->weight = 1;
+	}
+}
+
+static void clean_pool(Sluice__V1__BackendPool *m)
+{
+	m->etag = EMPTY;
+	m->n_backends = 0;
+	m->backends = NULL;
+}
+
+static void clean_interface(Sluice__V1__Interface *m)
+{
+	m->etag = EMPTY;
+	m->mac = EMPTY;
+	m->steering = EMPTY;
+	m->mtu = 0;
+	m->link_up = 0;
+}
+
+void fields_clean(enum resource_kind kind, ProtobufCMessage *message)
+{
+	void *m = message;
+
+	message->n_unknown_fields = 0;
+	message->unknown_fields = NULL;
+	switch (kind) {
+	case RESOURCE_VIRTUAL_SERVER: clean_virtual_server(m); break;
+	case RESOURCE_BACKEND: clean_backend(m); break;
+	case RESOURCE_BACKEND_POOL: clean_pool(m); break;
+	case RESOURCE_INTERFACE: clean_interface(m); break;
+	case RESOURCE_ROUTE: ((Sluice__V1__Route *)m)->etag = EMPTY; break;
+	case RESOURCE_LOCAL_ADDRESS_POOL: ((Sluice__V1__LocalAddressPool *)m)->etag = EMPTY; break;
+	default: break;
+	}
+}

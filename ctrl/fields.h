@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The rules that one message can break by itself: names, addresses, ports, ranges, enums. What
+ * concerns several resources is in ctrl/plan.h.
+ */
+#ifndef CTRL_FIELDS_H
+#define CTRL_FIELDS_H
+
+#include "ctrl/resource.h"
+
+/* Bound on an interface's addresses: each is compared with each address of ours. */
+#define FIELDS_INTERFACE_ADDRESSES 1024
+
+/*
+ * Bring a message to the form in which it is stored: no etag, no unknown fields, nothing that is
+ * output only, no backends in a pool, defaults filled in. Pointers are changed, nothing is freed.
+ */
+void fields_clean(enum resource_kind kind, ProtobufCMessage *message);
+
+/* Check a clean message and decode it into the resource, whose kind and name are set. */
+int fields_decode(struct resource *resource, const char *pool, const ProtobufCMessage *message,
+		  struct problem *why);
+
+/* Free what fields_decode allocated. */
+void fields_free(struct resource *resource);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctrl/ids.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sluice/snapshot.h>
+
+struct entry {
+	char *name; /* of the owner; NULL: free */
+	char *last; /* settled owner, when names are remembered */
+	uint8_t generation;
+	uint8_t last_generation;
+};
+
+struct ids {
+	uint32_t capacity;
+	uint32_t lowest; /* no id below is free */
+	bool remember;
+	struct entry entry[];
+};
+
+struct ids *ids_new(uint32_t capacity, bool remember_names)
+{
+	struct ids *ids = calloc(1, sizeof(*ids) + capacity * sizeof(ids->entry[0]));
+
+	if (!ids)
+		return NULL;
+	ids->capacity = capacity;
+	ids->remember = remember_names;
+	return ids;
+}
+
+void ids_free(struct ids *ids)
+{
+	if (!ids)
+		return;
+	for (uint32_t i = 0; i < ids->capacity; i++) {
+		free(ids->entry[i].name);
+		free(ids->entry[i].last);
+	}
+	free(ids);
+}
+
+/* The free id that this name had last; the capacity when there is none. */
+static uint32_t find_last(const struct ids *ids, const char *name)
+{
+	for (uint32_t i = 0; ids->remember && i < ids->capacity; i++) {
+		const struct entry *e = &ids->entry[i];
+
+		if (!e->name && e->last && !strcmp(e->last, name))
+			return i;
+	}
+	return ids->capacity;
+}
+
+uint32_t ids_take(struct ids *ids, const char *name)
+{
+	uint32_t id = find_last(ids, name), ref;
+
+	if (id == ids->capacity) {
+		while (ids->lowest < ids->capacity && ids->entry[ids->lowest].name)
+			ids->lowest++;
+		id = ids->lowest;
+	}
+	if (id >= ids->capacity)
+		return SL_REF_NONE;
+	ref = SL_REF(id, ids->entry[id].last_generation + 1);
+	return ids_put(ids, ref, name) ? SL_REF_NONE : ref;
+}
+
+int ids_put(struct ids *ids, uint32_t ref, const char *name)
+{
+	uint32_t id = SL_REF_ID(ref);
+
+	if (id >= ids->capacity)
+		return -ENOSPC;
+	if (ids->entry[id].name)
+		return -EEXIST;
+	ids->entry[id].name = strdup(name);
+	ids->entry[id].generation = SL_REF_GENERATION(ref);
+	return ids->entry[id].name ? 0 : -ENOMEM;
+}
+
+void ids_release(struct ids *ids, uint32_t ref)
+{
+	uint32_t id = SL_REF_ID(ref);
+
+	free(ids->entry[id].name);
+	ids->entry[id].name = NULL;
+	if (id < ids->lowest)
+		ids->lowest = id;
+}
+
+static void remember(struct ids *ids, uint32_t ref, const char *name)
+{
+	struct entry *e = &ids->entry[SL_REF_ID(ref)];
+
+	e->last_generation = SL_REF_GENERATION(ref);
+	if (!ids->remember)
+		return;
+	free(e->last);
+	e->last = strdup(name); /* without memory it is forgotten: another id will do */
+}
+
+void ids_settle(struct ids *ids, uint32_t ref)
+{
+	remember(ids, ref, ids->entry[SL_REF_ID(ref)].name);
+}
+
+void ids_restore(struct ids *ids, uint32_t ref, const char *last_name)
+{
+	if (SL_REF_ID(ref) < ids->capacity)
+		remember(ids, ref, last_name);
+}
+
+const char *ids_name(const struct ids *ids, uint32_t ref)
+{
+	const struct entry *e = &ids->entry[SL_REF_ID(ref)];
+
+	if (SL_REF_ID(ref) >= ids->capacity || e->generation != SL_REF_GENERATION(ref))
+		return NULL;
+	return e->name;
+}
+
+uint32_t ids_capacity(const struct ids *ids)
+{
+	return ids->capacity;
+}

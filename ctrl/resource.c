@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctrl/resource.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sluice/snapshot.h>
+
+#include "ctrl/fields.h"
+#include "sluice/v1/sluice.pb-c.h"
+
+static const struct {
+	const ProtobufCMessageDescriptor *descriptor;
+	const char *path;
+} kinds[RESOURCE_KIND_MAX] = {
+#define X(symbol, message, path) [RESOURCE_##symbol] = {&sluice__v1__##message##__descriptor, path},
+	RESOURCE_KINDS(X)
+#undef X
+};
+
+const ProtobufCMessageDescriptor *resource_descriptor(enum resource_kind kind)
+{
+	return kinds[kind].descriptor;
+}
+
+const char *resource_path(enum resource_kind kind, const char *name, char *out)
+{
+	const char *slash = kind == RESOURCE_BACKEND ? strchr(name, '/') : NULL;
+
+	if (kind == RESOURCE_TIMEOUTS)
+		snprintf(out, RESOURCE_PATH_SIZE, "%s", kinds[kind].path);
+	else if (slash)
+		snprintf(out, RESOURCE_PATH_SIZE, "%s[%.*s].%s[%s]",
+			 kinds[RESOURCE_BACKEND_POOL].path, (int)(slash - name), name,
+			 kinds[kind].path, slash + 1);
+	else
+		snprintf(out, RESOURCE_PATH_SIZE, "%s[%s]", kinds[kind].path, name);
+	return out;
+}
+
+const char *resource_backend_name(const char *pool, const char *name, char *out)
+{
+	snprintf(out, RESOURCE_NAME_SIZE, "%s/%s", pool, name);
+	return out;
+}
+
+bool resource_in_pool(const struct resource *backend, const char *pool)
+{
+	size_t len = strlen(pool);
+
+	return !strncmp(backend->name, pool, len) && backend->name[len] == '/';
+}
+
+const char *resource_etag_text(uint64_t hash, char *out)
+{
+	snprintf(out, RESOURCE_ETAG_SIZE, "%016" PRIx64, hash);
+	return out;
+}
+
+/* The string member of that name inside a message; NULL when its type has none. */
+static char **string_field(const ProtobufCMessage *message, const char *name)
+{
+	const ProtobufCFieldDescriptor *field =
+		protobuf_c_message_descriptor_get_field_by_name(message->descriptor, name);
+
+	return field ? (char **)((char *)message + field->offset) : NULL;
+}
+
+const char *resource_message_etag(const ProtobufCMessage *message)
+{
+	char **etag = string_field(message, "etag");
+
+	return etag && *etag ? *etag : "";
+}
+
+/* FNV-1a, and a final mix (the one of MurmurHash3) because these hashes are added up. */
+static uint64_t hash_bytes(uint64_t h, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+static uint64_t hash_resource(const struct resource *r)
+{
+	uint8_t kind = r->kind;
+	uint64_t h = hash_bytes(UINT64_C(0xcbf29ce484222325), &kind, 1);
+
+	h = hash_bytes(h, r->name, strlen(r->name) + 1);
+	h = hash_bytes(h, r->packed, r->packed_len);
+	h = (h ^ (h >> 33)) * UINT64_C(0xff51afd7ed558ccd);
+	h = (h ^ (h >> 33)) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return h ^ (h >> 33);
+}
+
+/* Pack the cleaned message, and keep our own copy of it with the etag in place. */
+static int keep_message(struct resource *r, const ProtobufCMessage *message)
+{
+	char **etag;
+
+	r->packed_len = protobuf_c_message_get_packed_size(message);
+	r->packed = malloc(r->packed_len + 1); /* an empty message is not a NULL */
+	if (!r->packed)
+		return -ENOMEM;
+	protobuf_c_message_pack(message, r->packed);
+	r->hash = hash_resource(r);
+	resource_etag_text(r->hash, r->etag);
+	r->message = protobuf_c_message_unpack(message->descriptor, NULL, r->packed_len, r->packed);
+	if (!r->message)
+		return -ENOMEM;
+	etag = string_field(r->message, "etag");
+	if (etag && r->kind != RESOURCE_BACKEND_POOL)
+		*etag = strdup(r->etag);
+	return etag && !*etag ? -ENOMEM : 0;
+}
+
+static char *make_name(enum resource_kind kind, const char *pool, const ProtobufCMessage *message)
+{
+	char **own = string_field(message, "name");
+	char *name = NULL;
+
+	if (kind == RESOURCE_TIMEOUTS)
+		return strdup(RESOURCE_TIMEOUTS_NAME);
+	if (kind == RESOURCE_BACKEND)
+		return asprintf(&name, "%s/%s", pool, *own) < 0 ? NULL : name;
+	return strdup(*own);
+}
+
+/* `message` is a shallow copy that is ours to clean. */
+static int fill(struct resource *r, const char *pool, ProtobufCMessage *message,
+		struct problem *why)
+{
+	int rc;
+
+	fields_clean(r->kind, message);
+	r->name = make_name(r->kind, pool, message);
+	rc = r->name ? fields_decode(r, pool, message, why) : -ENOMEM;
+	if (!rc)
+		rc = keep_message(r, message);
+	if (rc == -ENOMEM)
+		problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory");
+	return rc;
+}
+
+struct resource *resource_new(enum resource_kind kind, const char *pool,
+			      const ProtobufCMessage *message, struct problem *why)
+{
+	size_t size = resource_descriptor(kind)->sizeof_message;
+	struct resource *r = calloc(1, sizeof(*r));
+	ProtobufCMessage *copy = malloc(size);
+	int rc = -ENOMEM;
+
+	if (r && copy) {
+		memcpy(copy, message, size);
+		r->kind = kind;
+		r->ref = SL_REF_NONE;
+		rc = fill(r, pool, copy, why);
+	} else {
+		problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory");
+	}
+	free(copy);
+	if (rc) {
+		resource_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+struct resource *resource_unpack(enum resource_kind kind, const char *name, const void *packed,
+				 size_t len, struct problem *why)
+{
+	ProtobufCMessage *message =
+		protobuf_c_message_unpack(resource_descriptor(kind), NULL, len, packed);
+	char pool[RESOURCE_NAME_SIZE], path[RESOURCE_PATH_SIZE];
+	struct resource *r = NULL;
+
+	snprintf(pool, sizeof(pool), "%.*s", (int)strcspn(name, "/"), name);
+	if (message)
+		r = resource_new(kind, pool, message, why);
+	else
+		problem_set(why, PROBLEM_DATA_LOSS, "%s: its message does not decode",
+			    resource_path(kind, name, path));
+	if (r && strcmp(r->name, name)) {
+		problem_set(why, PROBLEM_DATA_LOSS, "%s: its message is named %s",
+			    resource_path(kind, name, path), r->name);
+		resource_free(r);
+		r = NULL;
+	}
+	if (message)
+		protobuf_c_message_free_unpacked(message, NULL);
+	return r;
+}
+
+void resource_free(struct resource *r)
+{
+	if (!r)
+		return;
+	if (r->message)
+		protobuf_c_message_free_unpacked(r->message, NULL);
+	fields_free(r);
+	free(r->packed);
+	free(r->name);
+	free(r);
+}
