@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What ctrl asks of the primary, which sleeps and so is not reached by a ring:
+ * What others ask of the primary, which sleeps and so is not reached by a ring:
  * one datagram each way on a SOCK_SEQPACKET unix socket, <runtime dir>/primary.sock,
  * mode 0600. Requests of another size, unknown operations and workers out
  * of range are answered with -EINVAL and a sentence.
@@ -13,6 +13,7 @@
 enum sl_primary_op {
 	SL_PRIMARY_RESTART_WORKER = 1, /* argument: worker id; answered when it runs again */
 	SL_PRIMARY_SNAPSHOT,           /* a snapshot was published: refresh steering */
+	SL_PRIMARY_REPAIR_EAL, /* from eal.c: free the locks of a process that died inside */
 };
 
 struct sl_primary_request {
