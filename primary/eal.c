@@ -3,18 +3,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <sluice/eal.h>
 #include <sluice/limits.h>
 #include <sluice/log.h>
+#include <sluice/primary_rpc.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -177,6 +182,35 @@ int eal_init_primary(const char *program, const struct boot_config *config, cons
 	return rc;
 }
 
+/* EAL leaves its files to the next primary; pages stay taken meanwhile. */
+static void remove_matching(const char *format, ...) __rte_format_printf(1, 2);
+static void remove_matching(const char *format, ...)
+{
+	char pattern[PATH_MAX];
+	va_list list;
+	glob_t found;
+
+	va_start(list, format);
+	vsnprintf(pattern, sizeof(pattern), format, list);
+	va_end(list);
+	if (!glob(pattern, 0, NULL, &found)) {
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			remove(found.gl_pathv[i]);
+		globfree(&found);
+	}
+}
+
+void eal_leave(const struct boot_config *config)
+{
+	char dir[PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%s", rte_eal_get_runtime_dir());
+	rte_eal_cleanup();
+	remove_matching("%s/%smap_*", config->hugepages.directory, config->instance);
+	remove_matching("%s/*", dir);
+	rmdir(dir);
+}
+
 static int secondary_start(const struct sl_eal_secondary *how)
 {
 	struct args a = {0};
@@ -192,24 +226,91 @@ static int secondary_start(const struct sl_eal_secondary *how)
 	return rc;
 }
 
+/* The caller holds the EAL lock, and the process before it died inside. Bounded: 2 s. */
+static int ask_for_repair(const char *runtime_dir)
+{
+	const struct sl_primary_request request = {.op = SL_PRIMARY_REPAIR_EAL};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct timeval limit = {.tv_sec = 2};
+	struct sl_primary_answer answer;
+	int rc = 0, fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/primary.sock", runtime_dir);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) ||
+	    send(fd, &request, sizeof(request), MSG_NOSIGNAL) < 0 ||
+	    recv(fd, &answer, sizeof(answer), 0) < 0)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+/* A mark in the lock's file, while we are inside. */
+static bool mark_found(int fd)
+{
+	char mark;
+
+	return pread(fd, &mark, 1, 0) == 1;
+}
+
+static void mark_set(int fd)
+{
+	if (pwrite(fd, "!", 1, 0) != 1)
+		sl_log(eal_log, WARNING, "eal.lock: %s", strerror(errno));
+}
+
+static void mark_clear(int fd)
+{
+	if (ftruncate(fd, 0))
+		sl_log(eal_log, WARNING, "eal.lock: %s", strerror(errno));
+}
+
+/* The lock is held. */
+static int join(const struct sl_eal_secondary *how, int fd)
+{
+	int rc;
+
+	if (!lock_find_primary(how->runtime_dir)) {
+		sl_log(eal_log, ERR, "%s: no primary runs in %s", how->program, how->runtime_dir);
+		return -ESRCH;
+	}
+	if (mark_found(fd)) {
+		sl_log(eal_log, NOTICE, "%s: the process before died while it started",
+		       how->program);
+		rc = ask_for_repair(how->runtime_dir);
+		if (rc) {
+			sl_log(eal_log, ERR, "%s: the primary does not repair: %s", how->program,
+			       strerror(-rc));
+			return rc;
+		}
+	}
+	rc = lock_secondary(how->runtime_dir);
+	if (rc)
+		return rc;
+	mark_set(fd);
+	rc = secondary_start(how);
+	mark_clear(fd);
+	return rc;
+}
+
 int sl_eal_init_secondary(const struct sl_eal_secondary *how)
 {
 	int rc, fd = eal_lock(how->runtime_dir);
 
+	if (fd == -ENOENT) {
+		sl_log(eal_log, ERR, "%s: no primary runs in %s", how->program, how->runtime_dir);
+		return -ESRCH;
+	}
 	if (fd < 0) {
 		sl_log(eal_log, ERR, "%s: %s/eal.lock: %s", how->program, how->runtime_dir,
 		       fd == -ETIMEDOUT ? "held for too long by another process that starts"
 					: strerror(-fd));
 		return fd;
 	}
-	if (!lock_find_primary(how->runtime_dir)) {
-		sl_log(eal_log, ERR, "%s: no primary runs in %s", how->program, how->runtime_dir);
-		rc = -ESRCH;
-	} else {
-		rc = lock_secondary(how->runtime_dir);
-		if (!rc)
-			rc = secondary_start(how);
-	}
+	rc = join(how, fd);
 	close(fd);
 	return rc;
 }

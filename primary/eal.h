@@ -24,7 +24,13 @@ int eal_lock(const char *runtime_dir);
  */
 int eal_init_primary(const char *program, const struct boot_config *config, const char *socket_mem);
 
+/* Primary, once, when memory zones exist: find what eal_repair() repairs. 0 or -errno, logged. */
+int eal_find_locks(void);
+
 /* Primary: free the library's shared locks, nobody being inside an initialisation. */
 void eal_repair(void);
+
+/* Leave EAL and take what it would leave in the file system; other processes keep theirs. */
+void eal_leave(const struct boot_config *config);
 
 #endif

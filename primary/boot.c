@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * `sluice primary`: the boot sequence, and its reverse. Talks to: the workers, whom it starts
+ * and ends (signals, their slots); ctrl, by primary.sock; nobody by rings. It owns the ports
+ * and all memory, has no queue and no packet, and sleeps when nothing happens.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sluice/eal.h>
+#include <sluice/log.h>
+#include <sluice/role.h>
+#include <sluice/shm.h>
+
+#include "primary/boot_config.h"
+#include "primary/eal.h"
+#include "primary/event.h"
+#include "primary/hugepages.h"
+#include "primary/lock.h"
+#include "primary/ports.h"
+#include "primary/rpc.h"
+#include "primary/shm_create.h"
+#include "primary/steering.h"
+#include "primary/supervisor.h"
+
+SL_LOG_TYPE(boot_log, "sluice.primary");
+
+struct options {
+	const char *config;
+	bool check;
+};
+
+static struct boot_config config;
+
+static void usage(FILE *to)
+{
+	fprintf(to, "usage: sluice primary [options]\n"
+		    "  -c, --config FILE          boot configuration (/etc/sluice/sluice.yaml)\n"
+		    "      --check                only check it; exit code 0 or 2\n"
+		    "      --log-level TYPE:LEVEL for example 'sluice.*:debug'; may be repeated\n"
+		    "      --help\n"
+		    "Ends on SIGTERM and SIGINT, the workers first.\n");
+}
+
+static bool set_log_level(const char *text)
+{
+	static const char *const levels[] = {
+		[RTE_LOG_ERR] = "error", [RTE_LOG_WARNING] = "warning", [RTE_LOG_NOTICE] = "notice",
+		[RTE_LOG_INFO] = "info", [RTE_LOG_DEBUG] = "debug",
+	};
+	const char *colon = strrchr(text, ':');
+	char type[SL_NAME_LEN];
+
+	if (!colon || (size_t)(colon - text) >= sizeof(type))
+		return false;
+	snprintf(type, sizeof(type), "%.*s", (int)(colon - text), text);
+	for (size_t i = 0; i < RTE_DIM(levels); i++)
+		if (levels[i] && !strcmp(levels[i], colon + 1))
+			return rte_log_set_level_pattern(type, i) == 0;
+	return false;
+}
+
+/* 0: go on; 1: help was asked for; -EINVAL: wrong usage, said. */
+static int parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"check", no_argument, NULL, 'k'},
+		{"log-level", required_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c': o->config = optarg; break;
+		case 'k': o->check = true; break;
+		case 'l':
+			if (set_log_level(optarg))
+				break;
+			fprintf(stderr,
+				"sluice primary: '%s' is not TYPE:LEVEL; levels are error, "
+				"warning, notice, info, debug\n",
+				optarg);
+			return -EINVAL;
+		case 'h': usage(stdout); return 1;
+		default: usage(stderr); return -EINVAL;
+		}
+	}
+	if (optind == argc)
+		return 0;
+	fprintf(stderr, "sluice primary: '%s' is one argument too many\n", argv[optind]);
+	return -EINVAL;
+}
+
+/* Nobody else may use the instance: a second EAL primary would overwrite the files of the first. */
+static int take_instance(void)
+{
+	pid_t holder = 0;
+	int rc;
+
+	if (mkdir(config.runtime_dir, 0755) && errno != EEXIST) {
+		rc = -errno;
+		sl_log(boot_log, ERR, "%s: %s", config.runtime_dir, strerror(-rc));
+		return rc;
+	}
+	rc = lock_primary(config.runtime_dir, &holder);
+	if (rc == -EBUSY)
+		sl_log(boot_log, ERR, "instance %s: process %d is its primary", config.instance,
+		       holder);
+	else if (rc)
+		sl_log(boot_log, ERR, "%s/primary.lock: %s", config.runtime_dir, strerror(-rc));
+	if (rc)
+		return rc;
+	holder = lock_find_secondary(config.runtime_dir);
+	if (!holder)
+		return 0;
+	sl_log(boot_log, ERR,
+	       "instance %s: process %d still lives from an earlier primary; end it first",
+	       config.instance, holder);
+	return -EBUSY;
+}
+
+/* EAL's option: megabytes by node, with commas. */
+static void socket_mem(const struct huge_need *need, char *text, size_t len)
+{
+	unsigned int last = RTE_MAX_NUMA_NODES - 1;
+	size_t n = 0;
+
+	while (last > 0 && !need->bytes[last])
+		last--;
+	for (unsigned int node = 0; node <= last && n < len; node++)
+		n += snprintf(text + n, len - n, "%s%" PRIu64, node ? "," : "",
+			      need->bytes[node] >> 20);
+}
+
+/* The caller holds the EAL lock, so nobody attaches before all is there. NULL: logged. */
+static struct sl_root *build(void)
+{
+	char mem[RTE_MAX_NUMA_NODES * 12];
+	struct huge_need need;
+	struct sl_root *root;
+
+	if (shm_need(&config, &need)) {
+		sl_log(boot_log, ERR, "limits: the memory they ask for exceeds any machine");
+		return NULL;
+	}
+	if (huge_check(config.hugepages.directory, &need))
+		return NULL;
+	socket_mem(&need, mem, sizeof(mem));
+	if (eal_init_primary("sluice-primary", &config, mem))
+		return NULL;
+	root = shm_create(&config);
+	if (root && !eal_find_locks() && !ports_start(&config, root)) {
+		steering_start(&config, root);
+		shm_open(root);
+		return root;
+	}
+	if (root)
+		ports_stop(root);
+	eal_leave(&config);
+	return NULL;
+}
+
+static void signal_ready(struct event *e)
+{
+	struct signalfd_siginfo info;
+
+	if (read(e->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGCHLD) {
+		supervisor_reap();
+	} else {
+		sl_log(boot_log, INFO, "primary: told to end by signal %u", info.ssi_signo);
+		supervisor_stop();
+	}
+}
+
+/* Before EAL starts threads: they inherit the mask, and the signals come by the file alone. */
+static int watch_signals(struct event *e)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	e->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	e->ready = signal_ready;
+	return e->fd < 0 ? -errno : event_add(e);
+}
+
+static void run(struct sl_root *root)
+{
+	supervisor_start(&config, root);
+	while (!supervisor_stopped()) {
+		event_wait(supervisor_timeout());
+		supervisor_tick();
+	}
+}
+
+static int serve(void)
+{
+	struct event signals;
+	struct sl_root *root;
+	int rc, lock = eal_lock(config.runtime_dir);
+
+	if (lock < 0) {
+		sl_log(boot_log, ERR, "%s/eal.lock: %s", config.runtime_dir, strerror(-lock));
+		return 1;
+	}
+	rc = event_init();
+	if (!rc)
+		rc = watch_signals(&signals);
+	root = rc ? NULL : build();
+	close(lock);
+	if (!root)
+		return 1;
+	rc = rpc_start(config.runtime_dir, root);
+	if (!rc)
+		run(root);
+	rpc_stop();
+	steering_stop();
+	ports_stop(root);
+	eal_leave(&config);
+	sl_log(boot_log, INFO, "primary ended");
+	return rc ? 1 : 0;
+}
+
+int sl_primary_main(int argc, char **argv)
+{
+	struct options o = {.config = "/etc/sluice/sluice.yaml"};
+	int rc = parse_options(argc, argv, &o);
+	char why[512];
+
+	if (rc)
+		return rc < 0 ? 2 : 0;
+	rc = boot_config_load(o.config, &config, why, sizeof(why));
+	if (rc) {
+		fprintf(stderr, "sluice primary: %s\n", why);
+		return 2;
+	}
+	if (o.check)
+		return 0;
+	return take_instance() ? 1 : serve();
+}

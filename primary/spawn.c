@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "primary/spawn.h"
+
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "primary/boot_config.h"
+
+#define NUMBER_LEN 12
+
+/*
+ * A worker gets none of our files: it would keep the taps alive after us. It has its own process
+ * group, so that an interrupt at a terminal goes to the primary alone.
+ */
+static int prepare(posix_spawnattr_t *attr, posix_spawn_file_actions_t *files)
+{
+	sigset_t none, all;
+	int rc = posix_spawnattr_init(attr);
+
+	if (rc)
+		return rc;
+	rc = posix_spawn_file_actions_init(files);
+	if (rc) {
+		posix_spawnattr_destroy(attr);
+		return rc;
+	}
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawnattr_setsigmask(attr, &none);
+	posix_spawnattr_setsigdefault(attr, &all);
+	posix_spawnattr_setpgroup(attr, 0);
+	posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+					       POSIX_SPAWN_SETPGROUP);
+	return posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1);
+}
+
+/* Our own file rather than a path: the same version even while an upgrade replaces it. */
+pid_t spawn_worker(const struct boot_config *config, unsigned int id, unsigned int lcore)
+{
+	char id_text[NUMBER_LEN], lcore_text[NUMBER_LEN], cpu_text[NUMBER_LEN];
+	char *argv[] = {"sluice",
+			"worker",
+			"--instance",
+			(char *)config->instance,
+			"--runtime-dir",
+			(char *)config->runtime_dir,
+			"--id",
+			id_text,
+			"--lcore",
+			lcore_text,
+			"--cpu",
+			cpu_text,
+			NULL};
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	pid_t pid;
+	int rc;
+
+	snprintf(id_text, sizeof(id_text), "%u", id);
+	snprintf(lcore_text, sizeof(lcore_text), "%u", lcore);
+	snprintf(cpu_text, sizeof(cpu_text), "%u", config->worker[id].cpu);
+	rc = prepare(&attr, &files);
+	if (!rc)
+		rc = posix_spawn(&pid, "/proc/self/exe", &files, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&files);
+	return rc ? -rc : pid;
+}
+
+void spawn_end_text(int status, char *text, size_t len)
+{
+	if (WIFSIGNALED(status))
+		snprintf(text, len, "killed by signal %d", WTERMSIG(status));
+	else
+		snprintf(text, len, "exited with %d", WEXITSTATUS(status));
+}
