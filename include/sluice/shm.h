@@ -39,14 +39,14 @@ enum sl_steering {
 	SL_STEERING_RSS,  /* RSS only */
 };
 
-/* Writer: primary, before any worker runs. */
+/* Writer: primary, before any worker runs; link_up later, too. */
 struct sl_port {
 	char name[SL_NAME_LEN]; /* the operator's */
 	uint16_t port_id;       /* the library's; queue pair w is worker w's */
 	uint16_t mtu;           /* bytes of IP packet */
 	struct rte_ether_addr mac;
 	uint8_t steering; /* enum sl_steering */
-	uint8_t reserved;
+	uint8_t link_up;  /* 1: the device said so last */
 };
 
 /*
