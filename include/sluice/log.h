@@ -12,7 +12,7 @@
 
 #include <rte_log.h>
 
-#define SL_LOG_TYPE(variable, name) RTE_LOG_REGISTER(variable, name, INFO)
+#define SL_LOG_TYPE(variable, name) static RTE_LOG_REGISTER_IMPL(variable, name, INFO)
 
 /* level: ERR, WARNING, NOTICE, INFO, DEBUG */
 #define sl_log(type, level, ...)       \
