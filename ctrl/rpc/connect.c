@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctrl/rpc/connect.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <event2/buffer.h>
+
+#include "ctrl/rpc/call.h"
+#include "ctrl/rpc/decode.h"
+#include "ctrl/rpc/json.h"
+#include "ctrl/rpc/services.h"
+
+#define JSON_FIELDS  "Content-Type: application/json\r\n"
+#define PROTO_FIELDS "Content-Type: application/proto\r\n"
+
+/* The protocol's status for an error code. */
+static int status_of(enum problem_code code)
+{
+	switch (code) {
+	case PROBLEM_NONE: return 200;
+	case PROBLEM_CANCELED: return 499;
+	case PROBLEM_INVALID_ARGUMENT:
+	case PROBLEM_FAILED_PRECONDITION:
+	case PROBLEM_OUT_OF_RANGE: return 400;
+	case PROBLEM_DEADLINE_EXCEEDED: return 504;
+	case PROBLEM_NOT_FOUND: return 404;
+	case PROBLEM_ALREADY_EXISTS:
+	case PROBLEM_ABORTED: return 409;
+	case PROBLEM_PERMISSION_DENIED: return 403;
+	case PROBLEM_RESOURCE_EXHAUSTED: return 429;
+	case PROBLEM_UNIMPLEMENTED: return 501;
+	case PROBLEM_UNAVAILABLE: return 503;
+	case PROBLEM_UNAUTHENTICATED: return 401;
+	case PROBLEM_UNKNOWN:
+	case PROBLEM_INTERNAL:
+	case PROBLEM_DATA_LOSS: return 500;
+	}
+	return 500;
+}
+
+/* {"code":"...","message":"..."} with that HTTP status. */
+static void reply_error(struct http_conn *conn, int status, const char *fields,
+			enum problem_code code, const char *text)
+{
+	struct evbuffer *body = http_conn_reply(conn);
+	char all[160];
+
+	snprintf(all, sizeof(all), "%s" JSON_FIELDS, fields);
+	evbuffer_drain(body, evbuffer_get_length(body));
+	evbuffer_add_printf(body, "{\"code\":\"%s\",\"message\":", problem_code_name(code));
+	json_encode_string(text, body);
+	evbuffer_add(body, "}", 1);
+	http_reply(conn, status, all);
+}
+
+static void reply_problem(struct http_conn *conn, enum problem_code code, const char *text)
+{
+	reply_error(conn, status_of(code), "", code, text);
+}
+
+/* A media type; of parameters only charset=utf-8, for JSON. False: not served. */
+static bool format_of(const char *type, enum rpc_format *format)
+{
+	size_t len = type ? strcspn(type, "; \t") : 0;
+	const char *rest = type ? type + len + strspn(type + len, "; \t") : "";
+
+	if (len == strlen("application/proto") && !strncasecmp(type, "application/proto", len)) {
+		*format = RPC_FORMAT_PROTO;
+		return !*rest;
+	}
+	if (len == strlen("application/json") && !strncasecmp(type, "application/json", len)) {
+		*format = RPC_FORMAT_JSON;
+		return !*rest || !strcasecmp(rest, "charset=utf-8") ||
+		       !strcasecmp(rest, "charset=\"utf-8\"");
+	}
+	return false;
+}
+
+/* The handler's answer, or the deadline's. */
+static void on_answer(void *transport, const struct rpc_answer *answer)
+{
+	struct http_conn *conn = transport;
+	enum rpc_format format = RPC_FORMAT_JSON;
+
+	http_conn_set_data(conn, NULL);
+	if (answer->code) {
+		reply_problem(conn, answer->code, answer->text);
+		return;
+	}
+	format_of(http_head_field(http_conn_head(conn), "Content-Type"), &format);
+	if (rpc_encode(answer->message, format, http_conn_reply(conn)))
+		reply_problem(conn, PROBLEM_RESOURCE_EXHAUSTED, "no memory for the response");
+	else
+		http_reply(conn, 200, format == RPC_FORMAT_JSON ? JSON_FIELDS : PROTO_FIELDS);
+}
+
+/* NULL: the refusal has been sent. */
+static const struct rpc_method *find_method(struct http_conn *conn, const struct http_head *head)
+{
+	const char *slash = strrchr(head->target, '/');
+	const struct rpc_method *method = NULL;
+	char service[96], text[256];
+
+	if (*head->target == '/' && slash > head->target) {
+		snprintf(service, sizeof(service), "%.*s", (int)(slash - head->target - 1),
+			 head->target + 1);
+		method = rpc_method_find(service, slash + 1);
+	}
+	if (!method) {
+		snprintf(text, sizeof(text), "%.160s is no method of this API", head->target);
+		reply_error(conn, 404, "", PROBLEM_UNIMPLEMENTED, text);
+		return NULL;
+	}
+	if (strcmp(head->method, "POST")) {
+		reply_error(conn, 405, "Allow: POST\r\n", PROBLEM_UNIMPLEMENTED,
+			    "methods are called by POST");
+		return NULL;
+	}
+	return method;
+}
+
+/* False: the refusal has been sent. */
+static bool check_fields(struct http_conn *conn, const struct http_head *head,
+			 enum rpc_format *format)
+{
+	const char *version = http_head_field(head, "Connect-Protocol-Version");
+	const char *encoding = http_head_field(head, "Content-Encoding");
+
+	if (!format_of(http_head_field(head, "Content-Type"), format)) {
+		reply_error(conn, 415, "Accept-Post: application/proto, application/json\r\n",
+			    PROBLEM_UNIMPLEMENTED,
+			    "Content-Type: application/proto and application/json are served");
+		return false;
+	}
+	if (version && strcmp(version, "1")) {
+		reply_problem(conn, PROBLEM_INVALID_ARGUMENT,
+			      "Connect-Protocol-Version: 1 is the only one");
+		return false;
+	}
+	if (encoding && *encoding && strcasecmp(encoding, "identity")) {
+		reply_problem(conn, PROBLEM_UNIMPLEMENTED,
+			      "Content-Encoding: identity alone is served");
+		return false;
+	}
+	return true;
+}
+
+/* Connect-Timeout-Ms: up to ten digits. False: the refusal has been sent. */
+static bool read_timeout(struct http_conn *conn, const struct http_head *head, uint32_t *ms)
+{
+	const char *field = http_head_field(head, "Connect-Timeout-Ms");
+	unsigned long long value;
+
+	*ms = RPC_TIMEOUT_MS;
+	if (!field)
+		return true;
+	value = strtoull(field, NULL, 10);
+	if (!*field || field[strspn(field, "0123456789")] || strlen(field) > 10 || value == 0) {
+		reply_problem(conn, PROBLEM_INVALID_ARGUMENT,
+			      "Connect-Timeout-Ms: not a positive number of up to ten digits");
+		return false;
+	}
+	*ms = value < RPC_TIMEOUT_MAX_MS ? (uint32_t)value : RPC_TIMEOUT_MAX_MS;
+	return true;
+}
+
+/* NULL: the refusal has been sent. */
+static const ProtobufCMessage *decode_body(struct http_conn *conn, struct rpc_call *call,
+					   enum rpc_format format)
+{
+	const ProtobufCMessageDescriptor *type = rpc_method_types(rpc_call_method(call))->input;
+	struct evbuffer *body = http_conn_body(conn);
+	size_t len = evbuffer_get_length(body);
+	const void *bytes = len ? (const void *)evbuffer_pullup(body, -1) : "";
+	const ProtobufCMessage *message = NULL;
+	struct decode decode;
+
+	if (!bytes) {
+		reply_problem(conn, PROBLEM_RESOURCE_EXHAUSTED, "no memory for the request");
+		return NULL;
+	}
+	message = rpc_decode(&decode, type, format, bytes, len, rpc_call_arena(call));
+	if (!message)
+		reply_problem(conn,
+			      decode.too_large ? PROBLEM_RESOURCE_EXHAUSTED
+					       : PROBLEM_INVALID_ARGUMENT,
+			      decode.why);
+	evbuffer_drain(body, len);
+	return message;
+}
+
+static void author_of(const struct http_conn *conn, char *author, size_t size)
+{
+	struct ucred peer;
+
+	if (http_conn_peer(conn, &peer))
+		snprintf(author, size, "uid %u", peer.uid);
+}
+
+static void on_request(struct http_conn *conn, void *arg)
+{
+	const struct connect *connect = arg;
+	const struct http_head *head = http_conn_head(conn);
+	const struct rpc_method *method = find_method(conn, head);
+	struct rpc_start start = {.answer = on_answer, .transport = conn};
+	enum rpc_format format;
+	struct rpc_call *call;
+
+	if (!method || !check_fields(conn, head, &format) ||
+	    !read_timeout(conn, head, &start.timeout_ms))
+		return;
+	call = rpc_call_new(connect->ctrl, method, connect->budget, connect->arena_limit);
+	if (!call) {
+		reply_problem(conn, PROBLEM_RESOURCE_EXHAUSTED, "no memory for the call");
+		return;
+	}
+	start.request = decode_body(conn, call, format);
+	if (!start.request) {
+		rpc_call_free(call);
+		return;
+	}
+	author_of(conn, start.author, sizeof(start.author));
+	http_conn_set_data(conn, call);
+	rpc_call_start(call, &start);
+}
+
+/* What is wrong below the protocol, in its words. */
+static void on_refused(struct http_conn *conn, int status, const char *why, void *arg)
+{
+	enum problem_code code = PROBLEM_INVALID_ARGUMENT;
+
+	(void)arg;
+	switch (status) {
+	case 408: code = PROBLEM_DEADLINE_EXCEEDED; break;
+	case 413:
+	case 431: code = PROBLEM_RESOURCE_EXHAUSTED; break;
+	case 501:
+	case 505: code = PROBLEM_UNIMPLEMENTED; break;
+	case 503: code = PROBLEM_UNAVAILABLE; break;
+	}
+	reply_error(conn, status, "", code, why);
+}
+
+static void on_gone(struct http_conn *conn, void *arg)
+{
+	struct rpc_call *call = http_conn_data(conn);
+
+	(void)arg;
+	if (call)
+		rpc_call_abandon(call);
+}
+
+struct http_handler connect_handler(struct connect *connect)
+{
+	return (struct http_handler){on_request, on_refused, on_gone, connect};
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Connections, read from the workers' tables while the workers write them: each entry is copied
+ * and checked (sl_conn_read), none is waited for. A page reads a bounded part of the tables, so
+ * that a filter that nothing fits does not hold the event loop for millions of entries.
+ */
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <sluice/conn.h>
+#include <sluice/shm.h>
+
+#include "ctrl/model.h"
+#include "ctrl/rpc/call.h"
+#include "ctrl/rpc/services.h"
+#include "sluice/v1/sluice.pb-c.h"
+
+#define PAGE_SIZE     100
+#define PAGE_SIZE_MAX 1000
+#define SCAN_MAX      262144 /* entries looked at for one page */
+
+/* What must fit; ANY where the caller does not care. */
+struct filter {
+	bool any_client;
+	uint32_t client;         /* network byte order */
+	uint32_t virtual_server; /* reference; SL_REF_NONE: any */
+	uint32_t backend;        /* reference; SL_REF_NONE: any */
+	uint8_t protocol;        /* 0: any */
+	uint8_t state;           /* SL_CONN_STATE_MAX: any */
+};
+
+struct position {
+	uint32_t worker;
+	uint32_t entry;
+};
+
+/* ---- the request ---- */
+
+/* False: the refusal has been sent. */
+static bool filter_reference(struct rpc_call *call, enum resource_kind kind, const char *field,
+			     const char *name, uint32_t *ref)
+{
+	const struct resource *r = model_find(rpc_call_ctrl(call)->model, kind, name);
+
+	*ref = SL_REF_NONE;
+	if (!*name)
+		return true;
+	if (!r) {
+		rpc_fail(call, PROBLEM_NOT_FOUND, "%s: there is no %.130s", field, name);
+		return false;
+	}
+	*ref = r->ref;
+	return true;
+}
+
+static bool filter_client(struct rpc_call *call, const char *address, struct filter *filter)
+{
+	filter->any_client = !*address;
+	if (filter->any_client || inet_pton(AF_INET, address, &filter->client) == 1)
+		return true;
+	rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "client_address: \"%.40s\" is no IPv4 address",
+		 address);
+	return false;
+}
+
+static bool filter_protocol(struct rpc_call *call, Sluice__V1__Protocol protocol,
+			    struct filter *filter)
+{
+	switch (protocol) {
+	case SLUICE__V1__PROTOCOL__PROTOCOL_UNSPECIFIED: filter->protocol = 0; return true;
+	case SLUICE__V1__PROTOCOL__PROTOCOL_TCP: filter->protocol = IPPROTO_TCP; return true;
+	case SLUICE__V1__PROTOCOL__PROTOCOL_UDP: filter->protocol = IPPROTO_UDP; return true;
+	default:
+		rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "protocol: %d is not known", protocol);
+		return false;
+	}
+}
+
+static bool filter_state(struct rpc_call *call, const char *name, struct filter *filter)
+{
+	filter->state = SL_CONN_STATE_MAX;
+	if (!*name)
+		return true;
+	for (uint8_t s = 0; s < SL_CONN_STATE_MAX; s++)
+		if (s != SL_CONN_NONE && !strcmp(name, sl_conn_state_names[s]))
+			filter->state = s;
+	if (filter->state != SL_CONN_STATE_MAX)
+		return true;
+	rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "state: \"%.40s\" is no connection state", name);
+	return false;
+}
+
+static bool read_filter(struct rpc_call *call, const Sluice__V1__ListConnectionsRequest *request,
+			struct filter *filter)
+{
+	return filter_reference(call, RESOURCE_VIRTUAL_SERVER, "virtual_server",
+				request->virtual_server, &filter->virtual_server) &&
+	       filter_reference(call, RESOURCE_BACKEND, "backend", request->backend,
+				&filter->backend) &&
+	       filter_client(call, request->client_address, filter) &&
+	       filter_protocol(call, request->protocol, filter) &&
+	       filter_state(call, request->state, filter);
+}
+
+/* "worker:entry", the next to be looked at. */
+static bool read_token(struct rpc_call *call, const char *token, struct position *at)
+{
+	const struct sl_root *root = rpc_call_ctrl(call)->root;
+	char again[32];
+
+	*at = (struct position){0, 0};
+	if (!*token)
+		return true;
+	if (sscanf(token, "%" SCNu32 ":%" SCNu32, &at->worker, &at->entry) == 2) {
+		snprintf(again, sizeof(again), "%" PRIu32 ":%" PRIu32, at->worker, at->entry);
+		if (!strcmp(token, again) && at->worker < root->n_workers)
+			return true;
+	}
+	rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "page_token: not one of this API");
+	return false;
+}
+
+/* ---- the answer ---- */
+
+static bool fits(const struct filter *filter, const struct sl_conn *c)
+{
+	const struct sl_tuple *in = &c->key[SL_DIR_IN];
+
+	return (filter->any_client || filter->client == in->saddr) &&
+	       (filter->virtual_server == SL_REF_NONE ||
+		filter->virtual_server == c->virtual_server) &&
+	       (filter->backend == SL_REF_NONE || filter->backend == c->backend) &&
+	       (filter->protocol == 0 || filter->protocol == in->proto) &&
+	       (filter->state == SL_CONN_STATE_MAX || filter->state == c->state);
+}
+
+static uint32_t now_tick(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint32_t)ts.tv_sec * SL_TICK_HZ +
+	       (uint32_t)(ts.tv_nsec / (1000000000 / SL_TICK_HZ)) + 1;
+}
+
+/* Ticks wrap after 13 years, and the worker may be a tick ahead of us. */
+static uint32_t seconds_since(uint32_t tick)
+{
+	int32_t ticks = (int32_t)(now_tick() - tick);
+
+	return ticks > 0 ? (uint32_t)ticks / SL_TICK_HZ : 0;
+}
+
+static char *address_text(struct rpc_call *call, uint32_t addr)
+{
+	char *text = rpc_alloc(call, INET_ADDRSTRLEN);
+
+	if (text)
+		inet_ntop(AF_INET, &addr, text, INET_ADDRSTRLEN);
+	return text;
+}
+
+static char *name_text(struct rpc_call *call, enum ids_class class, uint32_t ref)
+{
+	const char *name = model_name(rpc_call_ctrl(call)->model, class, ref);
+
+	return (char *)(name ?: "");
+}
+
+static void set_endpoints(struct rpc_call *call, Sluice__V1__Connection *m, const struct sl_conn *c)
+{
+	const struct sl_tuple *in = &c->key[SL_DIR_IN], *out = &c->key[SL_DIR_OUT];
+
+	m->client_address = address_text(call, in->saddr);
+	m->client_port = ntohs(in->sport);
+	m->virtual_address = address_text(call, in->daddr);
+	m->virtual_port = ntohs(in->dport);
+	m->local_address = address_text(call, out->daddr);
+	m->local_port = ntohs(out->dport);
+	m->backend_address = address_text(call, out->saddr);
+	m->backend_port = ntohs(out->sport);
+}
+
+/* NULL when the call's memory is used up. */
+static Sluice__V1__Connection *connection_view(struct rpc_call *call, uint32_t worker,
+					       const struct sl_conn *c)
+{
+	Sluice__V1__Connection *m = rpc_message(call, &sluice__v1__connection__descriptor);
+
+	if (!m)
+		return NULL;
+	m->worker = worker;
+	m->protocol = c->key[SL_DIR_IN].proto == IPPROTO_TCP ? SLUICE__V1__PROTOCOL__PROTOCOL_TCP
+							     : SLUICE__V1__PROTOCOL__PROTOCOL_UDP;
+	set_endpoints(call, m, c);
+	m->state = (char *)(c->state < SL_CONN_STATE_MAX ? sl_conn_state_names[c->state] : "");
+	m->idle_seconds = seconds_since(c->last_seen);
+	m->age_seconds = seconds_since(c->opened);
+	m->virtual_server = name_text(call, IDS_VIRTUAL_SERVER, c->virtual_server);
+	m->backend = name_text(call, IDS_BACKEND, c->backend);
+	return m;
+}
+
+/* Look at entries from *at on, until the page or the bound is full or the tables end. */
+static size_t fill_page(struct rpc_call *call, const struct filter *filter, struct position *at,
+			Sluice__V1__Connection **page, size_t size)
+{
+	const struct sl_root *root = rpc_call_ctrl(call)->root;
+	unsigned int looked = 0;
+	size_t n = 0;
+
+	for (; at->worker < root->n_workers; at->worker++, at->entry = 0) {
+		const struct sl_conn_table *table = &root->worker[at->worker]->conns;
+
+		for (; at->entry < table->capacity; at->entry++) {
+			struct sl_conn c;
+
+			if (n == size || looked++ == SCAN_MAX)
+				return n;
+			if (__atomic_load_n(&table->check[at->entry], __ATOMIC_RELAXED) &&
+			    sl_conn_read(table, at->entry, &c) && fits(filter, &c))
+				page[n++] = connection_view(call, at->worker, &c);
+		}
+	}
+	return n;
+}
+
+void connection_list(struct rpc_call *call)
+{
+	const Sluice__V1__ListConnectionsRequest *request = (const void *)rpc_call_request(call);
+	uint32_t size = request->page_size ?: PAGE_SIZE;
+	Sluice__V1__ListConnectionsResponse *response;
+	struct position at;
+	struct filter filter;
+
+	if (!read_filter(call, request, &filter) || !read_token(call, request->page_token, &at))
+		return;
+	if (size > PAGE_SIZE_MAX)
+		size = PAGE_SIZE_MAX;
+	response = rpc_message(call, &sluice__v1__list_connections_response__descriptor);
+	if (response)
+		response->connections = rpc_alloc(call, size * sizeof(*response->connections));
+	if (response && response->connections) {
+		response->n_connections =
+			fill_page(call, &filter, &at, response->connections, size);
+		if (at.worker < rpc_call_ctrl(call)->root->n_workers)
+			response->next_page_token =
+				rpc_format(call, "%" PRIu32 ":%" PRIu32, at.worker, at.entry);
+	}
+	rpc_reply(call, response);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Written straight to the buffer, without a tree in between: of a configuration with
+ * 100,000 backends that would be tens of megabytes.
+ */
+#include "ctrl/rpc/json.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+
+#include "ctrl/rpc/schema.h"
+
+struct writer {
+	struct evbuffer *out;
+	bool failed; /* an append found no memory: the text has a hole */
+};
+
+static void put_bytes(struct writer *w, const char *text, size_t len)
+{
+	w->failed |= evbuffer_add(w->out, text, len) != 0;
+}
+
+static void put(struct writer *w, const char *text)
+{
+	put_bytes(w, text, strlen(text));
+}
+
+static void put_format(struct writer *w, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+static void put_format(struct writer *w, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	w->failed |= evbuffer_add_vprintf(w->out, format, args) < 0;
+	va_end(args);
+}
+
+static void put_string(struct writer *w, const char *text)
+{
+	put(w, "\"");
+	for (;;) {
+		size_t plain = 0;
+
+		while ((unsigned char)text[plain] >= 0x20 && text[plain] != '"' &&
+		       text[plain] != '\\')
+			plain++;
+		put_bytes(w, text, plain);
+		text += plain;
+		if (*text == '\0')
+			break;
+		if (*text == '"' || *text == '\\')
+			put_format(w, "\\%c", *text);
+		else
+			put_format(w, "\\u%04x", *text);
+		text++;
+	}
+	put(w, "\"");
+}
+
+/* backend_pool -> "backendPool": */
+static void put_name(struct writer *w, const char *name)
+{
+	char camel[72], *c = camel;
+
+	for (; *name && c < camel + sizeof(camel) - 1; name++) {
+		if (*name == '_' && name[1])
+			*c++ = toupper((unsigned char)*++name);
+		else
+			*c++ = *name;
+	}
+	*c = '\0';
+	put_format(w, "\"%s\":", camel);
+}
+
+static void put_message(struct writer *w, const ProtobufCMessage *message);
+
+static void put_enum(struct writer *w, const ProtobufCEnumDescriptor *type, int number)
+{
+	const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(type, number);
+
+	if (value)
+		put_format(w, "\"%s\"", value->name);
+	else
+		put_format(w, "%d", number);
+}
+
+static void put_value(struct writer *w, const ProtobufCFieldDescriptor *field, const void *value)
+{
+	switch (field->type) {
+	case PROTOBUF_C_TYPE_BOOL:
+		put(w, *(const protobuf_c_boolean *)value ? "true" : "false");
+		break;
+	case PROTOBUF_C_TYPE_ENUM: put_enum(w, field->descriptor, *(const int *)value); break;
+	case PROTOBUF_C_TYPE_UINT32: put_format(w, "%" PRIu32, *(const uint32_t *)value); break;
+	case PROTOBUF_C_TYPE_UINT64:
+		put_format(w, "\"%" PRIu64 "\"", *(const uint64_t *)value);
+		break;
+	case PROTOBUF_C_TYPE_STRING: put_string(w, *(char *const *)value); break;
+	default: put_message(w, *(ProtobufCMessage *const *)value); break;
+	}
+}
+
+static void put_repeated(struct writer *w, const ProtobufCFieldDescriptor *field,
+			 const char *elements, size_t n)
+{
+	put(w, "[");
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			put(w, ",");
+		put_value(w, field, elements + i * schema_value_size(field));
+	}
+	put(w, "]");
+}
+
+/* A field that proto3 does not put on the wire either. */
+static bool is_absent(const ProtobufCFieldDescriptor *field, const void *message)
+{
+	static const uint64_t zero;
+	const void *value = schema_value(field, message);
+
+	if (field->label == PROTOBUF_C_LABEL_REPEATED)
+		return *(size_t *)schema_quantifier(field, message) == 0;
+	if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
+		return *(uint32_t *)schema_quantifier(field, message) != field->id;
+	if (field->type == PROTOBUF_C_TYPE_STRING)
+		return !*(char *const *)value || **(char *const *)value == '\0';
+	return memcmp(value, &zero, schema_value_size(field)) == 0;
+}
+
+static void put_message(struct writer *w, const ProtobufCMessage *message)
+{
+	const ProtobufCMessageDescriptor *type = message->descriptor;
+	const char *comma = "";
+
+	put(w, "{");
+	for (unsigned int i = 0; i < type->n_fields; i++) {
+		const ProtobufCFieldDescriptor *field = &type->fields[i];
+		const void *value = schema_value(field, message);
+
+		if (is_absent(field, message))
+			continue;
+		put(w, comma);
+		put_name(w, field->name);
+		if (field->label == PROTOBUF_C_LABEL_REPEATED)
+			put_repeated(w, field, *(char *const *)value,
+				     *(size_t *)schema_quantifier(field, message));
+		else
+			put_value(w, field, value);
+		comma = ",";
+	}
+	put(w, "}");
+}
+
+int json_encode(const ProtobufCMessage *message, struct evbuffer *out)
+{
+	struct writer w = {.out = out};
+
+	put_message(&w, message);
+	return w.failed ? -ENOMEM : 0;
+}
+
+int json_encode_string(const char *text, struct evbuffer *out)
+{
+	struct writer w = {.out = out};
+
+	put_string(&w, text);
+	return w.failed ? -ENOMEM : 0;
+}

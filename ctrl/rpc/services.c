@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctrl/rpc/services.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ctrl/rpc/schema.h"
+#include "sluice/v1/sluice.pb-c.h"
+
+#define METHOD(service, name, handler, kind)                                      \
+	{                                                                         \
+		&sluice__v1__##service##_service__descriptor, name, handler, kind \
+	}
+
+/* Get, List, ... of a kind: one handler, told what it is about. */
+#define STANDARD(service, verb, name, kind) METHOD(service, name, standard_##verb, RESOURCE_##kind)
+
+static const struct rpc_method methods[] = {
+	METHOD(config, "GetConfig", config_get, RESOURCE_KIND_MAX),
+	METHOD(config, "ApplyConfig", config_apply, RESOURCE_KIND_MAX),
+
+	STANDARD(virtual_server, get, "GetVirtualServer", VIRTUAL_SERVER),
+	STANDARD(virtual_server, list, "ListVirtualServers", VIRTUAL_SERVER),
+	STANDARD(virtual_server, create, "CreateVirtualServer", VIRTUAL_SERVER),
+	STANDARD(virtual_server, update, "UpdateVirtualServer", VIRTUAL_SERVER),
+	STANDARD(virtual_server, delete, "DeleteVirtualServer", VIRTUAL_SERVER),
+
+	STANDARD(backend_pool, get, "GetBackendPool", BACKEND_POOL),
+	STANDARD(backend_pool, list, "ListBackendPools", BACKEND_POOL),
+	STANDARD(backend_pool, create, "CreateBackendPool", BACKEND_POOL),
+	STANDARD(backend_pool, update, "UpdateBackendPool", BACKEND_POOL),
+	STANDARD(backend_pool, delete, "DeleteBackendPool", BACKEND_POOL),
+
+	STANDARD(backend_pool, get, "GetBackend", BACKEND),
+	STANDARD(backend_pool, list, "ListBackends", BACKEND),
+	STANDARD(backend_pool, create, "CreateBackend", BACKEND),
+	STANDARD(backend_pool, update, "UpdateBackend", BACKEND),
+	STANDARD(backend_pool, delete, "DeleteBackend", BACKEND),
+
+	STANDARD(local_address_pool, get, "GetLocalAddressPool", LOCAL_ADDRESS_POOL),
+	STANDARD(local_address_pool, list, "ListLocalAddressPools", LOCAL_ADDRESS_POOL),
+	STANDARD(local_address_pool, create, "CreateLocalAddressPool", LOCAL_ADDRESS_POOL),
+	STANDARD(local_address_pool, update, "UpdateLocalAddressPool", LOCAL_ADDRESS_POOL),
+	STANDARD(local_address_pool, delete, "DeleteLocalAddressPool", LOCAL_ADDRESS_POOL),
+
+	STANDARD(interface, get, "GetInterface", INTERFACE),
+	STANDARD(interface, list, "ListInterfaces", INTERFACE),
+	STANDARD(interface, update, "UpdateInterface", INTERFACE),
+
+	STANDARD(route, get, "GetRoute", ROUTE),
+	STANDARD(route, list, "ListRoutes", ROUTE),
+	STANDARD(route, create, "CreateRoute", ROUTE),
+	STANDARD(route, update, "UpdateRoute", ROUTE),
+	STANDARD(route, delete, "DeleteRoute", ROUTE),
+
+	METHOD(connection, "ListConnections", connection_list, RESOURCE_KIND_MAX),
+	METHOD(stats, "GetStats", stats_get, RESOURCE_KIND_MAX),
+	METHOD(worker, "ListWorkers", worker_list, RESOURCE_KIND_MAX),
+	METHOD(worker, "RestartWorker", worker_restart, RESOURCE_KIND_MAX),
+};
+
+#define N_METHODS (sizeof(methods) / sizeof(methods[0]))
+
+const struct rpc_method *rpc_method_find(const char *service, const char *method)
+{
+	for (size_t i = 0; i < N_METHODS; i++)
+		if (!strcmp(methods[i].name, method) && !strcmp(methods[i].service->name, service))
+			return &methods[i];
+	return NULL;
+}
+
+const ProtobufCMethodDescriptor *rpc_method_types(const struct rpc_method *method)
+{
+	return protobuf_c_service_descriptor_get_method_by_name(method->service, method->name);
+}
+
+static const char *service_unfit(const ProtobufCServiceDescriptor *service)
+{
+	for (unsigned int i = 0; i < service->n_methods; i++) {
+		const ProtobufCMethodDescriptor *types = &service->methods[i];
+		const char *why = rpc_method_find(service->name, types->name) ? NULL : "no handler";
+
+		why = why ?: schema_unfit(types->input);
+		why = why ?: schema_unfit(types->output);
+		if (why) {
+			static char text[160];
+
+			snprintf(text, sizeof(text), "%s.%s: %s", service->name, types->name, why);
+			return text;
+		}
+	}
+	return NULL;
+}
+
+const char *rpc_services_unfit(void)
+{
+	const char *why = NULL;
+
+	for (size_t i = 0; i < N_METHODS && !why; i++)
+		why = rpc_method_types(&methods[i]) ? service_unfit(methods[i].service)
+						    : "a handler for a method that the API lacks";
+	return why;
+}

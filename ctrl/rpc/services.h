@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The methods of the API, and who handles each. */
+#ifndef CTRL_RPC_SERVICES_H
+#define CTRL_RPC_SERVICES_H
+
+#include <stddef.h>
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "ctrl/resource.h"
+
+struct rpc_call;
+
+struct rpc_method {
+	const ProtobufCServiceDescriptor *service;
+	const char *name;
+	void (*handle)(struct rpc_call *call);
+	enum resource_kind kind; /* of the standard methods: what they are about */
+};
+
+/* NULL when no service of that (full) name has such a method. */
+const struct rpc_method *rpc_method_find(const char *service, const char *method);
+
+/* The method's types. */
+const ProtobufCMethodDescriptor *rpc_method_types(const struct rpc_method *method);
+
+/*
+ * NULL when every method of the .proto has a handler and its types are what the codecs can do;
+ * else a sentence. Asked once at start.
+ */
+const char *rpc_services_unfit(void);
+
+/* standard.c: by the method's kind */
+void standard_get(struct rpc_call *call);
+void standard_list(struct rpc_call *call);
+void standard_create(struct rpc_call *call);
+void standard_update(struct rpc_call *call);
+void standard_delete(struct rpc_call *call);
+
+/* config.c */
+void config_get(struct rpc_call *call);
+void config_apply(struct rpc_call *call);
+
+/* connection.c */
+void connection_list(struct rpc_call *call);
+
+/* stats.c */
+void stats_get(struct rpc_call *call);
+
+/* worker.c */
+void worker_list(struct rpc_call *call);
+void worker_restart(struct rpc_call *call);
+
+#endif
