@@ -3,6 +3,7 @@
 #
 # What every net test begins with: `. "$(dirname "$0")/../lib/check.sh"`. Checks print one line
 # each; the last line counts them; what on_exit was given is run however the test ends.
+# shellcheck disable=SC2034 # what is set here is for the tests
 set -uo pipefail
 
 lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
