@@ -75,11 +75,13 @@ static bool same(const struct resource *a, const struct resource *b)
 }
 
 /* An update keeps the ids of what it keeps. */
-static void inherit_ids(struct resource *after, const struct resource *before)
+static void inherit_ids(const struct model *model, struct resource *after,
+			const struct resource *before)
 {
 	after->ref = before->ref;
-	if (after->kind != RESOURCE_LOCAL_ADDRESS_POOL)
-		return;
+	if (after->kind != RESOURCE_LOCAL_ADDRESS_POOL ||
+	    after->local.n > ids_capacity(model->ids[IDS_LOCAL_ADDRESS]))
+		return; /* nothing to keep, or refused anyhow */
 	for (size_t i = 0; i < after->local.n; i++)
 		for (size_t j = 0; j < before->local.n; j++)
 			if (after->local.addr[i] == before->local.addr[j])
@@ -106,7 +108,7 @@ static int add(struct change_set *set, const struct resource *before, struct res
 		set->room = room;
 	}
 	if (before && after)
-		inherit_ids(after, before);
+		inherit_ids(set->model, after, before);
 	set->list[set->n++] = (struct change){(struct resource *)before, after};
 	*(!before ? &set->created : after ? &set->updated : &set->deleted) += 1;
 	return 0;

@@ -125,9 +125,36 @@ static int decode_backend(const struct context *c, const char *pool, const Sluic
 	return 0;
 }
 
+static int by_value(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* One that is there twice, 0 when there is none. Memory that runs out is -ENOMEM in *rc. */
+static uint32_t find_twice(const uint32_t *addr, size_t n, int *rc)
+{
+	uint32_t *sorted = malloc(n * sizeof(*sorted)), twice = 0;
+
+	if (!sorted) {
+		*rc = -ENOMEM;
+		return 0;
+	}
+	memcpy(sorted, addr, n * sizeof(*sorted));
+	qsort(sorted, n, sizeof(*sorted), by_value);
+	for (size_t i = 1; i < n; i++)
+		if (sorted[i] == sorted[i - 1])
+			twice = sorted[i];
+	free(sorted);
+	return twice;
+}
+
 static int decode_local(const struct context *c, const Sluice__V1__LocalAddressPool *m)
 {
 	struct resource *r = c->r;
+	char text[ADDRESS_TEXT_SIZE];
+	uint32_t twice;
 	int rc = check_name(c, "name", m->name);
 
 	if (rc)
@@ -143,7 +170,10 @@ static int decode_local(const struct context *c, const Sluice__V1__LocalAddressP
 		r->local.ref[i] = SL_REF_NONE;
 		rc = check_host(c, "addresses", m->addresses[i], &r->local.addr[i]);
 	}
-	return rc;
+	if (rc)
+		return rc;
+	twice = find_twice(r->local.addr, r->local.n, &rc);
+	return twice ? refuse(c, "addresses", "%s is there twice", address_text(twice, text)) : rc;
 }
 
 /* The name is a port's: the model knows which there are. */

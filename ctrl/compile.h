@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Configuration to snapshot. A pure function of the model (with the root's ports and limits) and
+ * of the snapshot before: the same configuration makes the same bytes.
+ */
+#ifndef CTRL_COMPILE_H
+#define CTRL_COMPILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <sluice/snapshot.h>
+
+#include "ctrl/model.h"
+
+struct compile_target {
+	struct sl_snapshot *out;
+	size_t room; /* bytes; the limit that the boot configuration sets */
+	uint64_t generation;
+	uint64_t revision;
+	const struct sl_snapshot *previous; /* published before; NULL: none. For route_epoch */
+};
+
+/* Check the whole and write it. -EINVAL with *why, and what is in `out` is undefined. */
+int compile(const struct model *model, const struct compile_target *target, struct problem *why);
+
+/* Do two snapshots say the same, whatever their generation? */
+bool compile_same(const struct sl_snapshot *a, const struct sl_snapshot *b);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The cycle of backends that rr and wrr walk. rr: each backend with a weight, once. wrr: each
+ * as often as its weight divided by the weights' greatest common divisor, spread evenly:
+ * occurrence k of weight w stands at (2k + 1) / (2w) of the cycle, ties by position.
+ */
+#ifndef CTRL_CYCLE_H
+#define CTRL_CYCLE_H
+
+#include <stdint.h>
+
+#include <sluice/snapshot.h>
+
+#define CYCLE_MAX 65536 /* picks in a cycle */
+
+/* Picks that it takes; may exceed CYCLE_MAX. */
+uint64_t cycle_length(enum sl_scheduler scheduler, const uint16_t *weight, uint32_t n);
+
+/* Write them, at most CYCLE_MAX: first + position of a backend each. -ENOMEM. */
+int cycle_make(enum sl_scheduler scheduler, const uint16_t *weight, uint32_t n, uint32_t first,
+	       uint32_t *out);
+
+#endif

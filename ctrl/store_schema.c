@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctrl/store_schema.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctrl/store.h"
+
+/*
+ * Migration i takes user_version from i to i + 1. Never change one that was released: append.
+ *
+ * resource.kind and identity.class are enum resource_kind and enum ids_class. An identity is a
+ * stable id with its last generation, and its owner, or its last one when it is not used.
+ */
+static const char *const migrations[STORE_SCHEMA] = {
+	"CREATE TABLE resource ("
+	" kind INTEGER NOT NULL,"
+	" name TEXT NOT NULL,"
+	" message BLOB NOT NULL,"
+	" revision INTEGER NOT NULL,"
+	" PRIMARY KEY (kind, name)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE identity ("
+	" class INTEGER NOT NULL,"
+	" id INTEGER NOT NULL,"
+	" generation INTEGER NOT NULL,"
+	" name TEXT NOT NULL,"
+	" used INTEGER NOT NULL CHECK (used IN (0, 1)),"
+	" PRIMARY KEY (class, id)) STRICT, WITHOUT ROWID;"
+	"CREATE UNIQUE INDEX identity_owner ON identity (class, name) WHERE used = 1;"
+	"CREATE TABLE revision ("
+	" number INTEGER PRIMARY KEY,"
+	" time INTEGER NOT NULL,"
+	" author TEXT NOT NULL,"
+	" comment TEXT NOT NULL) STRICT;"
+	"CREATE TABLE revision_change ("
+	" revision INTEGER NOT NULL REFERENCES revision (number) ON DELETE CASCADE,"
+	" kind INTEGER NOT NULL,"
+	" name TEXT NOT NULL,"
+	" before BLOB,"
+	" after BLOB,"
+	" PRIMARY KEY (revision, kind, name)) STRICT, WITHOUT ROWID;",
+};
+
+static int fail(sqlite3 *db, int code, const char *path, const char *what, struct problem *why)
+{
+	int primary = code & 0xff;
+	bool damaged = primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
+
+	return problem_set(why, damaged ? PROBLEM_DATA_LOSS : PROBLEM_UNAVAILABLE, "%s: %s: %s",
+			   path, what, db ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+}
+
+/* The one integer or text that a statement answers, copied to text. */
+static int query(sqlite3 *db, const char *sql, char *text, size_t size)
+{
+	sqlite3_stmt *stmt = NULL;
+	int code = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW) {
+		snprintf(text, size, "%s", (const char *)sqlite3_column_text(stmt, 0));
+		code = SQLITE_OK;
+	}
+	sqlite3_finalize(stmt);
+	return code;
+}
+
+/* Before anything is written: whose file is it, and is it whole? */
+static int inspect(sqlite3 *db, const char *path, int *version, struct problem *why)
+{
+	char text[256] = "";
+	int code;
+
+	/* A newer program's log, which we don't know, stays as it is when we close. */
+	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	code = query(db, "PRAGMA user_version", text, sizeof(text));
+	if (code != SQLITE_OK)
+		return fail(db, code, path, "cannot be read", why);
+	*version = atoi(text);
+	if (*version > STORE_SCHEMA)
+		return problem_set(why, PROBLEM_FAILED_PRECONDITION,
+				   "%s: has schema %d, this program knows schemas up to %d: it was "
+				   "written by a newer version, and is left as it is",
+				   path, *version, STORE_SCHEMA);
+	code = query(db, "PRAGMA quick_check(1)", text, sizeof(text));
+	if (code != SQLITE_OK)
+		return fail(db, code, path, "cannot be checked", why);
+	if (strcmp(text, "ok"))
+		return problem_set(why, PROBLEM_DATA_LOSS, "%s: %s", path, text);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	return 0;
+}
+
+static int migrate(sqlite3 *db, const char *path, int version, struct problem *why)
+{
+	for (; version < STORE_SCHEMA; version++) {
+		char *sql = sqlite3_mprintf("BEGIN IMMEDIATE; %s PRAGMA user_version = %d; COMMIT",
+					    migrations[version], version + 1);
+		int code = sql ? sqlite3_exec(db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
+
+		sqlite3_free(sql);
+		if (code != SQLITE_OK)
+			return fail(db, code, path, "cannot be brought to this schema", why);
+	}
+	return 0;
+}
+
+int store_schema_open(const char *path, sqlite3 **db, struct problem *why)
+{
+	static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+				       "PRAGMA foreign_keys = ON;";
+	int code = sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+	int version = 0, rc;
+
+	if (code != SQLITE_OK)
+		return fail(*db, code, path, "cannot be opened", why);
+	sqlite3_busy_timeout(*db, 2000);
+	rc = inspect(*db, path, &version, why);
+	if (rc)
+		return rc;
+	code = sqlite3_exec(*db, settings, NULL, NULL, NULL);
+	if (code != SQLITE_OK)
+		return fail(*db, code, path, "cannot be written", why);
+	return migrate(*db, path, version, why);
+}
