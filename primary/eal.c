@@ -104,7 +104,7 @@ static void args_common(struct args *a, const char *program, const char *instanc
 	args_add(a, "--file-prefix=%s", instance);
 	args_add(a, "--lcores=%s", lcores);
 	args_add(a, "--no-telemetry");
-	args_add(a, "--log-level=lib.eal:warning");
+	args_add(a, "--log-level=lib.*:warning");
 }
 
 static int eal_start(struct args *a)

@@ -10,14 +10,12 @@
 #include "primary/eal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <sluice/log.h>
 
@@ -33,18 +31,29 @@ SL_LOG_TYPE(repair_log, "sluice.primary.repair");
 static uint32_t *head; /* of the shared configuration */
 static bool is_lock[HEAD_WORDS];
 
-static int map_head(void)
+/*
+ * Where EAL has mapped it. The file must not be opened again: closing it would drop the
+ * record lock by which other processes know that their primary lives.
+ */
+static int find_head(void)
 {
-	char path[PATH_MAX];
-	int fd;
+	char line[PATH_MAX + 128], dir[PATH_MAX], path[PATH_MAX + 16];
+	FILE *maps;
 
-	snprintf(path, sizeof(path), "%s/config", rte_eal_get_runtime_dir());
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
+	if (!realpath(rte_eal_get_runtime_dir(), dir))
 		return -errno;
-	head = mmap(NULL, HEAD_WORDS * sizeof(*head), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	return head == MAP_FAILED ? -errno : 0;
+	maps = fopen("/proc/self/maps", "re");
+	if (!maps)
+		return -errno;
+	snprintf(path, sizeof(path), " %s/config\n", dir);
+	while (!head && fgets(line, sizeof(line), maps)) {
+		const char *end = strstr(line, path);
+
+		if (end && !strcmp(end, path))
+			head = (uint32_t *)(uintptr_t)strtoull(line, NULL, 16);
+	}
+	fclose(maps);
+	return head ? 0 : -ENOENT;
 }
 
 /* Called with every lock held: the walk over memory zones holds the last one. */
@@ -62,7 +71,7 @@ int eal_find_locks(void)
 {
 	bool was_free[HEAD_WORDS];
 	unsigned int found = 0;
-	int rc = map_head();
+	int rc = find_head();
 
 	if (rc) {
 		sl_log(repair_log, ERR, "shared configuration of the library: %s", strerror(-rc));
