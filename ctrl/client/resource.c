@@ -111,6 +111,18 @@ static int fill_in(const struct client *client, const struct kind *kind, json_t 
 	return CLIENT_OK;
 }
 
+/* Whether the assignments are good, before anything is asked of the server. */
+static int check_assignments(const struct kind *kind, int argc, char **argv)
+{
+	json_t *scratch = json_object();
+	int result = CLIENT_OK;
+
+	for (int i = 0; i < argc && result == CLIENT_OK; i++)
+		result = kind_assign(kind, scratch, argv[i]);
+	json_decref(scratch);
+	return result;
+}
+
 /* The file's name field may be left out; when it is there it has to be the argument's. */
 static int set_name(json_t *resource, const char *name, const char *file)
 {
@@ -122,9 +134,7 @@ static int set_name(json_t *resource, const char *name, const char *file)
 	return CLIENT_OK;
 }
 
-/*
- * Send `resource` (taken over) by Create or Update. The answer is the resource as stored.
- */
+/* Send a request (taken over) by Create or Update. The answer is the resource as stored. */
 static int send_resource(const struct client *client, const struct kind *kind, const char *verb,
 			 json_t *request, const struct file *file)
 {
@@ -179,7 +189,9 @@ static int write_resource(const struct client *client, const struct kind *kind, 
 		return client_usage_error("nothing to change: give KEY=VALUE or -f FILE");
 	}
 	name = json_string_value(json_object_get(request, "name"));
-	result = start_from(client, kind, argv[0], update, &file, &resource);
+	result = check_assignments(kind, argc - 1, argv + 1);
+	if (result == CLIENT_OK)
+		result = start_from(client, kind, argv[0], update, &file, &resource);
 	if (result == CLIENT_OK)
 		result = set_name(resource, name, client->file);
 	if (result == CLIENT_OK)
