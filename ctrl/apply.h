@@ -73,4 +73,17 @@ typedef void (*apply_done_fn)(void *arg, const struct apply_result *result);
 int apply_submit(struct apply *apply, const struct apply_request *request, apply_done_fn done,
 		 void *arg, struct problem *why);
 
+/* ---- for the daemon's main ---- */
+
+struct store;
+
+/*
+ * ctrl's base, root, model and primary are set. Also compares what the workers use with the
+ * model, and publishes it when they differ. NULL with errno.
+ */
+struct apply *apply_new(struct ctrl *ctrl, struct store *store);
+
+/* Requests that wait or are under way are answered unavailable; a commit under way is finished. */
+void apply_free(struct apply *apply);
+
 #endif

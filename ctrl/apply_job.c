@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctrl/apply_job.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The text members of a request, owned by the job. */
+static const char **text_of(struct apply_request *request, size_t i)
+{
+	const char **all[] = {&request->pool, &request->name, &request->etag, &request->author,
+			      &request->comment};
+
+	return i < sizeof(all) / sizeof(all[0]) ? all[i] : NULL;
+}
+
+static int no_memory(struct problem *why)
+{
+	return problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory");
+}
+
+/* Every text is a copy afterwards, or NULL. */
+static int copy_texts(struct job *job, struct problem *why)
+{
+	const char **text;
+	int rc = 0;
+
+	for (size_t i = 0; (text = text_of(&job->request, i)); i++) {
+		if (!*text)
+			continue;
+		job->size += strlen(*text);
+		*text = strdup(*text);
+		if (!*text)
+			rc = no_memory(why);
+	}
+	return rc;
+}
+
+static int pack(struct job *job, const ProtobufCMessage *message, size_t room, struct problem *why)
+{
+	job->packed_len = protobuf_c_message_get_packed_size(message);
+	job->size += job->packed_len;
+	if (job->size > room)
+		return problem_set(why, PROBLEM_RESOURCE_EXHAUSTED,
+				   "%zu bytes are more than the queue of changes has room for",
+				   job->size);
+	job->type = message->descriptor;
+	job->packed = malloc(job->packed_len + 1); /* an empty message is not a NULL */
+	if (!job->packed)
+		return no_memory(why);
+	protobuf_c_message_pack(message, job->packed);
+	return 0;
+}
+
+struct job *job_new(const struct apply_request *request, size_t room, struct problem *why)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	int rc;
+
+	if (!job) {
+		no_memory(why);
+		return NULL;
+	}
+	job->request = *request;
+	job->request.message = NULL;
+	job->size = sizeof(*job);
+	rc = copy_texts(job, why);
+	if (!rc && request->message)
+		rc = pack(job, request->message, room, why);
+	if (!rc)
+		return job;
+	job_free(job);
+	return NULL;
+}
+
+int job_open(struct job *job, struct problem *why)
+{
+	if (!job->packed)
+		return 0;
+	job->request.message =
+		protobuf_c_message_unpack(job->type, NULL, job->packed_len, job->packed);
+	return job->request.message ? 0 : no_memory(why);
+}
+
+void job_free(struct job *job)
+{
+	const char **text;
+
+	for (size_t i = 0; (text = text_of(&job->request, i)); i++)
+		free((char *)*text);
+	if (job->request.message)
+		protobuf_c_message_free_unpacked((ProtobufCMessage *)job->request.message, NULL);
+	change_free(&job->changes);
+	free(job->packed);
+	free(job);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A queued request: a copy of all that it says, packed while it waits. */
+#ifndef CTRL_APPLY_JOB_H
+#define CTRL_APPLY_JOB_H
+
+#include <sys/queue.h>
+
+#include "ctrl/apply.h"
+#include "ctrl/change.h"
+#include "ctrl/store.h"
+
+struct job {
+	STAILQ_ENTRY(job) link;
+	struct apply_request request; /* its message is there from job_open on */
+	size_t size;                  /* bytes kept while it waits */
+	const ProtobufCMessageDescriptor *type;
+	uint8_t *packed;
+	size_t packed_len;
+	apply_done_fn done;
+	void *arg;
+	/* Of the transaction. */
+	struct change_set changes;
+	struct store_revision revision;
+	struct problem problem;
+	bool committed;
+};
+
+/* NULL with *why; resource_exhausted when it takes more than `room` bytes. */
+struct job *job_new(const struct apply_request *request, size_t room, struct problem *why);
+
+/* Unpack the message. -EINVAL with *why. */
+int job_open(struct job *job, struct problem *why);
+
+void job_free(struct job *job);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The control daemon: who speaks to it, and with whom it speaks.
+ *
+ *   operators    the API on a unix socket (ctrl/rpc/)
+ *   workers      the snapshot arena and command rings (ctrl/publish.c), of which it is the
+ *                only writer; statistics and connections, which it only reads
+ *   the primary  requests over its socket (ctrl/primary_client.c)
+ *   the disk     an sqlite file, written by a thread of its own (ctrl/writer.c)
+ *
+ * It can be killed at any instant: forwarding does not need it, the store holds whole revisions,
+ * and the next start compares what the workers use with what is stored.
+ */
+#include <errno.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <sluice/log.h>
+#include <sluice/role.h>
+#include <sluice/shm.h>
+
+#include <event2/event.h>
+
+#include "ctrl/apply.h"
+#include "ctrl/ctrl.h"
+#include "ctrl/join.h"
+#include "ctrl/model.h"
+#include "ctrl/options.h"
+#include "ctrl/primary_client.h"
+#include "ctrl/rpc/rpc.h"
+#include "ctrl/store.h"
+
+SL_LOG_TYPE(ctrl_log, "sluice.ctrl");
+
+struct daemon {
+	struct ctrl ctrl;
+	struct store *store;
+	struct rpc *rpc;
+	struct event *on_term;
+	struct event *on_int;
+	struct event *on_primary; /* a pidfd */
+	int primary_fd;
+	int exit_code;
+};
+
+static void end(evutil_socket_t signal, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)what;
+	sl_log(ctrl_log, INFO, "%s: ends", strsignal(signal));
+	event_base_loopbreak(d->ctrl.base);
+}
+
+/* Its shared memory is of the past then: start again, with the primary that comes. */
+static void primary_ended(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	sl_log(ctrl_log, ERR, "the primary (pid %d) has ended", d->ctrl.root->primary_pid);
+	d->exit_code = 1;
+	event_base_loopbreak(d->ctrl.base);
+}
+
+static int watch_primary(struct daemon *d)
+{
+	int pid = d->ctrl.root->primary_pid;
+
+	d->primary_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (d->primary_fd < 0) {
+		sl_log(ctrl_log, ERR, "the primary (pid %d): %s", pid, strerror(errno));
+		return -errno;
+	}
+	d->on_primary = event_new(d->ctrl.base, d->primary_fd, EV_READ, primary_ended, d);
+	return d->on_primary && !event_add(d->on_primary, NULL) ? 0 : -ENOMEM;
+}
+
+static int watch_signals(struct daemon *d)
+{
+	d->on_term = evsignal_new(d->ctrl.base, SIGTERM, end, d);
+	d->on_int = evsignal_new(d->ctrl.base, SIGINT, end, d);
+	return d->on_term && d->on_int && !evsignal_add(d->on_term, NULL) &&
+			       !evsignal_add(d->on_int, NULL)
+		       ? 0
+		       : -ENOMEM;
+}
+
+/* The directory of the database; the one above it has to exist. */
+static void make_directory(const char *file)
+{
+	char *copy = strdup(file);
+
+	if (copy)
+		mkdir(dirname(copy), 0750); /* what is wrong with it, opening the file will say */
+	free(copy);
+}
+
+static int open_store(struct daemon *d, const struct options *o)
+{
+	struct problem why;
+
+	make_directory(o->database);
+	d->store = store_open(o->database, d->ctrl.root, &d->ctrl.model, &why);
+	if (d->store)
+		return 0;
+	sl_log(ctrl_log, ERR, "%s", why.text);
+	return -EINVAL;
+}
+
+static int start(struct daemon *d, const char *program, const struct options *o)
+{
+	struct ctrl *c = &d->ctrl;
+
+	c->root = join_instance(program, o);
+	if (!c->root || open_store(d, o))
+		return -EINVAL;
+	c->base = event_base_new();
+	if (!c->base || watch_signals(d) || watch_primary(d))
+		return -EINVAL;
+	c->primary = primary_client_new(c->base, o->runtime_dir);
+	if (!c->primary)
+		return -EINVAL;
+	c->apply = apply_new(c, d->store);
+	if (!c->apply)
+		return -EINVAL;
+	d->rpc = rpc_new(c, o->socket);
+	return d->rpc ? 0 : -EINVAL;
+}
+
+/* In the reverse order of the start; what was not started is NULL. */
+static void stop(struct daemon *d)
+{
+	struct event *const events[] = {d->on_term, d->on_int, d->on_primary};
+
+	apply_free(d->ctrl.apply);
+	if (d->rpc)
+		rpc_free(d->rpc);
+	primary_client_free(d->ctrl.primary);
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (events[i])
+			event_free(events[i]);
+	if (d->primary_fd >= 0)
+		close(d->primary_fd);
+	if (d->ctrl.base)
+		event_base_free(d->ctrl.base);
+	model_free(d->ctrl.model);
+	store_close(d->store);
+}
+
+int sl_ctrl_main(int argc, char **argv)
+{
+	struct daemon d = {.primary_fd = -1};
+	struct options o;
+	int rc = options_parse(argc, argv, &o);
+
+	if (rc)
+		return rc == 1 ? 0 : 2;
+	signal(SIGPIPE, SIG_IGN);
+	umask(027);
+	if (start(&d, argv[0], &o)) {
+		d.exit_code = 1;
+	} else {
+		sl_log(ctrl_log, NOTICE, "ready: revision %llu, %zu virtual servers, API at %s",
+		       (unsigned long long)d.ctrl.model->revision,
+		       d.ctrl.model->count[RESOURCE_VIRTUAL_SERVER], o.socket);
+		event_base_dispatch(d.ctrl.base);
+	}
+	stop(&d);
+	/* No rte_eal_cleanup: a death inside it would leave the library's shared locks taken. */
+	return d.exit_code;
+}
