@@ -165,6 +165,19 @@ static int check_workers(const struct complaint *c, const struct boot_config *co
 	return 0;
 }
 
+/* EAL's sockets are <runtime dir>/dpdk/<instance>/mp_socket_<pid>_<time>, of 107 characters. */
+static int check_paths(const struct complaint *c, const struct boot_config *config)
+{
+	size_t len = strlen(config->runtime_dir) + strlen(config->instance);
+
+	if (len > BOOT_SOCKET_LEN)
+		return refuse(c, config->line,
+			      "runtime-directory and instance: %zu characters together, at most %d "
+			      "make a socket's name",
+			      len, BOOT_SOCKET_LEN);
+	return 0;
+}
+
 /*
  * Every buffer may be held at once by device queues, redirect rings and bursts; what is left
  * must still serve a burst on each port.
@@ -195,6 +208,8 @@ int boot_config_load(const char *path, struct boot_config *config, char *why, si
 
 	memset(config, 0, sizeof(*config));
 	rc = boot_yaml_load(path, &top_table, config, why, why_len);
+	if (!rc)
+		rc = check_paths(&c, config);
 	if (!rc)
 		rc = check_ports(&c, config);
 	if (!rc)

@@ -14,6 +14,7 @@
 #include <sluice/limits.h>
 
 #define BOOT_DIR_LEN    80 /* a socket's name must fit sun_path behind it */
+#define BOOT_SOCKET_LEN 64 /* directory and instance together, for a socket of EAL's */
 #define BOOT_DEVICE_LEN 256
 #define BOOT_MAX_TAP    4 /* queue pairs that a tap can have */
 

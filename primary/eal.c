@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <libgen.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -107,8 +108,14 @@ static void args_common(struct args *a, const char *program, const char *instanc
 	args_add(a, "--log-level=lib.*:warning");
 }
 
-static int eal_start(struct args *a)
+/*
+ * The library's files go to our directory, whatever a service manager says to one process
+ * of the instance and not to another.
+ */
+static int eal_start(struct args *a, const char *runtime_dir)
 {
+	if (setenv("RUNTIME_DIRECTORY", runtime_dir, 1))
+		return -errno;
 	return rte_eal_init(a->argc, a->argv) < 0 ? -rte_errno : 0;
 }
 
@@ -175,7 +182,7 @@ int eal_init_primary(const char *program, const struct boot_config *config, cons
 	args_add(&a, "--socket-mem=%s", socket_mem);
 	rc = args_devices(&a, config);
 	if (!rc)
-		rc = eal_start(&a);
+		rc = eal_start(&a, config->runtime_dir);
 	if (rc)
 		sl_log(eal_log, ERR, "instance %s: EAL did not start: %s", config->instance,
 		       strerror(-rc));
@@ -209,6 +216,7 @@ void eal_leave(const struct boot_config *config)
 	remove_matching("%s/%smap_*", config->hugepages.directory, config->instance);
 	remove_matching("%s/*", dir);
 	rmdir(dir);
+	rmdir(dirname(dir));
 }
 
 static int secondary_start(const struct sl_eal_secondary *how)
@@ -219,7 +227,7 @@ static int secondary_start(const struct sl_eal_secondary *how)
 	args_common(&a, how->program, how->instance, how->lcore, how->cpu);
 	args_add(&a, "--proc-type=secondary");
 	args_pci_from_file(&a, how->runtime_dir);
-	rc = eal_start(&a);
+	rc = eal_start(&a, how->runtime_dir);
 	if (rc)
 		sl_log(eal_log, ERR, "%s: cannot join instance %s: %s", how->program, how->instance,
 		       strerror(-rc));

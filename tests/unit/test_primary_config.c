@@ -226,8 +226,11 @@ static void strings(void **state)
 	name[SL_NAME_LEN] = '\0';
 	snprintf(text, sizeof(text), LEAST "instance: %s\n", name);
 	refuse(text, 5, "longer than 63 characters");
-	snprintf(text, sizeof(text), LEAST "instance: %s\n", name + 1);
+	snprintf(text, sizeof(text), LEAST "instance: %s\n", name + 20);
 	accept(text);
+	snprintf(text, sizeof(text),
+		 LEAST "instance: %s\nruntime-directory: /run/123456789/12345678\n", name + 20);
+	refuse(text, 1, "runtime-directory and instance: 67 characters together, at most 64");
 }
 
 static void relations(void **state)
