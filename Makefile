@@ -124,8 +124,14 @@ MAN    := $(wildcard docs/*.8)
 install: all
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin $(B)/sluice
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(B)/sluicectl
-	install -D -m 644 -t $(DESTDIR)/etc/sluice conf/sluice.yaml conf/lb.yaml
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(wildcard conf/systemd/*.service)
+	for f in sluice.yaml lb.yaml; do \
+		[ -e $(DESTDIR)/etc/sluice/$$f ] || \
+			install -D -m 644 -t $(DESTDIR)/etc/sluice conf/$$f || exit 1; \
+	done
+	for f in $(wildcard conf/systemd/*.service); do \
+		install -D -m 644 <(sed 's,/usr/sbin,$(PREFIX)/sbin,' $$f) \
+			$(DESTDIR)$(PREFIX)/lib/systemd/system/$${f##*/} || exit 1; \
+	done
 	$(if $(MAN),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(MAN))
 
 # ---- the rules of the house --------------------------------------------------------

@@ -42,9 +42,16 @@ def namespaces():
 
 
 def files():
-    for pattern in ("/var/run/dpdk/*", "/dev/hugepages/*", "/run/sluice*", "/tmp/sluice*"):
+    for pattern in ("/var/run/dpdk/*", "/dev/hugepages/*", "/run/sluice*", "/tmp/sluice*", "/tmp/sl-*"):
         for path in glob.glob(pattern):
             yield f"file {path}"
+
+
+def mounts():
+    for line in read("/proc/mounts").splitlines():
+        _, place, kind, *_ = line.split()
+        if kind == "hugetlbfs":
+            yield f"mount {place}"
 
 
 def hugepages_used():
@@ -55,7 +62,7 @@ def hugepages_used():
 
 
 def inventory():
-    things = {*processes(), *taps(), *namespaces(), *files()}
+    things = {*processes(), *taps(), *namespaces(), *files(), *mounts()}
     return things, dict(hugepages_used())
 
 
