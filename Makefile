@@ -155,7 +155,8 @@ check-headers:
 
 # Who may include what, by the compiler's own list: (directory, what it must not see).
 check-layers: $(PROTO_SRC)
-	@B=$(B) CC='$(CC) $(CPPFLAGS) $(CFLAGS) $(DPDK_CFLAGS) $(CTRL_CFLAGS) $(CTL_CFLAGS)' tests/layers
+	@CC='$(CC) $(CPPFLAGS) $(CFLAGS) $(DPDK_CFLAGS) $(CTRL_CFLAGS) $(CTL_CFLAGS)' \
+		CC_CLIENT='$(CC) $(CPPFLAGS) $(CFLAGS) $(CTL_CFLAGS)' tests/layers
 
 .PHONY: clean help
 clean:
