@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""tests/lib/appliance for tests written in Python, and sockets in its namespaces."""
+
+import ctypes
+import itertools
+import os
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+
+from api import Api
+
+LIB = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(LIB))
+BUILD = os.path.join(ROOT, os.environ.get("B", "build"))
+SLUICE = os.environ.get("SLUICE", os.path.join(BUILD, "sluice"))
+SLUICECTL = os.environ.get("SLUICECTL", os.path.join(BUILD, "sluicectl"))
+PROGRAMS = dict(os.environ, SLUICE=SLUICE, SLUICECTL=SLUICECTL)
+
+CLONE_NEWNET = 0x40000000
+libc = ctypes.CDLL(None, use_errno=True)
+letters = itertools.cycle("abcdefghijklmnopqrstuvwxyz")
+
+
+def setns(fd):
+    if libc.setns(fd, CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+@contextmanager
+def inside(namespace):
+    """This thread is in the namespace meanwhile; a socket stays in the one it was made in."""
+    here = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    there = os.open(f"/run/netns/{namespace}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        setns(there)
+        try:
+            yield
+        finally:
+            setns(here)
+    finally:
+        os.close(there)
+        os.close(here)
+
+
+class Instance:
+    """An appliance of this test's own, ended with the `with` block."""
+
+    def __init__(self, *options):
+        letter = next(letters)
+        program = os.path.basename(sys.argv[0]).removesuffix(".py")
+        self.dir = f"/tmp/sluice-{program}.{os.getpid()}{letter}"
+        self.name = f"t{os.getpid()}{letter}"
+        self.options = options
+        self.socket_path = f"{self.dir}/run/ctrl.sock"
+        self.api = Api(self.socket_path)
+
+    def __enter__(self):
+        try:
+            self.appliance("up", "--name", self.name, *self.options)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.appliance("down")
+
+    def appliance(self, verb, *arguments):
+        """Run a verb of tests/lib/appliance and return what it printed."""
+        done = subprocess.run([f"{LIB}/appliance", verb, self.dir, *arguments], env=PROGRAMS,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=100, check=False)
+        said = (done.stdout + done.stderr).strip()
+        assert done.returncode == 0, f"appliance {verb}: {said[-2000:]}"
+        return done.stdout.strip()
+
+    def ctl(self, *arguments, text=None):
+        """sluicectl: exit code and what it printed, for the caller to judge."""
+        return subprocess.run([SLUICECTL, "--socket", self.socket_path, *arguments], input=text,
+                              capture_output=True, text=True, timeout=60, check=False)
+
+    def pid(self, role, number=0):
+        return int(self.appliance("pid", role, str(number)))
+
+    def workers(self):
+        """Worker messages by id; proto3 JSON leaves out what is zero."""
+        listed = self.api.call("WorkerService/ListWorkers").get("workers", [])
+        return {w.get("id", 0): w for w in listed}
+
+    def connections(self, **filters):
+        """All connections that fit, page by page."""
+        found, token = [], ""
+        for _ in range(10000):
+            page = self.api.call("ConnectionService/ListConnections",
+                                 {**filters, "page_size": 1000, "page_token": token})
+            found += page.get("connections", [])
+            token = page.get("nextPageToken", "")
+            if not token:
+                return found
+        raise AssertionError("ListConnections never comes to an end")
+
+    def namespace(self, side):
+        return f"{self.name}-{side}"
+
+    def socket(self, side, kind=socket.SOCK_STREAM, address=None, timeout=10):
+        """A kernel's socket in the namespace `client` or `server`, bound to the address if any."""
+        with inside(self.namespace(side)):
+            made = socket.socket(socket.AF_INET, kind)
+        made.settimeout(timeout)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if address:
+            made.bind(address)
+        return made
