@@ -139,7 +139,7 @@ FORMATTED = $(wildcard include/sluice/*.h primary/*.[ch] secondary/*.[ch] ctrl/*
 	ctrl/rpc/*.[ch] ctrl/client/*.[ch] tests/unit/*.[ch] tests/unit/lib/*.[ch] tests/packet/*.[ch] \
 	tests/mp/*.[ch] tests/lib/*.[ch])
 
-.PHONY: format format-check check-headers check-layers
+.PHONY: format format-check check-headers check-layers check-symbols
 format:
 	@clang-format --style=file -i $(FORMATTED)
 
@@ -158,6 +158,10 @@ check-layers: $(PROTO_SRC)
 	@CC='$(CC) $(CPPFLAGS) $(CFLAGS) $(DPDK_CFLAGS) $(CTRL_CFLAGS) $(CTL_CFLAGS)' \
 		CC_CLIENT='$(CC) $(CPPFLAGS) $(CFLAGS) $(CTL_CFLAGS)' tests/layers
 
+# No global name of ours is also a loaded library's: the loader would mix them up.
+check-symbols: $(B)/sluice
+	@tests/symbols $< $(SLUICE_OBJ)
+
 .PHONY: clean help
 clean:
 	rm -rf $(B)
@@ -171,6 +175,7 @@ help:
 	@echo 'make format        lay out the sources; format-check says what differs'
 	@echo 'make check-headers each shared header compiles alone'
 	@echo 'make check-layers  no directory includes what it must not'
+	@echo 'make check-symbols no name of ours is one of a library'
 	@echo 'make clean         remove $(B)'
 
 # The version is compiled into these; rebuild them when it changes.

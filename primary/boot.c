@@ -22,7 +22,7 @@
 
 #include "primary/boot_config.h"
 #include "primary/eal.h"
-#include "primary/event.h"
+#include "primary/poller.h"
 #include "primary/hugepages.h"
 #include "primary/lock.h"
 #include "primary/ports.h"
@@ -162,7 +162,7 @@ static struct sl_root *build(void)
 	root = shm_create(&config);
 	if (root && !eal_find_locks() && !ports_start(&config, root)) {
 		steering_start(&config, root);
-		shm_open(root);
+		shm_publish(root);
 		return root;
 	}
 	if (root)
@@ -171,7 +171,7 @@ static struct sl_root *build(void)
 	return NULL;
 }
 
-static void signal_ready(struct event *e)
+static void signal_ready(struct poller_fd *e)
 {
 	struct signalfd_siginfo info;
 
@@ -186,7 +186,7 @@ static void signal_ready(struct event *e)
 }
 
 /* Before EAL starts threads: they inherit the mask, and the signals come by the file alone. */
-static int watch_signals(struct event *e)
+static int watch_signals(struct poller_fd *e)
 {
 	sigset_t set;
 
@@ -198,21 +198,21 @@ static int watch_signals(struct event *e)
 	signal(SIGPIPE, SIG_IGN);
 	e->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	e->ready = signal_ready;
-	return e->fd < 0 ? -errno : event_add(e);
+	return e->fd < 0 ? -errno : poller_add(e);
 }
 
 static void run(struct sl_root *root)
 {
 	supervisor_start(&config, root);
 	while (!supervisor_stopped()) {
-		event_wait(supervisor_timeout());
+		poller_wait(supervisor_timeout());
 		supervisor_tick();
 	}
 }
 
 static int serve(void)
 {
-	struct event signals;
+	struct poller_fd signals;
 	struct sl_root *root;
 	int rc, lock = eal_lock(config.runtime_dir);
 
@@ -220,7 +220,7 @@ static int serve(void)
 		sl_log(boot_log, ERR, "%s/eal.lock: %s", config.runtime_dir, strerror(-lock));
 		return 1;
 	}
-	rc = event_init();
+	rc = poller_init();
 	if (!rc)
 		rc = watch_signals(&signals);
 	root = rc ? NULL : build();

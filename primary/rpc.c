@@ -17,7 +17,7 @@
 #include <sluice/primary_rpc.h>
 
 #include "primary/eal.h"
-#include "primary/event.h"
+#include "primary/poller.h"
 #include "primary/steering.h"
 #include "primary/supervisor.h"
 
@@ -26,19 +26,19 @@ SL_LOG_TYPE(rpc_log, "sluice.primary.rpc");
 #define MAX_CLIENTS 16
 
 struct client {
-	struct event event; /* first, so that an event is its client; fd -1: free */
+	struct poller_fd event; /* first, so that an event is its client; fd -1: free */
 	uint64_t restart_id;
 };
 
 static struct client clients[MAX_CLIENTS];
-static struct event listener = {.fd = -1};
+static struct poller_fd listener = {.fd = -1};
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
 static struct sl_root *root;
 
 static void drop(struct client *c)
 {
 	supervisor_forget(c);
-	event_remove(&c->event);
+	poller_remove(&c->event);
 	close(c->event.fd);
 	c->event.fd = -1;
 }
@@ -82,7 +82,7 @@ static void handle(struct client *c, const struct sl_primary_request *r)
 	answer(c, r->id, 0, "");
 }
 
-static void client_ready(struct event *e)
+static void client_ready(struct poller_fd *e)
 {
 	struct client *c = (struct client *)e;
 	struct sl_primary_request r = {0};
@@ -96,7 +96,7 @@ static void client_ready(struct event *e)
 		drop(c);
 }
 
-static void listener_ready(struct event *e)
+static void listener_ready(struct poller_fd *e)
 {
 	int fd = accept4(e->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
@@ -107,8 +107,8 @@ static void listener_ready(struct event *e)
 
 		if (c->event.fd >= 0)
 			continue;
-		c->event = (struct event){.fd = fd, .ready = client_ready};
-		if (event_add(&c->event))
+		c->event = (struct poller_fd){.fd = fd, .ready = client_ready};
+		if (poller_add(&c->event))
 			break;
 		return;
 	}
@@ -125,7 +125,7 @@ static int listen_on_socket(void)
 	    listen(listener.fd, MAX_CLIENTS))
 		rc = -errno;
 	umask(mask);
-	return rc ? rc : event_add(&listener);
+	return rc ? rc : poller_add(&listener);
 }
 
 int rpc_start(const char *runtime_dir, struct sl_root *shared)

@@ -325,7 +325,7 @@ struct sl_root *shm_create(const struct boot_config *config)
 	return root;
 }
 
-void shm_open(struct sl_root *root)
+void shm_publish(struct sl_root *root)
 {
 	__atomic_store_n(&root->magic, SL_ROOT_MAGIC, __ATOMIC_RELEASE);
 }

@@ -19,7 +19,7 @@ int shm_need(const struct boot_config *config, struct huge_need *need);
 struct sl_root *shm_create(const struct boot_config *config);
 
 /* From here on other processes may attach. */
-void shm_open(struct sl_root *root);
+void shm_publish(struct sl_root *root);
 
 /* Data bytes of a packet buffer, headroom included. */
 uint16_t shm_data_room(const struct boot_config *config);

@@ -12,7 +12,7 @@
 #include <sluice/shm.h>
 
 #include "primary/boot_config.h"
-#include "primary/event.h"
+#include "primary/poller.h"
 #include "primary/spawn.h"
 
 SL_LOG_TYPE(supervisor_log, "sluice.primary.supervisor");
@@ -73,7 +73,7 @@ static unsigned int longer(unsigned int backoff)
 static void start(struct child *c)
 {
 	unsigned int id = c->slot->id;
-	uint64_t now = event_now();
+	uint64_t now = poller_now();
 	pid_t pid = spawn_worker(config, id, SL_LCORE_WORKER(id, c->turn));
 
 	if (pid < 0) {
@@ -115,7 +115,7 @@ static void ask_to_end(struct child *c)
 {
 	c->asked = true;
 	kill(c->pid, SIGTERM);
-	enter(c, SL_WORKER_STOPPING, event_now() + STOP_MAX);
+	enter(c, SL_WORKER_STOPPING, poller_now() + STOP_MAX);
 }
 
 static void tick(struct child *c, uint64_t now)
@@ -151,7 +151,7 @@ static void tick(struct child *c, uint64_t now)
 
 void supervisor_tick(void)
 {
-	uint64_t now = event_now();
+	uint64_t now = poller_now();
 
 	for (unsigned int i = 0; i < n_children; i++)
 		tick(&children[i], now);
@@ -159,7 +159,7 @@ void supervisor_tick(void)
 
 int supervisor_timeout(void)
 {
-	uint64_t now = event_now(), next = NEVER;
+	uint64_t now = poller_now(), next = NEVER;
 
 	for (unsigned int i = 0; i < n_children; i++) {
 		struct child *c = &children[i];
@@ -190,7 +190,7 @@ static void ended(struct child *c, int status)
 {
 	char *text = c->slot->supervisor.last_end;
 	bool failed_start = state_of(c) == SL_WORKER_STARTING;
-	uint64_t now = event_now();
+	uint64_t now = poller_now();
 
 	spawn_end_text(status, text, sizeof(c->slot->supervisor.last_end));
 	if (c->asked) {
@@ -239,7 +239,7 @@ int supervisor_restart(unsigned int id, supervisor_done_fn done, void *arg)
 	c->done = done;
 	c->done_arg = arg;
 	if (state_of(c) == SL_WORKER_DOWN)
-		c->due = event_now();
+		c->due = poller_now();
 	else if (state_of(c) != SL_WORKER_STOPPING)
 		ask_to_end(c);
 	return 0;

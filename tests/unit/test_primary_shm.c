@@ -76,7 +76,7 @@ static void creates(void **state)
 	assert_non_null(root);
 	assert_null(sl_root_attach(why, sizeof(why)));
 	assert_non_null(strstr(why, "no shared memory"));
-	shm_open(root);
+	shm_publish(root);
 	assert_ptr_equal(sl_root_attach(why, sizeof(why)), root);
 	root->abi++;
 	assert_null(sl_root_attach(why, sizeof(why)));
