@@ -32,7 +32,7 @@ from instance import Instance, inside  # noqa: E402
 
 conf.verb = 0
 
-SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
+SOL_PACKET, PACKET_IGNORE_OUTGOING, SO_RCVBUFFORCE = 263, 23, 33
 ETH_P_ALL, ETH_P_ARP, ETH_P_IP = 0x0003, 0x0806, 0x0800
 SIDES = {"wan": "client", "lan": "server"}  # port: the namespace that its tap is in
 BROADCAST = "ff:ff:ff:ff:ff:ff"
@@ -94,7 +94,7 @@ class Bed(Instance):
             for side, namespace in SIDES.items():
                 self.sockets[side] = self._open(side, namespace)
                 self.mac[side] = self.api.call("InterfaceService/GetInterface",
-                                               {"name": side})["mac"]
+                                               {"name": side})["mac"].lower()
             if self.config:
                 self.apply(self.config)
         except BaseException:
@@ -111,7 +111,7 @@ class Bed(Instance):
         with inside(self.namespace(namespace)):
             opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         opened.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        opened.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
         opened.bind((f"{self.name}-{side}", ETH_P_ALL))
         return opened
 
