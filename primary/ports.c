@@ -81,6 +81,7 @@ static struct rte_eth_conf device_config(const struct port_setup *s)
 
 	if (s->boot->tap)
 		return conf;
+	conf.intr_conf.lsc = !!(*s->info.dev_flags & RTE_ETH_DEV_INTR_LSC);
 	conf.rxmode.offloads = s->info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
 	if (s->boot->steer && s->root->n_workers > 1 && s->info.reta_size && hash) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
@@ -126,6 +127,35 @@ static int set_modes(const struct port_setup *s)
 	return 0;
 }
 
+/* The link changed; called by EAL's interrupt thread. */
+static int link_changed(uint16_t id, enum rte_eth_event_type event, void *port, void *unused)
+{
+	struct rte_eth_link link;
+
+	(void)event;
+	(void)unused;
+	if (rte_eth_link_get_nowait(id, &link))
+		return 0;
+	__atomic_store_n(&((struct sl_port *)port)->link_up, link.link_status, __ATOMIC_RELAXED);
+	sl_log(ports_log, NOTICE, "port %s: link %s", ((struct sl_port *)port)->name,
+	       link.link_status ? "up" : "down");
+	return 0;
+}
+
+/*
+ * A tap's link is its open file. Asking the driver would be wrong: it looks for the interface
+ * in our network namespace, which the interface usually has left.
+ */
+static int follow_link(const struct port_setup *s, struct sl_port *port)
+{
+	if (s->boot->tap) {
+		port->link_up = 1;
+		return 0;
+	}
+	link_changed(s->id, RTE_ETH_EVENT_INTR_LSC, port, NULL);
+	return rte_eth_dev_callback_register(s->id, RTE_ETH_EVENT_INTR_LSC, link_changed, port);
+}
+
 static int describe(const struct port_setup *s, struct sl_port *port)
 {
 	snprintf(port->name, sizeof(port->name), "%s", s->boot->name);
@@ -160,6 +190,9 @@ static int start_port(const struct boot_port *boot, struct sl_root *root, struct
 	rc = describe(&s, port);
 	if (rc)
 		return complain(boot, "MAC address", rc);
+	rc = follow_link(&s, port);
+	if (rc)
+		return complain(boot, "link state", rc);
 	sl_log(ports_log, INFO, "port %s (%s): " RTE_ETHER_ADDR_PRT_FMT ", MTU %u", boot->name,
 	       boot->device, RTE_ETHER_ADDR_BYTES(&port->mac), port->mtu);
 	return 0;
