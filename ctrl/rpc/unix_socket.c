@@ -8,8 +8,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 64
-
 /* Does anybody answer at this address? A full backlog (EAGAIN) is somebody, too. */
 static int remove_stale(const struct sockaddr_un *address)
 {
@@ -35,7 +33,7 @@ static int bind_and_listen(int fd, const struct sockaddr_un *address, mode_t mod
 {
 	if (fchmod(fd, 0600) || bind(fd, (const struct sockaddr *)address, sizeof(*address)))
 		return -errno;
-	if (listen(fd, BACKLOG) || chmod(address->sun_path, mode)) {
+	if (listen(fd, SOMAXCONN) || chmod(address->sun_path, mode)) {
 		int error = errno;
 
 		unlink(address->sun_path);
