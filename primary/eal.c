@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <libgen.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -170,25 +169,6 @@ static int args_devices(struct args *a, const struct boot_config *config)
 	return fclose(file) ? -errno : 0;
 }
 
-int eal_init_primary(const char *program, const struct boot_config *config, const char *socket_mem)
-{
-	struct args a = {0};
-	int rc;
-
-	args_common(&a, program, config->instance, SL_LCORE_PRIMARY, -1);
-	args_add(&a, "--proc-type=primary");
-	args_add(&a, "--base-virtaddr=0x200000000000");
-	args_add(&a, "--huge-dir=%s", config->hugepages.directory);
-	args_add(&a, "--socket-mem=%s", socket_mem);
-	rc = args_devices(&a, config);
-	if (!rc)
-		rc = eal_start(&a, config->runtime_dir);
-	if (rc)
-		sl_log(eal_log, ERR, "instance %s: EAL did not start: %s", config->instance,
-		       strerror(-rc));
-	return rc;
-}
-
 /* EAL leaves its files to the next primary; pages stay taken meanwhile. */
 static void remove_matching(const char *format, ...) __rte_format_printf(1, 2);
 static void remove_matching(const char *format, ...)
@@ -207,16 +187,39 @@ static void remove_matching(const char *format, ...)
 	}
 }
 
+static void remove_files(const struct boot_config *config)
+{
+	remove_matching("%s/%smap_*", config->hugepages.directory, config->instance);
+	remove_matching("%s/dpdk/%s/*", config->runtime_dir, config->instance);
+	remove_matching("%s/dpdk/%s", config->runtime_dir, config->instance);
+	remove_matching("%s/dpdk", config->runtime_dir);
+}
+
+int eal_init_primary(const char *program, const struct boot_config *config, const char *socket_mem)
+{
+	struct args a = {0};
+	int rc;
+
+	args_common(&a, program, config->instance, SL_LCORE_PRIMARY, -1);
+	args_add(&a, "--proc-type=primary");
+	args_add(&a, "--base-virtaddr=0x200000000000");
+	args_add(&a, "--huge-dir=%s", config->hugepages.directory);
+	args_add(&a, "--socket-mem=%s", socket_mem);
+	rc = args_devices(&a, config);
+	if (!rc)
+		rc = eal_start(&a, config->runtime_dir);
+	if (rc) {
+		sl_log(eal_log, ERR, "instance %s: EAL did not start: %s", config->instance,
+		       strerror(-rc));
+		remove_files(config);
+	}
+	return rc;
+}
+
 void eal_leave(const struct boot_config *config)
 {
-	char dir[PATH_MAX];
-
-	snprintf(dir, sizeof(dir), "%s", rte_eal_get_runtime_dir());
 	rte_eal_cleanup();
-	remove_matching("%s/%smap_*", config->hugepages.directory, config->instance);
-	remove_matching("%s/*", dir);
-	rmdir(dir);
-	rmdir(dirname(dir));
+	remove_files(config);
 }
 
 static int secondary_start(const struct sl_eal_secondary *how)

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -28,7 +29,7 @@
 static struct boot_config config = {
 	.instance = "sluice-unit-shm",
 	.hugepages = {.directory = "/dev/hugepages"},
-	.runtime_dir = "/run/test",
+	.runtime_dir = "/tmp/sluice-shm-XXXXXX",
 	.port = {{.mtu = 1500}, {.mtu = 9000}},
 	.n_ports = 2,
 	.n_workers = WORKERS,
@@ -57,6 +58,8 @@ static int start(void **state)
 			"--lcores=0"};
 
 	(void)state;
+	if (!mkdtemp(config.runtime_dir) || setenv("RUNTIME_DIRECTORY", config.runtime_dir, 1))
+		return -1;
 	return rte_eal_init(RTE_DIM(argv), argv) < 0;
 }
 
@@ -64,7 +67,7 @@ static int stop(void **state)
 {
 	(void)state;
 	eal_leave(&config);
-	return 0;
+	return rmdir(config.runtime_dir);
 }
 
 static void creates(void **state)
@@ -88,7 +91,7 @@ static void root_says_the_limits(void **state)
 {
 	(void)state;
 	assert_true(strlen(root->version) > 0);
-	assert_string_equal(root->runtime_dir, "/run/test");
+	assert_string_equal(root->runtime_dir, config.runtime_dir);
 	assert_int_equal(root->n_workers, WORKERS);
 	assert_int_equal(root->max_virtual_servers, 5);
 	assert_int_equal(root->max_backends, 7);
