@@ -43,21 +43,30 @@ void ids_free(struct ids *ids)
 	free(ids);
 }
 
-/* The free id that this name had last; the capacity when there is none. */
-static uint32_t find_last(const struct ids *ids, const char *name)
+/*
+ * When names are remembered: the free id that this name had last, else one that nobody
+ * had, so that others are remembered as long as possible. The capacity when there is neither.
+ */
+static uint32_t find_remembered(const struct ids *ids, const char *name)
 {
+	uint32_t fresh = ids->capacity;
+
 	for (uint32_t i = 0; ids->remember && i < ids->capacity; i++) {
 		const struct entry *e = &ids->entry[i];
 
-		if (!e->name && e->last && !strcmp(e->last, name))
+		if (e->name)
+			continue;
+		if (e->last && !strcmp(e->last, name))
 			return i;
+		if (!e->last && fresh == ids->capacity)
+			fresh = i;
 	}
-	return ids->capacity;
+	return fresh;
 }
 
 uint32_t ids_take(struct ids *ids, const char *name)
 {
-	uint32_t id = find_last(ids, name), ref;
+	uint32_t id = find_remembered(ids, name), ref;
 
 	if (id == ids->capacity) {
 		while (ids->lowest < ids->capacity && ids->entry[ids->lowest].name)

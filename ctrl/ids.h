@@ -29,7 +29,8 @@ struct ids;
 struct ids *ids_new(uint32_t capacity, bool remember_names);
 void ids_free(struct ids *ids);
 
-/* A free id, the lowest as a rule, with the generation after its last. SL_REF_NONE: all used. */
+/* A free id, the lowest unless names are remembered, with the generation after its last.
+ * SL_REF_NONE: all used. */
 uint32_t ids_take(struct ids *ids, const char *name);
 
 /* Use exactly this reference. -ENOSPC: over the capacity; -EEXIST: its id is used. */

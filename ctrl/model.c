@@ -155,34 +155,49 @@ bool model_nth_id(const struct resource *r, size_t n, struct model_id *out)
 	}
 }
 
+/* Of the first n, those that it has. */
 static void release_ids(struct model *model, const struct resource *r, size_t n)
 {
 	struct model_id id;
 
 	for (size_t i = 0; i < n && model_nth_id(r, i, &id); i++)
-		ids_release(model->ids[id.class], *id.ref);
+		if (*id.ref != SL_REF_NONE)
+			ids_release(model->ids[id.class], *id.ref);
 }
 
-static int take_ids(struct model *model, struct resource *r)
+static int put_ids(struct model *model, struct resource *r)
 {
 	struct model_id id;
+	int rc;
 
 	for (size_t i = 0; model_nth_id(r, i, &id); i++) {
-		struct ids *ids = model->ids[id.class];
-		int rc;
-
-		if (*id.ref != SL_REF_NONE) {
-			rc = ids_put(ids, *id.ref, id.name);
-		} else {
-			*id.ref = ids_take(ids, id.name);
-			rc = *id.ref == SL_REF_NONE ? -ENOSPC : 0;
-		}
+		if (*id.ref == SL_REF_NONE)
+			continue;
+		rc = ids_put(model->ids[id.class], *id.ref, id.name);
 		if (rc) {
 			release_ids(model, r, i);
 			return rc;
 		}
 	}
 	return 0;
+}
+
+/* Those that it has come first: a new one could be given their id otherwise. */
+static int take_ids(struct model *model, struct resource *r)
+{
+	struct model_id id;
+	int rc = put_ids(model, r);
+
+	for (size_t i = 0; !rc && model_nth_id(r, i, &id); i++) {
+		if (*id.ref != SL_REF_NONE)
+			continue;
+		*id.ref = ids_take(model->ids[id.class], id.name);
+		if (*id.ref == SL_REF_NONE) {
+			release_ids(model, r, SIZE_MAX);
+			rc = -ENOSPC;
+		}
+	}
+	return rc;
 }
 
 int model_insert(struct model *model, struct resource *r)

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Snapshots: what they find, against what a naive reading of the configuration finds. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ctrl/address.h"
+#include "ctrl/compile.h"
+#include "ctrl/cycle.h"
+#include "sluice/v1/sluice.pb-c.h"
+#include "tests/unit/lib/ctrl_bed.h"
+
+static struct sl_root *root;
+static struct model *model;
+static struct sl_snapshot *snapshot;
+static struct problem why;
+
+static int set_up(void **state)
+{
+	(void)state;
+	root = bed_root_new();
+	model = model_new(root);
+	snapshot = root->arena.half[0];
+	srandom(42);
+	return model ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	model_free(model);
+	bed_root_free(root);
+	bed_json_free();
+	return 0;
+}
+
+static void apply(const char *json)
+{
+	if (bed_config(model, json, snapshot, &why))
+		fail_msg("%s", why.text);
+}
+
+static uint32_t addr(const char *text)
+{
+	return inet_addr(text);
+}
+
+static void the_sample(void **state)
+{
+	const struct sl_virtual_server *v;
+	const struct sl_backend *b;
+	const struct sl_local_address *l;
+	const uint32_t *cycle, *list;
+
+	(void)state;
+	apply(bed_good);
+	assert_int_equal(snapshot->magic, SL_SNAPSHOT_MAGIC);
+	assert_int_equal(snapshot->revision, 1);
+	v = sl_virtual_server_find(snapshot, addr("192.0.2.80"), htons(80), IPPROTO_TCP);
+	assert_non_null(v);
+	assert_string_equal(model_name(model, IDS_VIRTUAL_SERVER, v->ref), "web");
+	assert_int_equal(v->scheduler, SL_SCHED_WRR);
+	assert_null(sl_virtual_server_find(snapshot, addr("192.0.2.80"), htons(80), IPPROTO_UDP));
+	assert_null(sl_virtual_server_find(snapshot, addr("192.0.2.80"), htons(81), IPPROTO_TCP));
+	/* Weights 2 and 1 at (2k+1)/2w: web-1 at 1/4 and 3/4, web-2 at 1/2. */
+	assert_int_equal(v->cycle.count, 3);
+	cycle = sl_snapshot_at(snapshot, v->cycle);
+	b = sl_snapshot_at(snapshot, snapshot->backends);
+	assert_int_equal(b[cycle[0]].addr, addr("198.51.100.101"));
+	assert_int_equal(b[cycle[1]].addr, addr("198.51.100.102"));
+	assert_int_equal(b[cycle[2]].addr, addr("198.51.100.101"));
+	assert_int_equal(b[cycle[1]].port, htons(80));
+	assert_int_equal(v->local.count, 2);
+	list = sl_snapshot_at(snapshot, v->local);
+	l = sl_snapshot_at(snapshot, snapshot->local_addresses);
+	assert_int_equal(l[list[0]].addr, addr("198.51.100.10"));
+	assert_int_equal(l[list[1]].addr, addr("198.51.100.11"));
+	assert_int_not_equal(l[0].ref, l[1].ref);
+}
+
+static void own(const char *text, uint32_t flags, uint32_t ports)
+{
+	const struct sl_own_address *o = sl_own_address_find(snapshot, addr(text));
+
+	assert_non_null(o);
+	assert_int_equal(o->flags, flags);
+	assert_int_equal(o->port_mask, ports);
+}
+
+static void own_addresses(void **state)
+{
+	(void)state;
+	apply("{'interfaces': [{'name': 'wan', 'addresses': ['192.0.2.1/24']},"
+	      " {'name': 'lan', 'addresses': ['198.51.100.1/24']}],"
+	      "'localAddressPools': [{'name': 'l', 'addresses': ['198.51.100.10', '10.9.9.9']}],"
+	      "'backendPools': [{'name': 'p'}],"
+	      "'virtualServers': ["
+	      " {'name': 'a', 'address': '192.0.2.1', 'port': 80, 'protocol': 'tcp',"
+	      "  'backendPool': 'p', 'localAddressPool': 'l'},"
+	      " {'name': 'b', 'address': '203.0.113.1', 'port': 80, 'protocol': 'tcp',"
+	      "  'backendPool': 'p', 'localAddressPool': 'l'}]}");
+	own("192.0.2.1", SL_OWN_INTERFACE | SL_OWN_VIRTUAL, 1);
+	own("198.51.100.1", SL_OWN_INTERFACE, 2);
+	own("198.51.100.10", SL_OWN_LOCAL, 2);
+	own("10.9.9.9", SL_OWN_LOCAL, 3); /* on no link: every port */
+	own("203.0.113.1", SL_OWN_VIRTUAL, 3);
+	assert_null(sl_own_address_find(snapshot, addr("192.0.2.2")));
+	/* A pool without backends has an empty cycle. */
+	assert_int_equal(sl_virtual_server_find(snapshot, addr("192.0.2.1"), htons(80), IPPROTO_TCP)
+				 ->cycle.count,
+			 0);
+}
+
+static void nothing_configured(void **state)
+{
+	(void)state;
+	apply("{}");
+	assert_null(sl_virtual_server_find(snapshot, addr("192.0.2.1"), htons(80), IPPROTO_TCP));
+	assert_null(sl_own_address_find(snapshot, addr("192.0.2.1")));
+	assert_null(sl_route_find(snapshot, addr("192.0.2.1")));
+	assert_null(sl_route_find(snapshot, 0));
+	assert_null(sl_route_find(snapshot, UINT32_MAX));
+}
+
+static void timeouts(void **state)
+{
+	(void)state;
+	apply("{'timeouts': {'udp': 7}}");
+	assert_int_equal(snapshot->timeout[SL_CONN_UDP], 7 * SL_TICK_HZ);
+	assert_int_equal(snapshot->timeout[SL_CONN_ESTABLISHED], 900 * SL_TICK_HZ);
+	assert_int_equal(snapshot->timeout[SL_CONN_NONE], 1 * SL_TICK_HZ);
+}
+
+/* ---- routes ---- */
+
+#define ROUTES 200
+
+struct naive {
+	struct resource_prefix prefix;
+	uint32_t gateway;
+	bool blackhole;
+};
+
+static const struct naive *naive_find(const struct naive *all, size_t n, uint32_t to)
+{
+	const struct naive *best = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (address_in(&all[i].prefix, to) &&
+		    (!best || all[i].prefix.length > best->prefix.length))
+			best = &all[i];
+	return best;
+}
+
+static void compare_route(const struct naive *all, size_t n, uint32_t to)
+{
+	const struct naive *expected = naive_find(all, n, to);
+	const struct sl_next_hop *hop = sl_route_find(snapshot, to);
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (!expected != !hop)
+		fail_msg("%s: %s", address_text(to, text), hop ? "has a route" : "has none");
+	if (!hop)
+		return;
+	assert_int_equal(hop->gateway, expected->gateway);
+	assert_int_equal(!!(hop->flags & SL_ROUTE_BLACKHOLE), expected->blackhole);
+}
+
+/* Random prefixes that nest, touch and repeat, and every place where something changes. */
+static void longest_prefix(void **state)
+{
+	struct naive all[ROUTES + 2] = {
+		{{addr("192.0.2.1"), 24}, 0, false},
+		{{addr("198.51.100.1"), 24}, 0, false},
+	};
+	char json[64 * 1024], text[ADDRESS_TEXT_SIZE], gateway[ADDRESS_TEXT_SIZE];
+	size_t n = 2, at;
+
+	(void)state;
+	at = snprintf(json, sizeof(json),
+		      "{'interfaces': [{'name': 'wan', 'addresses': ['192.0.2.1/24']},"
+		      "{'name': 'lan', 'addresses': ['198.51.100.1/24']}], 'routes': [");
+	for (int i = 0; i < ROUTES; i++) {
+		struct naive *r = &all[n];
+		bool twice = false;
+
+		r->prefix.length = i == 0 ? 0 : (uint8_t)(random() % 33);
+		/* Few different bits, so that prefixes are often inside one another. */
+		r->prefix.addr =
+			htonl((uint32_t)random() & 0xc1804181u) & address_mask(r->prefix.length);
+		r->gateway = htonl(0xc0000200u + 2 + (uint32_t)(random() % 200));
+		r->blackhole = random() % 5 == 0;
+		for (size_t k = 0; k < n; k++)
+			twice |= all[k].prefix.addr == r->prefix.addr &&
+				 all[k].prefix.length == r->prefix.length;
+		if (twice)
+			continue;
+		if (r->blackhole)
+			r->gateway = 0;
+		at += snprintf(json + at, sizeof(json) - at,
+			       "%s{'name': 'r%d', 'prefix': '%s/%u', %s%s%s}", n == 2 ? "" : ",", i,
+			       address_text(r->prefix.addr, text), r->prefix.length,
+			       r->blackhole ? "'blackhole': true" : "'gateway': '",
+			       r->blackhole ? "" : address_text(r->gateway, gateway),
+			       r->blackhole ? "" : "'");
+		n++;
+	}
+	snprintf(json + at, sizeof(json) - at, "]}");
+	apply(json);
+	assert_true(n > 60);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t first = ntohl(all[i].prefix.addr & address_mask(all[i].prefix.length));
+		uint32_t last = first | ~ntohl(address_mask(all[i].prefix.length));
+
+		compare_route(all, n, htonl(first));
+		compare_route(all, n, htonl(first - 1));
+		compare_route(all, n, htonl(last));
+		compare_route(all, n, htonl(last + 1));
+	}
+	for (int i = 0; i < 100000; i++)
+		compare_route(all, n, (uint32_t)random() << 1 ^ (uint32_t)random());
+}
+
+static void next_hops(void **state)
+{
+	const struct sl_next_hop *hop;
+
+	(void)state;
+	apply("{'interfaces': [{'name': 'wan', 'addresses': ['192.0.2.1/24', '192.0.2.5/24']},"
+	      "{'name': 'lan', 'addresses': ['198.51.100.1/24']}], 'routes': ["
+	      "{'name': 'a', 'prefix': '0.0.0.0/0', 'gateway': '192.0.2.254'},"
+	      "{'name': 'b', 'prefix': '10.0.0.0/8', 'interface': 'lan'}]}");
+	hop = sl_route_find(snapshot, addr("198.51.100.77"));
+	assert_int_equal(hop->gateway, 0);
+	assert_int_equal(hop->source, addr("198.51.100.1"));
+	assert_int_equal(hop->port, 1);
+	assert_int_equal(hop->mtu, 9000);
+	hop = sl_route_find(snapshot, addr("8.8.8.8"));
+	assert_int_equal(hop->gateway, addr("192.0.2.254"));
+	assert_int_equal(hop->source, addr("192.0.2.1")); /* the first of the link's */
+	assert_int_equal(hop->port, 0);
+	assert_int_equal(hop->mtu, 1500);
+	hop = sl_route_find(snapshot, addr("10.1.2.3"));
+	assert_int_equal(hop->gateway, 0);
+	assert_int_equal(hop->source, addr("198.51.100.1"));
+	assert_int_equal(hop->port, 1);
+}
+
+/* ---- cycles ---- */
+
+/* Exact over a cycle, and no prefix of it is a whole pick of any backend away from its share. */
+static void check_cycle(const uint16_t *weight, uint32_t n)
+{
+	uint64_t length = cycle_length(SL_SCHED_WRR, weight, n), sum = 0;
+	uint32_t *cycle = calloc(length + 1, sizeof(*cycle)), *seen = calloc(n, sizeof(*seen));
+
+	for (uint32_t i = 0; i < n; i++)
+		sum += weight[i];
+	assert_int_equal(cycle_make(SL_SCHED_WRR, weight, n, 100, cycle), 0);
+	for (uint64_t k = 0; k < length; k++) {
+		assert_in_range(cycle[k], 100, 100 + n - 1);
+		seen[cycle[k] - 100]++;
+		for (uint32_t i = 0; i < n; i++) {
+			double share = (double)(k + 1) * weight[i] / (double)sum;
+			double away = seen[i] - share;
+
+			if (away > n || away < -(double)n)
+				fail_msg("backend %u is %f picks away after %llu", i, away,
+					 (unsigned long long)k + 1);
+		}
+	}
+	for (uint32_t i = 0; i < n; i++)
+		assert_true((uint64_t)seen[i] * sum == (uint64_t)weight[i] * length);
+	free(seen);
+	free(cycle);
+}
+
+static void wrr_is_exact(void **state)
+{
+	static const uint16_t some[][4] = {
+		{1, 1, 1, 1},     {5, 1, 1, 0},  {10, 20, 30, 40}, {7, 0, 0, 0},
+		{65535, 1, 0, 0}, {3, 5, 7, 11}, {0, 0, 0, 0},     {60000, 30000, 30000, 60000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++)
+		check_cycle(some[i], 4);
+	assert_int_equal(cycle_length(SL_SCHED_WRR, some[2], 4), 10);
+	assert_int_equal(cycle_length(SL_SCHED_WRR, some[3], 4), 1);
+	assert_int_equal(cycle_length(SL_SCHED_WRR, some[6], 4), 0);
+	for (int round = 0; round < 50; round++) {
+		uint16_t weight[8];
+
+		for (int i = 0; i < 8; i++)
+			weight[i] = (uint16_t)(random() % 50);
+		check_cycle(weight, 8);
+	}
+}
+
+static void rr_takes_each_once(void **state)
+{
+	static const uint16_t weight[] = {9, 0, 1, 65535};
+	uint32_t cycle[4];
+
+	(void)state;
+	assert_int_equal(cycle_length(SL_SCHED_RR, weight, 4), 3);
+	assert_int_equal(cycle_make(SL_SCHED_RR, weight, 4, 10, cycle), 0);
+	assert_int_equal(cycle[0], 10);
+	assert_int_equal(cycle[1], 12);
+	assert_int_equal(cycle[2], 13);
+}
+
+/* Servers of one pool and scheduler share a cycle; a drained backend is there but in no cycle. */
+static void cycles_are_shared(void **state)
+{
+	const struct sl_virtual_server *v;
+	const uint32_t *cycle;
+	const struct sl_backend *b;
+
+	(void)state;
+	apply("{'interfaces': [{'name': 'lan', 'addresses': ['198.51.100.1/24']}],"
+	      "'localAddressPools': [{'name': 'l', 'addresses': ['198.51.100.10']}],"
+	      "'backendPools': [{'name': 'p', 'backends': ["
+	      "{'name': 'a', 'address': '198.51.100.101', 'port': 80, 'weight': 0},"
+	      "{'name': 'b', 'address': '198.51.100.102', 'port': 80, 'weight': 4},"
+	      "{'name': 'c', 'address': '198.51.100.103', 'port': 80, 'weight': 6}]}],"
+	      "'virtualServers': ["
+	      "{'name': 'v1', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp',"
+	      " 'backendPool': 'p', 'localAddressPool': 'l'},"
+	      "{'name': 'v2', 'address': '192.0.2.1', 'port': 2, 'protocol': 'tcp',"
+	      " 'backendPool': 'p', 'localAddressPool': 'l'},"
+	      "{'name': 'v3', 'address': '192.0.2.1', 'port': 3, 'protocol': 'tcp',"
+	      " 'scheduler': 'rr', 'backendPool': 'p', 'localAddressPool': 'l'}]}");
+	v = sl_snapshot_at(snapshot, snapshot->virtual_servers);
+	b = sl_snapshot_at(snapshot, snapshot->backends);
+	assert_int_equal(v[0].cycle.offset, v[1].cycle.offset);
+	assert_int_equal(v[0].cycle.count, 5);
+	assert_int_equal(v[2].cycle.count, 2);
+	assert_int_equal(snapshot->cycles.count, 7);
+	assert_int_equal(snapshot->backends.count, 3);
+	cycle = sl_snapshot_at(snapshot, snapshot->cycles);
+	for (uint32_t i = 0; i < snapshot->cycles.count; i++)
+		assert_int_not_equal(b[cycle[i]].weight, 0);
+}
+
+/* ---- the whole ---- */
+
+/* Every server that is configured is found, at every load of the hash. */
+static void every_server_is_found(void **state)
+{
+	char json[32 * 1024];
+
+	(void)state;
+	for (int n = 1; n <= 64; n++) {
+		size_t at = snprintf(json, sizeof(json),
+				     "{'backendPools': [{'name': 'p'}], 'localAddressPools': ["
+				     "{'name': 'l', 'addresses': ['198.51.100.10']}],"
+				     "'virtualServers': [");
+
+		for (int i = 0; i < n; i++)
+			at += snprintf(json + at, sizeof(json) - at,
+				       "%s{'name': 'v%d', 'address': '192.0.2.%d', 'port': %d,"
+				       " 'protocol': '%s', 'backendPool': 'p',"
+				       " 'localAddressPool': 'l'}",
+				       i ? "," : "", i, i % 7 + 1, 80 + i, i % 2 ? "tcp" : "udp");
+		snprintf(json + at, sizeof(json) - at, "]}");
+		apply(json);
+		for (int i = 0; i < n; i++) {
+			const struct sl_virtual_server *v = sl_virtual_server_find(
+				snapshot, htonl(0xc0000201u + i % 7), htons(80 + i),
+				i % 2 ? IPPROTO_TCP : IPPROTO_UDP);
+			char name[16];
+
+			snprintf(name, sizeof(name), "v%d", i);
+			assert_non_null(v);
+			assert_string_equal(model_name(model, IDS_VIRTUAL_SERVER, v->ref), name);
+		}
+		bed_json_free();
+	}
+}
+
+static int compile_again(struct sl_snapshot *out, size_t room, const struct sl_snapshot *previous)
+{
+	const struct compile_target target = {
+		.out = out, .room = room, .generation = 2, .revision = 1, .previous = previous};
+
+	return compile(model, &target, &why);
+}
+
+static void too_small_a_half(void **state)
+{
+	char needs[40];
+
+	(void)state;
+	apply(bed_good);
+	snprintf(needs, sizeof(needs), "needs %u", snapshot->size);
+	assert_int_equal(compile_again(root->arena.half[1], snapshot->size, NULL), 0);
+	assert_int_not_equal(compile_again(root->arena.half[1], snapshot->size - 1, NULL), 0);
+	assert_int_equal(why.code, PROBLEM_RESOURCE_EXHAUSTED);
+	assert_non_null(strstr(why.text, "limits: snapshot"));
+	assert_non_null(strstr(why.text, needs));
+}
+
+/* Nothing is written beyond the size that was said to be needed. */
+static void stays_inside(void **state)
+{
+	uint8_t *half = (uint8_t *)root->arena.half[1];
+
+	(void)state;
+	apply(bed_good);
+	memset(half, 0xa5, BED_HALF);
+	assert_int_equal(compile_again(root->arena.half[1], BED_HALF, NULL), 0);
+	assert_int_equal(root->arena.half[1]->size % 64, 0);
+	for (size_t i = root->arena.half[1]->size; i < BED_HALF; i++)
+		assert_int_equal(half[i], 0xa5);
+}
+
+static void same_configuration_same_bytes(void **state)
+{
+	struct sl_snapshot *other = root->arena.half[1];
+
+	(void)state;
+	apply(bed_good);
+	memset(other, 0xff, BED_HALF);
+	assert_int_equal(compile_again(other, BED_HALF, snapshot), 0);
+	assert_int_equal(other->generation, 2);
+	assert_int_equal(other->route_epoch, snapshot->route_epoch);
+	assert_true(compile_same(snapshot, other));
+}
+
+static void epoch_follows_routes(void **state)
+{
+	struct sl_snapshot *other = root->arena.half[1];
+
+	(void)state;
+	apply(bed_good);
+	memcpy(other, snapshot, snapshot->size);
+	apply("{'interfaces': [{'name': 'lan', 'addresses': ['198.51.100.1/24']}]}");
+	assert_int_equal(compile_again(snapshot, BED_HALF, other), 0);
+	assert_int_not_equal(snapshot->route_epoch, other->route_epoch);
+	assert_false(compile_same(snapshot, other));
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(the_sample),
+		T(own_addresses),
+		T(nothing_configured),
+		T(timeouts),
+		T(longest_prefix),
+		T(next_hops),
+		T(wrr_is_exact),
+		T(rr_takes_each_once),
+		T(cycles_are_shared),
+		T(every_server_is_found),
+		T(too_small_a_half),
+		T(stays_inside),
+		T(same_configuration_same_bytes),
+		T(epoch_follows_routes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Each rule that a configuration can break, with the words in which it is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sluice/v1/sluice.pb-c.h"
+#include "tests/unit/lib/ctrl_bed.h"
+
+/* A message of a kind, and the reason for which it is refused; NULL: it isn't. */
+struct one {
+	enum resource_kind kind;
+	const char *json;
+	const char *reason;
+};
+
+#define NAME_RULE \
+	"is not a name: 1 to 63 characters of a-z, 0-9 and -, beginning and ending with a letter"
+
+static const struct one ones[] = {
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '192.0.2.1', 'port': 1}", NULL},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '192.0.2.1', 'port': 65535, 'weight': 0}",
+	 NULL},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '192.0.2.1', 'port': 1, 'weight': 65535}",
+	 NULL},
+	{RESOURCE_BACKEND, "{'address': '192.0.2.1', 'port': 1}",
+	 "backend_pools[p].backends[].name: is required"},
+	{RESOURCE_BACKEND, "{'name': 'B', 'address': '192.0.2.1', 'port': 1}",
+	 "backend_pools[p].backends[B].name: \"B\" " NAME_RULE},
+	{RESOURCE_BACKEND, "{'name': '-b', 'address': '192.0.2.1', 'port': 1}", NAME_RULE},
+	{RESOURCE_BACKEND, "{'name': 'b-', 'address': '192.0.2.1', 'port': 1}", NAME_RULE},
+	{RESOURCE_BACKEND, "{'name': 'a/b', 'address': '192.0.2.1', 'port': 1}", NAME_RULE},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '192.0.2.1'}",
+	 "backend_pools[p].backends[b].port: 0 is not in 1..65535"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '192.0.2.1', 'port': 65536}",
+	 "port: 65536 is not in 1..65535"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '192.0.2.1', 'port': 1, 'weight': 65536}",
+	 "weight: 65536 is not in 0..65535"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'port': 1}", "address: is required"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '192.0.2', 'port': 1}",
+	 "address: \"192.0.2\" is not an IPv4 address"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '192.0.2.256', 'port': 1}", "is not an IPv4"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '192.0.2.1 ', 'port': 1}", "is not an IPv4"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '0300.0.2.1', 'port': 1}", "is not an IPv4"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '::1', 'port': 1}", "is not an IPv4"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '0.0.0.0', 'port': 1}", "is in 0.0.0.0/8"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '127.0.0.1', 'port': 1}", "is a loopback"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '224.0.0.1', 'port': 1}", "is a multicast"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '239.255.255.255', 'port': 1}", "multicast"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '240.0.0.1', 'port': 1}", "or reserved"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '255.255.255.255', 'port': 1}", "broadcast"},
+
+	{RESOURCE_BACKEND_POOL, "{'name': ''}", "name: is required"},
+	{RESOURCE_BACKEND_POOL,
+	 "{'name': 'a23456789012345678901234567890123456789012345678901234567890123'}", NULL},
+	{RESOURCE_BACKEND_POOL,
+	 "{'name': 'a234567890123456789012345678901234567890123456789012345678901234'}", NAME_RULE},
+
+	{RESOURCE_LOCAL_ADDRESS_POOL, "{'name': 'l', 'addresses': ['192.0.2.1', '192.0.2.2']}",
+	 NULL},
+	{RESOURCE_LOCAL_ADDRESS_POOL, "{'name': 'l'}",
+	 "local_address_pools[l].addresses: at least one is required"},
+	{RESOURCE_LOCAL_ADDRESS_POOL, "{'name': 'l', 'addresses': ['192.0.2.1', '']}",
+	 "local_address_pools[l].addresses: is required"},
+	{RESOURCE_LOCAL_ADDRESS_POOL,
+	 "{'name': 'l', 'addresses': ['192.0.2.1', '192.0.2.2', '192.0.2.1']}",
+	 "local_address_pools[l].addresses: 192.0.2.1 is there twice"},
+	{RESOURCE_LOCAL_ADDRESS_POOL, "{'name': 'l', 'addresses': ['192.0.2.1/24']}",
+	 "is not an IPv4 address"},
+
+	{RESOURCE_INTERFACE, "{'name': 'wan', 'addresses': ['192.0.2.1/24', '10.0.0.1/32']}", NULL},
+	{RESOURCE_INTERFACE, "{'name': 'wan', 'addresses': ['192.0.2.0/31']}", NULL},
+	{RESOURCE_INTERFACE, "{'addresses': ['192.0.2.1/24']}", "is not a port's name"},
+	{RESOURCE_INTERFACE, "{'name': 'wan', 'addresses': ['192.0.2.1']}",
+	 "interfaces[wan].addresses: \"192.0.2.1\" is not an IPv4 address with a prefix length"},
+	{RESOURCE_INTERFACE, "{'name': 'wan', 'addresses': ['192.0.2.1/33']}", "prefix length"},
+	{RESOURCE_INTERFACE, "{'name': 'wan', 'addresses': ['192.0.2.1/0']}", "not in 1..32"},
+	{RESOURCE_INTERFACE, "{'name': 'wan', 'addresses': ['192.0.2.1/024']}", "prefix length"},
+	{RESOURCE_INTERFACE, "{'name': 'wan', 'addresses': ['192.0.2.1/-1']}", "prefix length"},
+	{RESOURCE_INTERFACE, "{'name': 'wan', 'addresses': ['192.0.2.0/24']}", "network's own"},
+	{RESOURCE_INTERFACE, "{'name': 'wan', 'addresses': ['192.0.2.255/24']}", "broadcast"},
+	{RESOURCE_INTERFACE, "{'name': 'wan', 'addresses': ['127.0.0.1/8']}", "is a loopback"},
+
+	{RESOURCE_ROUTE, "{'name': 'r', 'prefix': '0.0.0.0/0', 'gateway': '192.0.2.9'}", NULL},
+	{RESOURCE_ROUTE, "{'name': 'r', 'prefix': '10.0.0.0/8', 'blackhole': true}", NULL},
+	{RESOURCE_ROUTE, "{'name': 'r', 'prefix': '10.0.0.1/8', 'gateway': '192.0.2.9'}",
+	 "routes[r].prefix: \"10.0.0.1/8\" has host bits set"},
+	{RESOURCE_ROUTE, "{'name': 'r', 'gateway': '192.0.2.9'}", "prefix: \"\" is not an IPv4"},
+	{RESOURCE_ROUTE, "{'name': 'r', 'prefix': '10.0.0.0/8'}",
+	 "routes[r].gateway: is required, or interface, or blackhole"},
+	{RESOURCE_ROUTE, "{'name': 'r', 'prefix': '10.0.0.0/8', 'gateway': '224.0.0.1'}",
+	 "routes[r].gateway: \"224.0.0.1\" is a multicast address"},
+	{RESOURCE_ROUTE,
+	 "{'name': 'r', 'prefix': '10.0.0.0/8', 'blackhole': true, 'interface': 'wan'}",
+	 "routes[r].blackhole: excludes gateway and interface"},
+
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'udp', 'scheduler': 'rr',"
+	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 NULL},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 0, 'protocol': 'tcp',"
+	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 "virtual_servers[v].port: 0 is not in 1..65535"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1,"
+	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 "virtual_servers[v].protocol: is required: tcp or udp"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 17,"
+	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 "virtual_servers[v].protocol: 17 is not known: tcp or udp"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp', 'scheduler': 9,"
+	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 "virtual_servers[v].scheduler: 9 is not known: rr or wrr"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp',"
+	 " 'forwardingMode': 5, 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 "virtual_servers[v].forwarding_mode: 5 is not known: fullnat"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp',"
+	 " 'localAddressPool': 'l'}",
+	 "virtual_servers[v].backend_pool: is required"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp',"
+	 " 'backendPool': 'b'}",
+	 "virtual_servers[v].local_address_pool: is required"},
+
+	{RESOURCE_TIMEOUTS, "{'udp': 604800}", NULL},
+	{RESOURCE_TIMEOUTS, "{'tcpTimeWait': 604801}",
+	 "timeouts.tcp_time_wait: 604801 is not in 0..604800 seconds"},
+};
+
+static void each_field(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(ones) / sizeof(ones[0]); i++) {
+		const ProtobufCMessageDescriptor *type = resource_descriptor(ones[i].kind);
+		struct problem why = {0};
+		struct resource *r =
+			resource_new(ones[i].kind, ones[i].kind == RESOURCE_BACKEND ? "p" : NULL,
+				     bed_json(type, ones[i].json), &why);
+
+		if (!ones[i].reason && !r)
+			fail_msg("%s: %s", ones[i].json, why.text);
+		if (ones[i].reason && (r || !strstr(why.text, ones[i].reason)))
+			fail_msg("%s: '%s' does not say '%s'", ones[i].json, why.text,
+				 ones[i].reason);
+		if (ones[i].reason)
+			assert_int_equal(why.code, PROBLEM_INVALID_ARGUMENT);
+		resource_free(r);
+	}
+	bed_json_free();
+}
+
+/*
+ * What concerns several resources: parts of a configuration, which otherwise is right, and
+ * how it is refused.
+ */
+struct many {
+	const char *interfaces; /* NULL: the two of below */
+	const char *routes;
+	const char *locals;
+	const char *backends; /* of pool "p" */
+	const char *servers;  /* NULL: one, of pool "p" and local pool "l" */
+	enum problem_code code;
+	const char *reason;
+};
+
+#define WAN_LAN                                                                        \
+	"{'name': 'wan', 'addresses': ['192.0.2.1/24']},{'name': 'lan', 'addresses': " \
+	"['198.51.100.1/24']}"
+#define SERVER(name, endpoint) \
+	"{'name': '" name      \
+	"', 'protocol': 'tcp', 'backendPool': 'p', 'localAddressPool': 'l', " endpoint "}"
+#define BACKEND(name, endpoint) "{'name': '" name "', " endpoint "}"
+
+static const struct many manys[] = {
+	{0},
+	{.servers = SERVER("v", "'address': '192.0.2.1', 'port': 80")}, /* an interface's address */
+	{.servers = SERVER("v", "'address': '192.0.2.80', 'port': 80") "," SERVER(
+		 "w", "'address': '192.0.2.80', 'port': 81")},
+	{.servers = SERVER("v", "'address': '192.0.2.80', 'port': 80") "," SERVER(
+		 "w", "'address': '192.0.2.80', 'port': 80"),
+	 .code = PROBLEM_ALREADY_EXISTS,
+	 .reason =
+		 "virtual_servers[w]: 192.0.2.80 port 80 tcp is also served by virtual_servers[v]"},
+	{.servers = "{'name': 'v', 'protocol': 'tcp', 'backendPool': 'q', 'localAddressPool': 'l',"
+		    "'address': '192.0.2.80', 'port': 80}",
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "virtual_servers[v].backend_pool: there is no backend pool q"},
+	{.servers = "{'name': 'v', 'protocol': 'tcp', 'backendPool': 'p', 'localAddressPool': 'q',"
+		    "'address': '192.0.2.80', 'port': 80}",
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "virtual_servers[v].local_address_pool: there is no local address pool q"},
+
+	{.backends = BACKEND("a", "'address': '198.51.100.9', 'port': 1") "," BACKEND(
+		 "b", "'address': '198.51.100.9', 'port': 2")},
+	{.backends = BACKEND("a", "'address': '198.51.100.9', 'port': 1") "," BACKEND(
+		 "b", "'address': '198.51.100.9', 'port': 1"),
+	 .code = PROBLEM_ALREADY_EXISTS,
+	 .reason = "198.51.100.9 port 1 is also backend_pools[p].backends["},
+	{.backends = BACKEND("a", "'address': '10.0.0.1', 'port': 1"),
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "backend_pools[p].backends[a].address: there is no route to 10.0.0.1"},
+	{.backends = BACKEND("a", "'address': '10.0.0.1', 'port': 1"),
+	 .routes = "{'name': 'r', 'prefix': '10.0.0.0/8', 'gateway': '198.51.100.254'}"},
+	{.backends = BACKEND("a", "'address': '10.0.0.1', 'port': 1"),
+	 .routes = "{'name': 'r', 'prefix': '10.0.0.0/8', 'interface': 'lan'}"},
+	{.backends = BACKEND("a", "'address': '10.0.0.1', 'port': 1"),
+	 .routes = "{'name': 'r', 'prefix': '10.0.0.0/8', 'blackhole': true}",
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "backends[a].address: the route to 10.0.0.1 is a blackhole"},
+	{.backends = BACKEND("a", "'address': '10.0.0.1', 'port': 1"), .servers = ""}, /* unused */
+	{.backends = BACKEND("a", "'address': '192.0.2.80', 'port': 1"),
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "backends[a].address: 192.0.2.80 is the appliance's own"},
+	{.backends =
+		 BACKEND("a", "'address': '198.51.100.8', 'port': 1, 'weight': 65535") "," BACKEND(
+			 "b", "'address': '198.51.100.9', 'port': 1, 'weight': 1")},
+	{.backends =
+		 BACKEND("a", "'address': '198.51.100.8', 'port': 1, 'weight': 65535") "," BACKEND(
+			 "b", "'address': '198.51.100.9', 'port': 1, 'weight': 2"),
+	 .code = PROBLEM_INVALID_ARGUMENT,
+	 .reason = "backend_pools[p]: the weights, divided by their greatest common divisor, add "
+		   "up to 65537, over 65536"},
+
+	{.locals = "{'name': 'l', 'addresses': ['198.51.100.10']},"
+		   "{'name': 'm', 'addresses': ['198.51.100.10']}",
+	 .code = PROBLEM_ALREADY_EXISTS,
+	 .reason = "local_address_pools[m].addresses: 198.51.100.10 is also of "
+		   "local_address_pools[l]"},
+	{.locals = "{'name': 'l', 'addresses': ['198.51.100.1']}",
+	 .code = PROBLEM_ALREADY_EXISTS,
+	 .reason = "local_address_pools[l].addresses: 198.51.100.1 is also of interfaces[lan]"},
+	{.locals = "{'name': 'l', 'addresses': ['192.0.2.80']}",
+	 .code = PROBLEM_ALREADY_EXISTS,
+	 .reason = "local_address_pools[l].addresses: 192.0.2.80 is also of virtual_servers[v]"},
+
+	{.interfaces = WAN_LAN ",{'name': 'moon', 'addresses': []}",
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "interfaces[moon]: the boot configuration has no port of this name"},
+	{.interfaces = "{'name': 'wan', 'addresses': ['198.51.100.2/24']},"
+		       "{'name': 'lan', 'addresses': ['198.51.100.1/24']}",
+	 .code = PROBLEM_ALREADY_EXISTS,
+	 .reason = "198.51.100.0/24 is also of interfaces["},
+	{.interfaces = "{'name': 'lan', 'addresses': ['198.51.100.1/24', '198.51.100.2/24']}"},
+	{.interfaces = "{'name': 'lan', 'addresses': ['198.51.100.1/24', '198.51.100.1/25']}",
+	 .code = PROBLEM_ALREADY_EXISTS,
+	 .reason = "interfaces[lan].addresses: 198.51.100.1 is also of interfaces[lan]"},
+	{.interfaces = "{'name': 'wan', 'addresses': ['192.0.2.1/24']}",
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "there is no route to 198.51.100.101"},
+
+	{.routes = "{'name': 'r', 'prefix': '0.0.0.0/0', 'gateway': '10.0.0.1'}",
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "routes[r].gateway: 10.0.0.1 is not on the link of any interface"},
+	{.routes = "{'name': 'r', 'prefix': '0.0.0.0/0', 'gateway': '192.0.2.9',"
+		   " 'interface': 'lan'}",
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "routes[r].gateway: 192.0.2.9 is not on the link of lan"},
+	{.routes = "{'name': 'r', 'prefix': '0.0.0.0/0', 'gateway': '192.0.2.9',"
+		   " 'interface': 'wan'}"},
+	{.routes = "{'name': 'r', 'prefix': '0.0.0.0/0', 'gateway': '192.0.2.1'}",
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "routes[r].gateway: 192.0.2.1 is the appliance's own"},
+	{.routes = "{'name': 'r', 'prefix': '10.0.0.0/8', 'interface': 'moon'}",
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "routes[r].interface: moon does not exist"},
+	{.interfaces = "{'name': 'lan', 'addresses': ['198.51.100.1/24']}",
+	 .routes = "{'name': 'r', 'prefix': '10.0.0.0/8', 'interface': 'wan'}",
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "routes[r].interface: wan has no address to send from"},
+	{.routes = "{'name': 'r', 'prefix': '10.0.0.0/8', 'blackhole': true},"
+		   "{'name': 's', 'prefix': '10.0.0.0/8', 'gateway': '192.0.2.9'}",
+	 .code = PROBLEM_ALREADY_EXISTS,
+	 .reason = "10.0.0.0/8 is also of routes["},
+	{.routes = "{'name': 'r', 'prefix': '192.0.2.0/24', 'blackhole': true}",
+	 .code = PROBLEM_ALREADY_EXISTS,
+	 .reason = "192.0.2.0/24 is also of"},
+};
+
+static const char * or (const char *given, const char *usual)
+{
+	return given ? given : usual;
+}
+
+static void each_relation(void **state)
+{
+	struct sl_root *root = bed_root_new();
+	char json[4096];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(manys) / sizeof(manys[0]); i++) {
+		const struct many *m = &manys[i];
+		struct model *model = model_new(root);
+		struct problem why;
+		enum problem_code code;
+
+		snprintf(json, sizeof(json),
+			 "{'interfaces': [%s], 'routes': [%s], 'localAddressPools': [%s],"
+			 "'backendPools': [{'name': 'p', 'backends': [%s]}],"
+			 "'virtualServers': [%s]}",
+			 or (m->interfaces, WAN_LAN), or (m->routes, ""),
+			 or (m->locals, "{'name': 'l', 'addresses': ['198.51.100.10']}"),
+			 or (m->backends, BACKEND("a", "'address': '198.51.100.101', 'port': 80")),
+			 or (m->servers, SERVER("v", "'address': '192.0.2.80', 'port': 80")));
+		code = bed_config(model, json, NULL, &why);
+		if (code != m->code || (code && !strstr(why.text, m->reason)))
+			fail_msg("%s: %s, %s", json, problem_code_name(code), code ? why.text : "");
+		if (code)
+			assert_int_equal(model->count[RESOURCE_BACKEND_POOL], 0);
+		model_free(model);
+		bed_json_free();
+	}
+	bed_root_free(root);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_field),
+		cmocka_unit_test(each_relation),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
