@@ -30,7 +30,9 @@ int file_complain(const struct file *file, int exit_code, const struct rpc_failu
 {
 	unsigned int line = file->path ? yaml_line_of(&file->places, file->value, why->message) : 0;
 
+	char where[512] = "";
+
 	if (line)
-		fprintf(stderr, "%s:%u: ", file->path, line);
-	return rpc_complain(exit_code, why);
+		snprintf(where, sizeof(where), "%s:%u: ", file->path, line);
+	return rpc_complain(exit_code, where, why);
 }

@@ -20,7 +20,7 @@ static const struct {
 	{"already_exists", "`update` changes what is there"},
 	{"resource_exhausted", "the limits are in the boot configuration, under `limits:`"},
 	{"unavailable", "try again in a moment"},
-	{"deadline_exceeded", "it may yet happen: look before you repeat; --timeout waits longer"},
+	{"deadline_exceeded", "look before you repeat it; --timeout waits longer"},
 	{"unimplemented", "sluicectl and sluice are of different versions"},
 };
 
@@ -122,9 +122,10 @@ int rpc_call(const struct client *client, const char *service, const char *metho
 	return result;
 }
 
-int rpc_complain(int exit_code, const struct rpc_failure *why)
+int rpc_complain(int exit_code, const char *where, const struct rpc_failure *why)
 {
-	fprintf(stderr, "sluicectl: %s%s%s\n", why->code, why->code[0] ? ": " : "", why->message);
+	fprintf(stderr, "sluicectl: %s%s%s%s\n", where, why->code, why->code[0] ? ": " : "",
+		why->message);
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
 		if (strcmp(hints[i].code, why->code) == 0)
 			fprintf(stderr, "sluicectl: %s\n", hints[i].hint);
@@ -137,5 +138,5 @@ int rpc_call_or_complain(const struct client *client, const char *service, const
 	struct rpc_failure why;
 	int result = rpc_call(client, service, method, request, reply, &why);
 
-	return result == CLIENT_OK ? CLIENT_OK : rpc_complain(result, &why);
+	return result == CLIENT_OK ? CLIENT_OK : rpc_complain(result, "", &why);
 }

@@ -18,8 +18,11 @@ struct rpc_failure {
 int rpc_call(const struct client *client, const char *service, const char *method, json_t *request,
 	     json_t **reply, struct rpc_failure *why);
 
-/* The failure on standard error, with what to do about it. Returns `exit_code`. */
-int rpc_complain(int exit_code, const struct rpc_failure *why);
+/*
+ * The failure on standard error, with what to do about it; `where` ("FILE:LINE: " or "") goes
+ * before it. Returns `exit_code`.
+ */
+int rpc_complain(int exit_code, const char *where, const struct rpc_failure *why);
 
 /* rpc_call, and rpc_complain when it fails. */
 int rpc_call_or_complain(const struct client *client, const char *service, const char *method,
