@@ -244,7 +244,13 @@ async def udp(args):
     counts = collections.Counter(good=0, wrong=0, lost=0)
     servers = collections.Counter()
     until = time.monotonic() + args.seconds
-    await asyncio.gather(*(udp_flow(args, counts, servers, until) for _ in range(args.flows)))
+
+    # Not all in one instant: the queues of a tap are shorter than that.
+    async def one(number):
+        await asyncio.sleep(number * 0.0002)
+        await udp_flow(args, counts, servers, until)
+
+    await asyncio.gather(*(one(number) for number in range(args.flows)))
     return {**counts, "servers": servers}
 
 
