@@ -68,6 +68,14 @@ static int query(sqlite3 *db, const char *sql, char *text, size_t size)
 	return code;
 }
 
+static const char *one_line(char *text)
+{
+	for (char *c = text; *c; c++)
+		if (*c == '\n')
+			*c = ' ';
+	return text;
+}
+
 /* Before anything is written: whose file is it, and is it whole? */
 static int inspect(sqlite3 *db, const char *path, int *version, struct problem *why)
 {
@@ -89,7 +97,7 @@ static int inspect(sqlite3 *db, const char *path, int *version, struct problem *
 	if (code != SQLITE_OK)
 		return fail(db, code, path, "cannot be checked", why);
 	if (strcmp(text, "ok"))
-		return problem_set(why, PROBLEM_DATA_LOSS, "%s: %s", path, text);
+		return problem_set(why, PROBLEM_DATA_LOSS, "%s: %s", path, one_line(text));
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 	return 0;
 }
