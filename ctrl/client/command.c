@@ -45,8 +45,8 @@ static const struct command commands[] = {
 	READ_AND_UPDATE("interface", kind_interface, "", 0, "NAME"),
 	STANDARD("route", kind_route, "", 0, "NAME"),
 	{"connections", NULL, "[FILTER=VALUE...]", 0, MANY, OPTION_LIMIT,
-	 "open connections; filters: virtual-server, backend (POOL/NAME), client, protocol, state",
-	 NULL, observe_connections},
+	 "open ones; by virtual-server=, backend=, client=, protocol=, state=", NULL,
+	 observe_connections},
 	{"stats", NULL, "", 0, 0, OPTION_DROPS, "what was forwarded, and what was dropped and why",
 	 NULL, stats_show},
 	{"worker", "list", "", 0, 0, 0, "the workers and how they are", NULL, observe_workers},
@@ -124,7 +124,7 @@ static void help_command(const struct command *c, bool with_options)
 
 	snprintf(usage, sizeof(usage), "%s%s%s%s%s", c->noun, c->verb ? " " : "",
 		 c->verb ? c->verb : "", *c->arguments ? " " : "", c->arguments);
-	printf("  %-48s  %s\n", usage, c->help);
+	printf("  %-42s  %s\n", usage, c->help);
 	for (const struct command_option *o = command_options; with_options && o->name; o++)
 		if (o->bit & c->options)
 			help_option(o, "      ");
