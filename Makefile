@@ -104,7 +104,8 @@ $(B)/obj/%.o: %.c
 PACKAGES := gcc make pkg-config git libdpdk-dev libnuma-dev libbsd-dev libibverbs-dev libevent-dev \
 	libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libjansson-dev \
 	libyaml-dev libcurl4-openssl-dev libcmocka-dev clang-format \
-	curl ethtool iproute2 iputils-ping nginx-light procps python3 python3-protobuf python3-scapy sqlite3 util-linux
+	curl ethtool iproute2 iputils-ping nginx-light procps python3 python3-protobuf python3-scapy \
+	sqlite3 util-linux
 
 .PHONY: deps
 deps:
