@@ -2,12 +2,21 @@
 #include "secondary/command.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <rte_ring_elem.h>
 
 #include <sluice/msg.h>
 
 #include "secondary/worker.h"
+
+static bool any_shorter(const uint32_t *timeout, const uint32_t *before)
+{
+	for (int i = 0; i < SL_CONN_STATE_MAX; i++)
+		if (timeout[i] < before[i])
+			return true;
+	return false;
+}
 
 void command_switch_snapshot(struct worker *w)
 {
@@ -17,6 +26,13 @@ void command_switch_snapshot(struct worker *w)
 	if (next && (!w->snapshot || next->route_epoch != w->route_epoch)) {
 		w->route_epoch = next->route_epoch;
 		neigh_new_epoch(&w->neighs);
+	}
+	if (next) {
+		/* the former snapshot may be overwritten by now: compare with what was kept of it
+		 */
+		if (any_shorter(next->timeout, w->timeout))
+			conn_timeouts_shorter(&w->conns);
+		memcpy(w->timeout, next->timeout, sizeof(w->timeout));
 	}
 	w->snapshot = next;
 }

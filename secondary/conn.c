@@ -174,7 +174,7 @@ static void fill(struct sl_conn *e, const struct conn_new *c, uint32_t now)
 
 static uint32_t timeout_of(const struct worker *w, uint8_t state)
 {
-	return w->snapshot->timeout[state];
+	return w->timeout[state];
 }
 
 int conn_open(struct worker *w, const struct conn_new *c, uint32_t *at)
@@ -254,6 +254,21 @@ static bool sweep_due(struct worker *w, uint32_t i)
 	return true;
 }
 
+void conn_timeouts_shorter(struct conn_table *t)
+{
+	t->recheck = t->shared->capacity;
+}
+
+static bool sweep_one(struct worker *w, uint32_t i)
+{
+	struct conn_table *t = &w->conns;
+	bool look = t->check[i] <= w->clock.tick || t->recheck;
+
+	if (t->recheck)
+		t->recheck--;
+	return t->check[i] && look && sweep_due(w, i);
+}
+
 void conn_sweep(struct worker *w)
 {
 	struct conn_table *t = &w->conns;
@@ -269,8 +284,7 @@ void conn_sweep(struct worker *w)
 	while (looks-- && closed < SWEEP_CLOSES) {
 		uint32_t i = t->swept;
 
-		if (t->check[i] && t->check[i] <= w->clock.tick)
-			closed += sweep_due(w, i);
+		closed += sweep_one(w, i);
 		t->swept = i + 1 == capacity ? 0 : i + 1;
 	}
 }

@@ -107,6 +107,9 @@ void conn_close(struct worker *w, uint32_t at);
 /* Change state: the sweep must not look later than the new state's timeout says. */
 void conn_set_state(struct worker *w, uint32_t at, uint8_t state);
 
+/* Timeouts became shorter: within one round the sweep applies them to what is open. */
+void conn_timeouts_shorter(struct conn_table *t);
+
 /* One slice of aging, bounded. */
 void conn_sweep(struct worker *w);
 

@@ -128,6 +128,19 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* The devices are here, as the primary set them up. */
+static bool ports_present(const struct sl_root *root)
+{
+	for (unsigned int p = 0; p < root->n_ports; p++) {
+		if (rte_eth_dev_is_valid_port(root->port[p].port_id))
+			continue;
+		sl_log(worker_log, ERR, "port %s is not there: has the primary ended?",
+		       root->port[p].name);
+		return false;
+	}
+	return true;
+}
+
 /* Bind the process to its slot; the lease is held. */
 static int bind_slot(struct worker *w, struct sl_root *root, unsigned int id, bool owner_died)
 {
@@ -213,6 +226,8 @@ int sl_worker_main(int argc, char **argv)
 		       root->n_workers - 1);
 		return 2;
 	}
+	if (!ports_present(root))
+		return 1;
 	rc = work(root, o.id);
 	/* no rte_eal_cleanup: a death inside it would leave the library's shared locks taken */
 	fflush(NULL);

@@ -20,9 +20,10 @@
 struct worker {
 	struct sl_root *root;
 	struct sl_worker_slot *slot;
-	struct sl_worker_stats *stats;      /* slot->stats */
-	const struct sl_snapshot *snapshot; /* in use; NULL before the first is published */
-	uint32_t route_epoch;               /* the snapshot's that neighbours were resolved with */
+	struct sl_worker_stats *stats;       /* slot->stats */
+	const struct sl_snapshot *snapshot;  /* in use; NULL before the first is published */
+	uint32_t route_epoch;                /* the snapshot's that neighbours were resolved with */
+	uint32_t timeout[SL_CONN_STATE_MAX]; /* the snapshot's, ticks */
 	unsigned int id;
 	unsigned int n_workers;
 	unsigned int n_ports;

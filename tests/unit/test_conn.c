@@ -238,6 +238,22 @@ static void state_shortens(void **state)
 	bed_free(b);
 }
 
+/* A configuration with shorter timeouts reaches connections that are open. */
+static void shorter_timeouts(void **state)
+{
+	struct bed *b = bed_new(1, 1024, 512);
+	uint32_t at;
+
+	(void)state;
+	assert_int_equal(open_one(b, 1, &at), 0);
+	bed_pass(b, 5 * SL_TICK_HZ);
+	b->worker.timeout[SL_CONN_UDP] = 2 * SL_TICK_HZ;
+	conn_timeouts_shorter(&b->worker.conns);
+	bed_pass(b, 2 * SL_TICK_HZ);
+	assert_int_equal(conn_count(&b->worker.conns), 0);
+	bed_free(b);
+}
+
 /* Death between any two stores of open and close leaves a table that rebuilds. */
 static void half_written(void **state)
 {
@@ -278,7 +294,7 @@ int main(void)
 		cmocka_unit_test(random_operations),   cmocka_unit_test(fills_to_design_load),
 		cmocka_unit_test(full_index),          cmocka_unit_test(all_expire_at_once),
 		cmocka_unit_test(traffic_keeps_alive), cmocka_unit_test(state_shortens),
-		cmocka_unit_test(half_written),
+		cmocka_unit_test(shorter_timeouts),    cmocka_unit_test(half_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,6 +69,7 @@ static void attach(struct bed *b)
 	w->slot = &b->slot;
 	w->stats = &b->slot.stats;
 	w->snapshot = &b->snapshot;
+	memcpy(w->timeout, b->snapshot.timeout, sizeof(w->timeout));
 	w->n_workers = b->root.n_workers;
 	w->clock.ns = ns;
 	w->clock.tick = tick;
