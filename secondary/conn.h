@@ -40,6 +40,7 @@ struct conn_table {
 	uint64_t secret[2];
 	uint32_t swept;    /* next entry to sweep */
 	uint64_t swept_ns; /* when the last slice was done */
+	uint32_t recheck;  /* entries whose check[] may be too late: timeouts became shorter */
 };
 
 /* What identifies a new connection; addresses and ports in network byte order. */
