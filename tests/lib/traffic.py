@@ -91,12 +91,16 @@ class Traffic:
         return self
 
     def __exit__(self, *_):
+        self.stop()
+        for key in list(self.selector.get_map().values()):
+            self._close(key.fileobj)
+        self.selector.close()
+
+    def stop(self):
+        """Nobody sends any more; the connections stay open."""
         self.stopped = True
         if self.thread.ident:
             self.thread.join(5)
-        for key in list(self.selector.get_map().values()):
-            key.fileobj.close()
-        self.selector.close()
 
     # ---- what a test asks --------------------------------------------------------
 

@@ -1,0 +1,157 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The primary as supervisor: restart on request, back-off, one primary for an instance."""
+
+import os
+import signal
+import subprocess
+import time
+
+import paths  # noqa: F401
+
+import checks
+from checks import equal, eventually
+from instance import SLUICE, SLUICECTL, Instance
+from traffic import CONFIG, Traffic
+
+
+def restart(instance, traffic, number):
+    """On request: answered when it runs again, not a death, no connection lost."""
+    before = instance.workers()
+    traffic.mark()
+    answer = instance.api.call("WorkerService/RestartWorker", {"id": number})["worker"]
+    now = instance.workers()
+    equal((answer["pid"], answer["state"]), (now[number]["pid"], "running"), "answer")
+    assert now[number]["pid"] != before[number]["pid"], "the process is the same"
+    equal((now[number]["starts"], now[number].get("deaths", 0)),
+          (before[number]["starts"] + 1, before[number].get("deaths", 0)), "starts and deaths")
+    other = 1 - number
+    equal(now[other]["pid"], before[other]["pid"], "the other worker")
+    eventually(5, "echoes for all", traffic.healthy)
+    owned = traffic.of_workers()
+    equal(sum(f.lost for f in owned[other]), 0, "datagrams of the other worker lost")
+    equal([f.error for f in traffic.flows if f.error], [], "broken connections")
+
+
+def restarts_at_once(instance, traffic):
+    """Two requests for both workers, together: each is answered and true."""
+    children = [subprocess.Popen([SLUICECTL, "--socket",
+                                  instance.socket_path, "worker", "restart", str(n)],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                for n in (0, 1)]
+    said = [c.communicate(timeout=40)[1] for c in children]
+    equal([c.returncode for c in children], [0, 0], f"exit codes ({said})")
+    eventually(5, "echoes for all", traffic.healthy)
+
+
+def back_off(instance):
+    """A worker that dies at once is not started in a tight loop, and its end is told."""
+    began, before = time.monotonic(), instance.workers()[0]
+    killed, seen = 0, {before["pid"]}
+    os.kill(before["pid"], signal.SIGKILL)
+    while time.monotonic() - began < 6:
+        pid = instance.workers()[0].get("pid", 0)
+        if pid and pid not in seen:
+            seen.add(pid)
+            killed += 1
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.01)
+    assert 2 <= killed <= 12, f"{killed} were started in 6 s"
+    worker = eventually(20, "a running worker 0", lambda: running(instance, 0))
+    assert worker["deaths"] >= before.get("deaths", 0) + killed, worker
+    equal(instance.workers()[1]["state"], "running", "the other worker")
+
+
+def running(instance, number):
+    worker = instance.workers()[number]
+    return worker if worker["state"] == "running" else None
+
+
+def hung(instance, traffic):
+    """A worker that stands still harms the other's connections as little as a dead one."""
+    owned = traffic.of_workers()
+    pid = instance.pid("worker", 0)
+    traffic.mark()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        eventually(3, "an old heartbeat", lambda: int(
+            instance.workers()[0].get("heartbeatAgeMs", 0)) > 500)
+        equal(sum(f.lost for f in owned[1]), 0, "datagrams of worker 1 lost")
+        instance.api.call("ConnectionService/ListConnections")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    eventually(5, "echoes for all", traffic.healthy)
+    # A restart ends even one that stands still.
+    pid = instance.pid("worker", 0)
+    os.kill(pid, signal.SIGSTOP)
+    instance.api.call("WorkerService/RestartWorker", {"id": 0})
+    assert not os.path.exists(f"/proc/{pid}"), "the process that stands still is still there"
+    eventually(5, "echoes for all", traffic.healthy)
+
+
+def primary(instance):
+    return subprocess.run([SLUICE, "primary", "-c", f"{instance.dir}/boot.yaml"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+                          check=False)
+
+
+def second_primary(instance, traffic):
+    """It leaves, says who is there, and disturbs nothing."""
+    before = instance.workers()
+    traffic.mark()
+    for _ in range(2):
+        done = primary(instance)
+        assert done.returncode not in (0, -9), f"exit code {done.returncode}"
+        assert str(instance.pid("primary")) in done.stderr + done.stdout, done
+    equal({n: w["pid"] for n, w in instance.workers().items()},
+          {n: w["pid"] for n, w in before.items()}, "workers")
+    instance.api.call("WorkerService/RestartWorker", {"id": 1})  # its shared memory is whole
+    eventually(5, "echoes for all", traffic.healthy)
+    equal(sum(f.lost for f in traffic.of_workers()[0]), 0, "datagrams of worker 0 lost")
+
+
+def primary_killed(instance, traffic):
+    """The workers go on, open connections and new ones; a new primary refuses meanwhile."""
+    traffic.mark()
+    workers = [instance.pid("worker", n) for n in (0, 1)]
+    pid = instance.pid("primary")
+    os.kill(pid, signal.SIGKILL)
+    eventually(5, "its end", lambda: not os.path.exists(f"/proc/{pid}"))
+    time.sleep(2)
+    assert traffic.healthy(), "a flow has no echoes"
+    equal(sum(f.lost for f in traffic.flows), 0, "datagrams lost")
+    for kind in traffic.counts:
+        traffic.open(kind)
+    eventually(5, "echoes for the new ones", traffic.healthy)
+    done = primary(instance)
+    assert done.returncode not in (0, -9), f"exit code {done.returncode}"
+    said = done.stderr + done.stdout
+    assert any(str(w) in said for w in workers), f"said {said!r}"
+    equal([instance.pid("worker", n) for n in (0, 1)], workers, "workers")
+    eventually(2, "echoes for all", traffic.healthy)
+
+
+def tests(report):
+    with Instance("--no-config") as instance:
+        instance.api.call("ConfigService/ApplyConfig", {"config": CONFIG})
+        with Traffic(instance) as traffic:
+            eventually(10, "echoes for all", traffic.healthy)
+            for number in (0, 1):
+                with report.case(f"restart of worker {number} on request"):
+                    restart(instance, traffic, number)
+            for name, run in (("both restarted at once", restarts_at_once),
+                              ("a worker that stands still", hung),
+                              ("a second primary is refused", second_primary)):
+                with report.case(name):
+                    run(instance, traffic)
+            with report.case("back-off"):
+                back_off(instance)
+            eventually(10, "echoes for all", traffic.healthy)
+            with report.case("the primary killed: workers go on, a new one refuses"):
+                primary_killed(instance, traffic)
+
+
+checks.main(tests)
