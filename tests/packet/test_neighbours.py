@@ -107,6 +107,20 @@ def no_answer(bed):
     until_reached(bed, talk)
 
 
+def worker_ends(bed):
+    """Packets that wait when their worker ends are counted; the next one asks again."""
+    address, virtual = silent_backend(bed, 203)
+    talk = Talk(bed, UDP, 50003, virtual=virtual)
+    before = bed.drops()
+    bed.send("wan", *[talk.request(b"%d" % n) for n in range(4)])
+    bed.settle(0.2)
+    owner = next(c for c in bed.connections() if c["clientPort"] == 50003).get("worker", 0)
+    bed.api.call("WorkerService/RestartWorker", {"id": owner})
+    equal(bed.drops_since(before, {"worker_stop": 4}), {"worker_stop": 4}, "drops")
+    bed.host("lan", address)
+    until_reached(bed, talk)
+
+
 def until_reached(bed, talk):
     """The host came up after all: within a few seconds it is asked for anew."""
     frame = talk.request(b"are you back?")
@@ -171,6 +185,7 @@ def tests(report):
         for name, run in (("a neighbour is asked for once", asks),
                           ("packets wait for a neighbour and leave in order", wait_in_order),
                           ("a neighbour that does not answer", no_answer),
+                          ("a worker that ends while packets wait", worker_ends),
                           ("a neighbour that moves", moved),
                           ("claims that are not theirs to make", foreign_claims)):
             with report.case(name):
