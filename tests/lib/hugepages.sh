@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # Hugepages for one appliance; sourced by `appliance`. Pages that are free already are used; what
-# is missing is added to the kernel's number, noted in $DIR/state and taken away again. From the
-# look at the free pages to the moment when the primary has its own, a lock keeps other appliances away.
+# is missing is added to the kernel's number, noted in $DIR/state and taken away again. A lock
+# keeps other appliances away from the look at the free pages until the primary has its own.
 HUGE_SYS=/sys/kernel/mm/hugepages/hugepages-2048kB
 
 hugepages_reserve() { # PAGES

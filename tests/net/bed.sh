@@ -3,13 +3,13 @@
 #
 # The bed of the net tests, on top of tests/lib/check.sh: an appliance, servers behind it, traffic.
 #
-#   client namespace                  appliance                         server namespace
-#   192.0.2.2-9  ------- wan   tcp 192.0.2.80:80   -> pool web  lan ------ 198.51.100.101:80  nginx web-1
-#                              (wrr 2:1:1)                                 198.51.100.102:80  nginx web-2
-#                                                                          198.51.100.103:80  nginx web-3
-#                              tcp 192.0.2.81:7000 -> pool peer            198.51.100.104:7000  peer.py
-#                              udp 192.0.2.81:7000 -> pool peer            198.51.100.105:7000  peer.py
-#                              (rr)
+#   client namespace            appliance                       server namespace
+#   192.0.2.2-9 ---- wan  tcp 192.0.2.80:80   -> web   lan ---- 198.51.100.101:80    nginx web-1
+#                         wrr 2:1:1                             198.51.100.102:80    nginx web-2
+#                                                               198.51.100.103:80    nginx web-3
+#                         tcp 192.0.2.81:7000 -> peer           198.51.100.104:7000  peer.py
+#                         udp 192.0.2.81:7000 -> peer           198.51.100.105:7000  peer.py
+#                         rr
 # shellcheck disable=SC2034,SC2154 # used by the tests; set by check.sh
 # shellcheck disable=SC2119,SC2120,SC2317 # called from the tests, with arguments, and through check
 net=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -22,7 +22,8 @@ check_equal "they are gone after their two seconds" 0 "$found"
 check_equal "opened = closed + open, still" 0 "$(books_balance)"
 
 traffic udp $peer --flows 4 --rounds 3 --seconds 5 >"$scratch/udp"
-check_equal "a flow with traffic does not expire: one backend each" 0 "$(field wrong <"$scratch/udp")"
+check_equal "a flow with traffic does not expire: one backend each" 0 \
+	"$(field wrong <"$scratch/udp")"
 check_within "and is one connection all the time" 4 304 "$(stat_of counter connections_opened)"
 
 traffic tcp $peer --connections 200 --rounds 2 >"$scratch/tcp"
@@ -32,7 +33,8 @@ check_equal "their TIME_WAIT ends after two seconds" 0 "$found"
 
 # One that stays silent: gone after tcp_established, and then what it sends is a stranger's.
 before=$(stat_of drop no_connection)
-"${client[@]}" bash -c "exec 3<>/dev/tcp/${peer/:/\/}; echo ECHO >&3; sleep 6; echo late >&3; sleep 1" &
+"${client[@]}" bash -c "exec 3<>/dev/tcp/${peer/:/\/}
+	echo ECHO >&3; sleep 6; echo late >&3; sleep 1" &
 sleeper=$!
 until_equal 5 1 stat_of connections
 check_equal "a silent connection is there" 1 "$found"

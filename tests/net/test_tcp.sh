@@ -44,7 +44,6 @@ done
 check_within "rr gives both peers the same" -4 4 \
 	$(($(stat_of backend peer/peer-1 connections) - $(stat_of backend peer/peer-2 connections)))
 
-# With one worker the cycle is exact: not one more or less.
 "${ctl[@]}" backend update web/web-3 weight=0 >/dev/null
 answers=$(requests 12)
 check_equal "weight 0 takes a backend out" "" "$(count_of web-3 <<<"$answers")"
