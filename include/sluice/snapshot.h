@@ -137,12 +137,15 @@ static inline const void *sl_snapshot_at(const struct sl_snapshot *s, struct sl_
 	return (const char *)s + span.offset;
 }
 
-/* Hash of a virtual server's key; linear probing in virtual_hash. */
+/*
+ * Hash of a virtual server's key; linear probing in virtual_hash. The product's middle bits are
+ * taken, which high bits of a factor don't reach: the fold brings the address's last octet low.
+ */
 static inline uint32_t sl_virtual_hash(uint32_t addr, uint16_t port, uint8_t proto)
 {
-	uint64_t x =
-		((uint64_t)addr << 32 | (uint32_t)port << 8 | proto) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t x = (uint64_t)addr << 32 | (uint32_t)port << 8 | proto;
 
+	x = (x ^ x >> 32) * UINT64_C(0x9e3779b97f4a7c15);
 	return (uint32_t)(x >> 32);
 }
 
