@@ -139,21 +139,20 @@ static int add_servers(struct plan *plan, struct problem *why)
 static int check_backend(const struct plan *plan, const struct resource *b, struct problem *why)
 {
 	char path[RESOURCE_PATH_SIZE], text[ADDRESS_TEXT_SIZE];
-	const struct resource *own = own_find(&plan->own, b->backend.addr);
 	const struct sl_next_hop *hop = routes_find(&plan->routes, b->backend.addr);
+	const char *wrong;
 
-	resource_path(RESOURCE_BACKEND, b->name, path);
-	address_text(b->backend.addr, text);
-	if (own)
-		return problem_set(why, PROBLEM_FAILED_PRECONDITION,
-				   "%s.address: %s is the appliance's own", path, text);
-	if (!hop)
-		return problem_set(why, PROBLEM_FAILED_PRECONDITION,
-				   "%s.address: there is no route to %s", path, text);
-	if (hop->flags & SL_ROUTE_BLACKHOLE)
-		return problem_set(why, PROBLEM_FAILED_PRECONDITION,
-				   "%s.address: the route to %s is a blackhole", path, text);
-	return 0;
+	if (own_find(&plan->own, b->backend.addr))
+		wrong = "is the appliance's own";
+	else if (!hop)
+		wrong = "has no route";
+	else if (hop->flags & SL_ROUTE_BLACKHOLE)
+		wrong = "has a route that is a blackhole";
+	else
+		return 0;
+	return problem_set(why, PROBLEM_FAILED_PRECONDITION, "%s.address: %s %s",
+			   resource_path(RESOURCE_BACKEND, b->name, path),
+			   address_text(b->backend.addr, text), wrong);
 }
 
 static int by_endpoint(const void *a, const void *b)

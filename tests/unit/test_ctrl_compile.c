@@ -386,6 +386,25 @@ static void every_server_is_found(void **state)
 	}
 }
 
+/* Addresses and ports as operators number them: in sequence. Probes stay short. */
+static void hash_spreads_sequences(void **state)
+{
+	static uint8_t used[32768];
+	uint64_t probes = 0;
+
+	(void)state;
+	memset(used, 0, sizeof(used));
+	for (uint32_t i = 0; i < 10000; i++) {
+		uint32_t at = sl_virtual_hash(htonl(0xc0000200u + i / 2), htons(80 + i % 2 * 363),
+					      IPPROTO_TCP);
+
+		for (at %= sizeof(used); used[at]; at = (at + 1) % sizeof(used))
+			probes++;
+		used[at] = 1;
+	}
+	assert_in_range(probes, 0, 10000);
+}
+
 static int compile_again(struct sl_snapshot *out, size_t room, const struct sl_snapshot *previous)
 {
 	const struct compile_target target = {
@@ -462,6 +481,7 @@ int main(void)
 		T(rr_takes_each_once),
 		T(cycles_are_shared),
 		T(every_server_is_found),
+		T(hash_spreads_sequences),
 		T(too_small_a_half),
 		T(stays_inside),
 		T(same_configuration_same_bytes),

@@ -209,7 +209,7 @@ static const struct many manys[] = {
 	 .reason = "198.51.100.9 port 1 is also backend_pools[p].backends["},
 	{.backends = BACKEND("a", "'address': '10.0.0.1', 'port': 1"),
 	 .code = PROBLEM_FAILED_PRECONDITION,
-	 .reason = "backend_pools[p].backends[a].address: there is no route to 10.0.0.1"},
+	 .reason = "backend_pools[p].backends[a].address: 10.0.0.1 has no route"},
 	{.backends = BACKEND("a", "'address': '10.0.0.1', 'port': 1"),
 	 .routes = "{'name': 'r', 'prefix': '10.0.0.0/8', 'gateway': '198.51.100.254'}"},
 	{.backends = BACKEND("a", "'address': '10.0.0.1', 'port': 1"),
@@ -217,7 +217,7 @@ static const struct many manys[] = {
 	{.backends = BACKEND("a", "'address': '10.0.0.1', 'port': 1"),
 	 .routes = "{'name': 'r', 'prefix': '10.0.0.0/8', 'blackhole': true}",
 	 .code = PROBLEM_FAILED_PRECONDITION,
-	 .reason = "backends[a].address: the route to 10.0.0.1 is a blackhole"},
+	 .reason = "backends[a].address: 10.0.0.1 has a route that is a blackhole"},
 	{.backends = BACKEND("a", "'address': '10.0.0.1', 'port': 1"), .servers = ""}, /* unused */
 	{.backends = BACKEND("a", "'address': '192.0.2.80', 'port': 1"),
 	 .code = PROBLEM_FAILED_PRECONDITION,
@@ -257,7 +257,7 @@ static const struct many manys[] = {
 	 .reason = "interfaces[lan].addresses: 198.51.100.1 is also of interfaces[lan]"},
 	{.interfaces = "{'name': 'wan', 'addresses': ['192.0.2.1/24']}",
 	 .code = PROBLEM_FAILED_PRECONDITION,
-	 .reason = "there is no route to 198.51.100.101"},
+	 .reason = "198.51.100.101 has no route"},
 
 	{.routes = "{'name': 'r', 'prefix': '0.0.0.0/0', 'gateway': '10.0.0.1'}",
 	 .code = PROBLEM_FAILED_PRECONDITION,
