@@ -81,9 +81,9 @@ stat_of() {
 
 # One request a connection, from as many sources as there are: what answered, counted.
 requests() { # NUMBER
-	local i
-	for ((i = 0; i < $1; i++)); do
-		"${client[@]}" curl -sS -m 10 --interface "192.0.2.$((2 + i % 8))" "http://$web/" ||
-			echo failed
-	done | sort | uniq -c | sed 's/^ *//'
+	# shellcheck disable=SC2016 # for the inner shell
+	"${client[@]}" bash -c '
+		for ((i = 0; i < $1; i++)); do
+			curl -sS -m 10 --interface "192.0.2.$((2 + i % 8))" "http://$2/" || echo failed
+		done' requests "$1" "$web" | sort | uniq -c | sed 's/^ *//'
 }

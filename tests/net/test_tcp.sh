@@ -7,9 +7,9 @@
 . "$(dirname "$0")/bed.sh"
 bed_up --workers 2
 
-check "the appliance answers ping on its interface" "${client[@]}" ping -qc 3 -W 2 192.0.2.1
-check "the appliance answers ping on a virtual server" "${client[@]}" ping -qc 3 -W 2 192.0.2.80
-check "the appliance answers ping from the backends" "${server[@]}" ping -qc 3 -W 2 198.51.100.1
+check "the appliance answers ping on its interface" "${client[@]}" ping -qc 3 -i 0.2 -W 2 192.0.2.1
+check "the appliance answers ping on a virtual server" "${client[@]}" ping -qc 3 -i 0.2 -W 2 192.0.2.80
+check "the appliance answers ping from the backends" "${server[@]}" ping -qc 3 -i 0.2 -W 2 198.51.100.1
 
 # 100 MB each way. Down from nginx through curl, so that one pair of ends is nobody's but theirs.
 head -c 100000000 /dev/urandom >"$dir/files/big"
@@ -49,7 +49,7 @@ answers=$(requests 12)
 check_equal "weight 0 takes a backend out" "" "$(count_of web-3 <<<"$answers")"
 check_within "the others go on by their weights" 7 9 "$(count_of web-1 <<<"$answers")"
 
-"${client[@]}" curl -sS -m 10 http://192.0.2.80:81/ >/dev/null 2>"$scratch/refused"
+"${client[@]}" curl -sS -m 2 http://192.0.2.80:81/ >/dev/null 2>"$scratch/refused"
 check_within "an unserved port is counted as no_service" 1 100 "$(stat_of drop no_service)"
 check_equal "the workers are those of the start" "0 0" \
 	"$("${ctl[@]}" worker list | awk 'NR > 1 {print $7}' | paste -sd' ')"
