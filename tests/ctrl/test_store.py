@@ -44,7 +44,7 @@ def start_by_hand(instance, database, seconds=20):
 
 
 def forwarding(traffic):
-    eventually(5, "echoes for all", traffic.healthy)
+    traffic.echoes()
     equal(sum(f.lost for f in traffic.flows), 0, "datagrams lost")
 
 
@@ -118,7 +118,7 @@ def tests(report):
     with Instance("--no-config") as instance:
         instance.api.call(APPLY, {"config": CONFIG})
         with Traffic(instance, tcp=4, udp=4) as traffic:
-            eventually(10, "echoes for all", traffic.healthy)
+            traffic.echoes(10)
             traffic.mark()
             with report.case("a newer schema"):
                 newer_schema(instance, traffic)

@@ -18,7 +18,7 @@ import paths  # noqa: F401
 
 import checks
 from api import counters
-from checks import equal, eventually
+from checks import eventually
 from instance import Instance
 from traffic import BACKENDS, CLIENTS, CONFIG, VIRTUAL, Traffic
 
@@ -100,8 +100,7 @@ def kill(instance, number):
 
 def killed(instance, traffic, rain, rng):
     kill(instance, rng.randrange(2))
-    eventually(10, "echoes for all", traffic.healthy)
-    equal([f.error for f in traffic.flows if f.error], [], "broken connections")
+    traffic.echoes(10)
     before, arrived = crossing(instance), rain.arrived
     time.sleep(0.5)
     now = crossing(instance)
@@ -130,7 +129,7 @@ def tests(report):
         instance.api.call("ConfigService/ApplyConfig", {"config": SINKS})
         free = {n: int(w["buffersFree"]) for n, w in stats(instance).items()}
         with Traffic(instance, tcp=24, udp=24) as traffic, Rain(instance) as rain:
-            eventually(10, "echoes for all", traffic.healthy)
+            traffic.echoes(10)
             for n in range(KILLS):
                 with report.case(f"kill -9 while packets are redirected, number {n}"):
                     killed(instance, traffic, rain, rng)
