@@ -9,8 +9,6 @@
 
 static int no_room(const struct model *model, const struct resource *r, int rc, struct problem *why)
 {
-	static const char *const limits[IDS_MAX] = {"virtual-servers", "backends",
-						    "local-addresses"};
 	char path[RESOURCE_PATH_SIZE];
 	struct model_id id;
 
@@ -19,7 +17,7 @@ static int no_room(const struct model *model, const struct resource *r, int rc, 
 		return problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "%s: out of memory", path);
 	return problem_set(why, PROBLEM_RESOURCE_EXHAUSTED,
 			   "%s: over the limit of the boot configuration, limits: %s: %u", path,
-			   limits[id.class], ids_capacity(model->ids[id.class]));
+			   ids_limit_names[id.class], ids_capacity(model->ids[id.class]));
 }
 
 /* Of the first n changes: take the updates, or the created ones, out of the model. */

@@ -7,6 +7,12 @@
 
 #include <sluice/snapshot.h>
 
+const char *const ids_limit_names[IDS_MAX] = {
+	[IDS_VIRTUAL_SERVER] = "virtual-servers",
+	[IDS_BACKEND] = "backends",
+	[IDS_LOCAL_ADDRESS] = "local-addresses",
+};
+
 struct entry {
 	char *name; /* of the owner; NULL: free */
 	char *last; /* settled owner, when names are remembered */

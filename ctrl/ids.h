@@ -20,6 +20,9 @@ enum ids_class {
 	IDS_MAX
 };
 
+/* What the boot configuration calls their limit, under `limits:`. */
+extern const char *const ids_limit_names[IDS_MAX];
+
 struct ids;
 
 /*

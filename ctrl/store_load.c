@@ -73,8 +73,6 @@ static int load_ids(struct load *load, struct resource *r, struct problem *why)
 
 static int insert(struct load *load, struct resource *r, struct problem *why)
 {
-	static const char *const limits[IDS_MAX] = {"virtual-servers", "backends",
-						    "local-addresses"};
 	struct resource *empty =
 		(struct resource *)model_find(load->model, RESOURCE_INTERFACE, r->name);
 	char path[RESOURCE_PATH_SIZE];
@@ -92,7 +90,7 @@ static int insert(struct load *load, struct resource *r, struct problem *why)
 		return problem_set(why, PROBLEM_RESOURCE_EXHAUSTED,
 				   "%s: is stored with an id over the limit of the boot "
 				   "configuration, limits: %s: %u: give it the former value again",
-				   path, limits[id.class],
+				   path, ids_limit_names[id.class],
 				   ids_capacity(load->model->ids[id.class]));
 	if (rc)
 		return problem_set(why, PROBLEM_DATA_LOSS, "%s: its id is used twice", path);
