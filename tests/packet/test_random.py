@@ -61,7 +61,7 @@ def cut(rng, frame):
 
 
 def grow(rng, frame):
-    return frame + rng.randbytes(rng.randrange(1, 1514 - len(frame)))
+    return (frame + rng.randbytes(rng.randrange(1, 1000)))[:1514]
 
 
 def noise(rng, frame):
