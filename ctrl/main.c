@@ -58,14 +58,32 @@ static void end(evutil_socket_t signal, short what, void *arg)
 	event_base_loopbreak(d->ctrl.base);
 }
 
-/* Its shared memory is of the past then: start again, with the primary that comes. */
+static bool a_worker_lives(const struct sl_root *root)
+{
+	for (unsigned int w = 0; w < root->n_workers; w++) {
+		pid_t pid = (pid_t)root->worker[w]->worker.pid;
+
+		if (pid && (kill(pid, 0) == 0 || errno != ESRCH))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Workers outlive the primary, and whoever asks sees how they are. When the last one has ended, the
+ * shared memory is of the past: start again, with the primary that comes.
+ */
 static void primary_ended(evutil_socket_t fd, short what, void *arg)
 {
+	const struct timeval again = {.tv_sec = 1};
 	struct daemon *d = arg;
 
 	(void)fd;
-	(void)what;
-	sl_log(ctrl_log, ERR, "the primary (pid %d) has ended", d->ctrl.root->primary_pid);
+	if (what & EV_READ)
+		sl_log(ctrl_log, ERR, "the primary (pid %d) has ended", d->ctrl.root->primary_pid);
+	if (a_worker_lives(d->ctrl.root) &&
+	    !event_base_once(d->ctrl.base, -1, EV_TIMEOUT, primary_ended, d, &again))
+		return;
 	d->exit_code = 1;
 	event_base_loopbreak(d->ctrl.base);
 }

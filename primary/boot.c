@@ -33,6 +33,8 @@
 
 SL_LOG_TYPE(boot_log, "sluice.primary");
 
+#define MAX_NAMED (2 * SL_MAX_WORKERS + 2) /* processes: two a slot, ctrl, one that tries */
+
 struct options {
 	const char *config;
 	bool check;
@@ -42,12 +44,14 @@ static struct boot_config config;
 
 static void usage(FILE *to)
 {
-	fprintf(to, "usage: sluice primary [options]\n"
-		    "  -c, --config FILE          boot configuration (/etc/sluice/sluice.yaml)\n"
-		    "      --check                only check it; exit code 0 or 2\n"
-		    "      --log-level TYPE:LEVEL for example 'sluice.*:debug'; may be repeated\n"
-		    "      --help\n"
-		    "Ends on SIGTERM and SIGINT, the workers first.\n");
+	fprintf(to,
+		"usage: sluice primary [options]\n"
+		"  -c, --config FILE          boot configuration (/etc/sluice/sluice.yaml)\n"
+		"      --check                only check it; exit code 0 or 2\n"
+		"      --log-level TYPE:LEVEL for example 'sluice.*:debug'; may be repeated\n"
+		"      --help\n"
+		"Ends on SIGTERM and SIGINT, the workers first. SIGHUP restarts the workers, one\n"
+		"after the other, from the program as it is installed now.\n");
 }
 
 static bool set_log_level(const char *text)
@@ -102,6 +106,24 @@ static int parse_options(int argc, char **argv, struct options *o)
 	return -EINVAL;
 }
 
+/* Workers and ctrl of a primary that was killed use its memory until they end. */
+static int nobody_left(void)
+{
+	char text[16 * MAX_NAMED + 1] = "";
+	pid_t pids[MAX_NAMED];
+	int n = lock_find_secondaries(config.runtime_dir, pids, MAX_NAMED);
+
+	for (int i = 0; i < n; i++)
+		sprintf(text + strlen(text), "%s%d", i ? ", " : "", pids[i]);
+	if (!n)
+		return 0;
+	sl_log(boot_log, ERR,
+	       "instance %s: still alive from an earlier primary: process %s. Workers keep their "
+	       "connections for the next primary when they are ended by SIGTERM",
+	       config.instance, text);
+	return -EBUSY;
+}
+
 /* Nobody else may use the instance: a second EAL primary would overwrite the files of the first. */
 static int take_instance(void)
 {
@@ -121,13 +143,7 @@ static int take_instance(void)
 		sl_log(boot_log, ERR, "%s/primary.lock: %s", config.runtime_dir, strerror(-rc));
 	if (rc)
 		return rc;
-	holder = lock_find_secondary(config.runtime_dir);
-	if (!holder)
-		return 0;
-	sl_log(boot_log, ERR,
-	       "instance %s: process %d still lives from an earlier primary; end it first",
-	       config.instance, holder);
-	return -EBUSY;
+	return nobody_left();
 }
 
 /* EAL's option: megabytes by node, with commas. */
@@ -179,6 +195,9 @@ static void signal_ready(struct poller_fd *e)
 		return;
 	if (info.ssi_signo == SIGCHLD) {
 		supervisor_reap();
+	} else if (info.ssi_signo == SIGHUP) {
+		sl_log(boot_log, INFO, "primary: told to restart the workers");
+		supervisor_restart_all();
 	} else {
 		sl_log(boot_log, INFO, "primary: told to end by signal %u", info.ssi_signo);
 		supervisor_stop();
@@ -192,6 +211,7 @@ static int watch_signals(struct poller_fd *e)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
@@ -201,13 +221,19 @@ static int watch_signals(struct poller_fd *e)
 	return e->fd < 0 ? -errno : poller_add(e);
 }
 
-static void run(struct sl_root *root)
+static int run(struct sl_root *root)
 {
-	supervisor_start(&config, root);
+	int rc = supervisor_start(&config, root);
+
+	if (rc) {
+		sl_log(boot_log, ERR, "primary: cannot open its own program: %s", strerror(-rc));
+		return rc;
+	}
 	while (!supervisor_stopped()) {
 		poller_wait(supervisor_timeout());
 		supervisor_tick();
 	}
+	return 0;
 }
 
 static int serve(void)
@@ -229,7 +255,7 @@ static int serve(void)
 		return 1;
 	rc = rpc_start(config.runtime_dir, root);
 	if (!rc)
-		run(root);
+		rc = run(root);
 	rpc_stop();
 	steering_stop();
 	ports_stop(root);

@@ -73,6 +73,8 @@ static const struct boot_key top_keys[] = {
 	{"workers", BOOT_LIST, true, TOP(worker), .min = 1, .max = SL_MAX_WORKERS,
 	 .table = &worker_table, .item_size = sizeof(struct boot_worker),
 	 .count_offset = offsetof(struct boot_config, n_workers)},
+	{"standby", BOOT_CHOICE, TOP(standby), .words = {"no", "yes"}, .initial = true},
+	{"watchdog", BOOT_TIME, TOP(watchdog), .min = 100, .max = 60000, .initial = 500},
 	{"idle", BOOT_CHOICE, TOP(idle_spin), .words = {"adaptive", "spin"}},
 	{"limits", BOOT_MAP, TOP(limits), .table = &limit_table},
 };

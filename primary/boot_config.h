@@ -60,6 +60,8 @@ struct boot_config {
 	struct boot_worker worker[SL_MAX_WORKERS];
 	unsigned int n_ports;
 	unsigned int n_workers;
+	bool standby;      /* a second process for each worker */
+	uint32_t watchdog; /* milliseconds without a beat after which a worker hangs; 0: never */
 	bool idle_spin;
 	struct boot_limits limits;
 };

@@ -111,6 +111,25 @@ static int read_size(struct reader *r, const struct boot_key *k, const yaml_node
 		    text_of(node));
 }
 
+static int read_time(struct reader *r, const struct boot_key *k, const yaml_node_t *node, void *out)
+{
+	const char *text = text_of(node), *rest = "";
+	bool off = !strcmp(text, "off") || !strcmp(text, "0");
+	uint64_t v = 0;
+
+	if (!off && parse_digits(text, k->max, &v, &rest) && !strcmp(rest, "s"))
+		v *= 1000;
+	else if (!off && strcmp(rest, "ms"))
+		v = 0;
+	if (!off && (v < k->min || v > k->max))
+		return fail(r, line_of(node),
+			    "%s: '%s' is neither 'off' nor a time from %" PRIu64 "ms to %" PRIu64
+			    "s",
+			    k->name, text, k->min, k->max / 1000);
+	*(uint32_t *)out = v;
+	return 0;
+}
+
 static bool name_ok(const char *s)
 {
 	if (!isalnum((unsigned char)*s))
@@ -202,6 +221,7 @@ static int read_scalar(struct reader *r, const struct boot_key *k, const yaml_no
 	case BOOT_NUMBER:
 	case BOOT_POWER: return read_number(r, k, node, out);
 	case BOOT_SIZE: return read_size(r, k, node, out);
+	case BOOT_TIME: return read_time(r, k, node, out);
 	case BOOT_CHOICE: return read_choice(r, k, node, out);
 	default: return read_string(r, k, node, out);
 	}
@@ -226,6 +246,7 @@ static void set_initial(const struct boot_key *k, unsigned int line, void *base)
 
 	switch (k->kind) {
 	case BOOT_NUMBER:
+	case BOOT_TIME:
 	case BOOT_POWER: *(uint32_t *)out = k->initial; break;
 	case BOOT_SIZE: *(uint64_t *)out = k->initial; break;
 	case BOOT_CHOICE: *(bool *)out = k->initial; break;

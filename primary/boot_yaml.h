@@ -17,6 +17,7 @@ enum boot_kind {
 	BOOT_NUMBER, /* uint32_t, min to max */
 	BOOT_POWER,  /* uint32_t, min to max, a power of two */
 	BOOT_SIZE,   /* uint64_t, bytes; written with a unit */
+	BOOT_TIME,   /* uint32_t, milliseconds; written with a unit, or `off`: 0 */
 	BOOT_CHOICE, /* bool: one of two words */
 	BOOT_MAP,    /* a struct with keys of its own */
 	BOOT_LIST,   /* an array of such structs */

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PRIMARY     "primary.lock"
@@ -80,7 +81,24 @@ pid_t lock_find_primary(const char *runtime_dir)
 	return lock_find(runtime_dir, PRIMARY);
 }
 
-pid_t lock_find_secondary(const char *runtime_dir)
+/* The kernel names one holder only to who asks for a lock; the list of all locks has them all. */
+int lock_find_secondaries(const char *runtime_dir, pid_t *pids, int max)
 {
-	return lock_find(runtime_dir, SECONDARIES);
+	char path[PATH_MAX], line[256];
+	unsigned long inode;
+	struct stat st;
+	FILE *locks;
+	int n = 0;
+
+	if (snprintf(path, sizeof(path), "%s/" SECONDARIES, runtime_dir) >= (int)sizeof(path) ||
+	    stat(path, &st))
+		return 0;
+	locks = fopen("/proc/locks", "re");
+	while (locks && n < max && fgets(line, sizeof(line), locks))
+		if (sscanf(line, "%*d: POSIX %*s READ %d %*x:%*x:%lu ", &pids[n], &inode) == 2 &&
+		    inode == st.st_ino)
+			n++;
+	if (locks)
+		fclose(locks);
+	return n;
 }

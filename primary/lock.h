@@ -18,8 +18,10 @@ int lock_primary(const char *runtime_dir, pid_t *holder);
 /* Become one of its secondaries. 0 or -errno. */
 int lock_secondary(const char *runtime_dir);
 
-/* A living primary, or one of the living secondaries, that is not the caller. 0: none. */
+/* The living primary, if that is not the caller. 0: none. */
 pid_t lock_find_primary(const char *runtime_dir);
-pid_t lock_find_secondary(const char *runtime_dir);
+
+/* The living secondaries, at most `max` of them. How many. */
+int lock_find_secondaries(const char *runtime_dir, pid_t *pids, int max);
 
 #endif

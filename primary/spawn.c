@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "primary/spawn.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -10,6 +13,35 @@
 #include "primary/boot_config.h"
 
 #define NUMBER_LEN 12
+
+static char own_path[PATH_MAX];
+
+int spawn_init(void)
+{
+	ssize_t n = readlink("/proc/self/exe", own_path, sizeof(own_path) - 1);
+
+	if (n < 0)
+		return -errno;
+	own_path[n] = '\0';
+	return 0;
+}
+
+static int open_program(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int spawn_running_program(void)
+{
+	return open_program("/proc/self/exe");
+}
+
+int spawn_installed_program(void)
+{
+	return open_program(own_path);
+}
 
 /*
  * A worker gets none of our files: it would keep the taps alive after us. It has its own process
@@ -37,9 +69,11 @@ static int prepare(posix_spawnattr_t *attr, posix_spawn_file_actions_t *files)
 	return posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1);
 }
 
-/* Our own file rather than a path: the same version even while an upgrade replaces it. */
-pid_t spawn_worker(const struct boot_config *config, unsigned int id, unsigned int lcore)
+/* The child has closed its copy of `program` when it is executed: ours is named instead. */
+pid_t spawn_worker(const struct boot_config *config, int program, unsigned int id,
+		   unsigned int lcore)
 {
+	char path[64];
 	char id_text[NUMBER_LEN], lcore_text[NUMBER_LEN], cpu_text[NUMBER_LEN];
 	char *argv[] = {"sluice",
 			"worker",
@@ -62,9 +96,10 @@ pid_t spawn_worker(const struct boot_config *config, unsigned int id, unsigned i
 	snprintf(id_text, sizeof(id_text), "%u", id);
 	snprintf(lcore_text, sizeof(lcore_text), "%u", lcore);
 	snprintf(cpu_text, sizeof(cpu_text), "%u", config->worker[id].cpu);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), program);
 	rc = prepare(&attr, &files);
 	if (!rc)
-		rc = posix_spawn(&pid, "/proc/self/exe", &files, &attr, argv, environ);
+		rc = posix_spawn(&pid, path, &files, &attr, argv, environ);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&files);
 	return rc ? -rc : pid;

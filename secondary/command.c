@@ -25,7 +25,7 @@ void command_switch_snapshot(struct worker *w)
 
 	if (next && (!w->snapshot || next->route_epoch != w->route_epoch)) {
 		w->route_epoch = next->route_epoch;
-		neigh_new_epoch(&w->neighs);
+		neigh_new_epoch(w);
 	}
 	if (next) {
 		/* the former snapshot may be overwritten by now: compare with what was kept of it

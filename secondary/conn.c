@@ -172,6 +172,18 @@ static void fill(struct sl_conn *e, const struct conn_new *c, uint32_t now)
 	e->port_pool = c->port_pool;
 }
 
+void conn_intend(struct worker *w)
+{
+	w->conns.shared->intent = 1;
+	rte_compiler_barrier();
+}
+
+void conn_agreed(struct worker *w)
+{
+	rte_compiler_barrier();
+	w->conns.shared->intent = 0;
+}
+
 static uint32_t timeout_of(const struct worker *w, uint8_t state)
 {
 	return w->timeout[state];
@@ -212,6 +224,7 @@ void conn_close(struct worker *w, uint32_t at)
 	struct conn_table *t = &w->conns;
 	struct sl_conn *e = &t->entry[at];
 
+	conn_intend(w);
 	t->check[at] = 0; /* from here on it does not exist */
 	rte_compiler_barrier();
 	index_remove(t, entry_hash(t, e, SL_DIR_IN), make_ref(at, SL_DIR_IN));
@@ -222,6 +235,7 @@ void conn_close(struct worker *w, uint32_t at)
 	t->shared->free[t->shared->n_free] = at;
 	rte_compiler_barrier();
 	t->shared->n_free++;
+	conn_agreed(w);
 	w->stats->connections_closed++;
 }
 
@@ -292,7 +306,7 @@ void conn_sweep(struct worker *w)
 /* ---- after a death ------------------------------------------------------------------- */
 
 /* An entry that exists gets its index places and its local port back; else it ends. */
-static bool readopt(struct worker *w, uint32_t i, uint64_t *ports)
+static bool readopt(struct worker *w, uint32_t i)
 {
 	struct conn_table *t = &w->conns;
 	struct sl_conn *e = &t->entry[i];
@@ -305,30 +319,35 @@ static bool readopt(struct worker *w, uint32_t i, uint64_t *ports)
 	}
 	e->seq = (e->seq + 1) & ~1;
 	e->neigh_epoch = 0;
-	local_port_adopt(w, ports, e->port_pool, e->key[SL_DIR_OUT].daddr,
+	local_port_adopt(w, e->port_pool, e->key[SL_DIR_OUT].daddr,
 			 rte_be_to_cpu_16(e->key[SL_DIR_OUT].dport));
 	flow_stats_readopted(w, e);
 	return true;
 }
 
-int conn_rebuild(struct worker *w)
+void conn_rebuild(struct worker *w)
 {
 	struct conn_table *t = &w->conns;
 	uint32_t n_free = 0;
-	uint64_t *ports;
-	int rc = local_port_rebuild_begin(w, &ports);
 
-	if (rc)
-		return rc;
+	conn_intend(w);
 	memset(t->bucket, 0, ((size_t)t->bucket_mask + 1) * sizeof(*t->bucket));
 	flow_stats_rebuild_begin(w);
 	for (uint32_t i = t->shared->capacity; i-- > 0;) {
-		if (t->check[i] && readopt(w, i, ports))
+		if (t->check[i] && readopt(w, i))
 			continue;
 		t->check[i] = 0;
 		t->shared->free[n_free++] = i;
 	}
-	local_port_rebuild_end(w, ports);
+	local_port_rebuild(w);
 	t->shared->n_free = n_free;
-	return 0;
+	conn_agreed(w);
+}
+
+bool conn_repair(struct worker *w)
+{
+	if (!w->conns.shared->intent)
+		return false;
+	conn_rebuild(w);
+	return true;
 }

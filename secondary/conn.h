@@ -90,11 +90,18 @@ static inline bool conn_key_is(const struct sl_tuple *k, uint64_t k0, uint64_t k
 
 void conn_attach(struct conn_table *t, struct sl_conn_table *shared, uint64_t seed);
 
+/* Derive index, free stack, port pools and gauges from the entries that exist. */
+void conn_rebuild(struct worker *w);
+
+/* After a death: do that if the dead one was about to change something. Returns whether. */
+bool conn_repair(struct worker *w);
+
 /*
- * Derive index, free stack and port pools from entries that exist. After a death,
- * or whenever the derived parts are not trusted. 0 or -ENOMEM, before any packet.
+ * What changes index, free stack, port pools or gauges stands between these two, so that
+ * only a death in between costs the next worker a rebuild. conn_close() sees to it itself.
  */
-int conn_rebuild(struct worker *w);
+void conn_intend(struct worker *w);
+void conn_agreed(struct worker *w);
 
 /* The entry and direction of a key, or CONN_NONE. */
 uint32_t conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t hash, uint8_t *dir);

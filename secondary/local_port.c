@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <sluice/owner.h>
 #include <sluice/shm.h>
@@ -90,32 +91,36 @@ static size_t words_per_pool(const struct worker *w)
 	return (w->slot->ports_per_pool + 63) / 64;
 }
 
-int local_port_rebuild_begin(struct worker *w, uint64_t **used)
+int local_port_prepare(struct worker *w)
 {
-	*used = calloc(w->slot->port_pools * words_per_pool(w), sizeof(uint64_t));
-	return *used ? 0 : -ENOMEM;
+	w->ports_used = calloc(w->slot->port_pools * words_per_pool(w), sizeof(uint64_t));
+	return w->ports_used ? 0 : -ENOMEM;
 }
 
-void local_port_adopt(struct worker *w, uint64_t *used, uint16_t pool, uint32_t addr, uint16_t port)
+void local_port_adopt(struct worker *w, uint16_t pool, uint32_t addr, uint16_t port)
 {
 	uint32_t k = position_of(w, port);
 
 	if (w->slot->port_pool[pool].addr == addr)
-		used[pool * words_per_pool(w) + k / 64] |= UINT64_C(1) << (k % 64);
+		w->ports_used[pool * words_per_pool(w) + k / 64] |= UINT64_C(1) << (k % 64);
 }
 
 /* Ports handed out once and not in use now are the returned ones. */
-void local_port_rebuild_end(struct worker *w, uint64_t *used)
+static void rebuild_pool(struct worker *w, uint16_t pool)
 {
-	for (uint32_t i = 0; i < w->slot->port_pools; i++) {
-		struct sl_port_pool *p = &w->slot->port_pool[i];
-		const uint64_t *mine = used + i * words_per_pool(w);
+	struct sl_port_pool *p = &w->slot->port_pool[pool];
+	uint64_t *used = w->ports_used + pool * words_per_pool(w);
 
-		p->head = 0;
-		p->tail = 0;
-		for (uint32_t k = 0; k < p->fresh; k++)
-			if (!(mine[k / 64] & UINT64_C(1) << (k % 64)))
-				ring_of(w, (uint16_t)i)[p->tail++] = port_at(w, k);
-	}
-	free(used);
+	p->head = 0;
+	p->tail = 0;
+	for (uint32_t k = 0; k < p->fresh; k++)
+		if (!(used[k / 64] & UINT64_C(1) << (k % 64)))
+			ring_of(w, pool)[p->tail++] = port_at(w, k);
+	memset(used, 0, (p->fresh + 63) / 64 * sizeof(*used));
+}
+
+void local_port_rebuild(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->slot->port_pools; i++)
+		rebuild_pool(w, (uint16_t)i);
 }

@@ -30,12 +30,11 @@ void local_port_put(struct worker *w, uint16_t pool, uint32_t addr, uint16_t por
 bool local_port_doubtful(const struct worker *w, uint16_t pool);
 
 /*
- * Pools are derived from the connections: begin, adopt each port in use, end. The
- * order of returned ports is lost. -ENOMEM from begin leaves the pools as they were.
+ * Pools are derived from the connections: adopt each port in use, then rebuild. The order of
+ * returned ports is lost. The room for it is taken beforehand: 0 or -ENOMEM.
  */
-int local_port_rebuild_begin(struct worker *w, uint64_t **used);
-void local_port_adopt(struct worker *w, uint64_t *used, uint16_t pool, uint32_t addr,
-		      uint16_t port);
-void local_port_rebuild_end(struct worker *w, uint64_t *used);
+int local_port_prepare(struct worker *w);
+void local_port_adopt(struct worker *w, uint16_t pool, uint32_t addr, uint16_t port);
+void local_port_rebuild(struct worker *w);
 
 #endif

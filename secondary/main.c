@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * `sluice worker`: become a secondary, take the lease of a slot, repair what a dead
- * predecessor left, work, give the lease back. Started by the primary's supervisor.
+ * `sluice worker`: become a secondary, wait for the lease of a slot, repair what a dead
+ * predecessor left, work, give the lease back. Started by the primary's supervisor: the process
+ * that works and its standby are the same program at different places in this file.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -19,17 +20,15 @@
 #include <sluice/role.h>
 #include <sluice/shm.h>
 
-#include "secondary/command.h"
 #include "secondary/loop.h"
-#include "secondary/repair.h"
+#include "secondary/takeover.h"
 #include "secondary/worker.h"
 
 SL_LOG_TYPE(worker_log, "sluice.worker");
 
-#define LEASE_WAIT_MS  10000
 #define TIMER_SLACK_NS 1000 /* short sleeps are meant */
 
-static volatile sig_atomic_t stop;
+static volatile sig_atomic_t stop; /* the signal that said so */
 static struct worker self;
 
 struct options {
@@ -109,14 +108,18 @@ static int parse_options(int argc, char **argv, struct options *o)
 		usage(stderr);
 		return 2;
 	}
+	if (o->eal.lcore - SL_LCORE_WORKER(o->id, 0) > 1) {
+		fprintf(stderr, "sluice worker: the lcore ids of slot %u are %u and %u\n", o->id,
+			SL_LCORE_WORKER(o->id, 0), SL_LCORE_WORKER(o->id, 1));
+		return 2;
+	}
 	o->eal.cpu = (int)cpu;
 	return 0;
 }
 
 static void on_signal(int sig)
 {
-	(void)sig;
-	stop = 1;
+	stop = sig;
 }
 
 static void catch_signals(void)
@@ -125,6 +128,7 @@ static void catch_signals(void)
 
 	sigaction(SIGTERM, &act, NULL);
 	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGUSR1, &act, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -141,66 +145,40 @@ static bool ports_present(const struct sl_root *root)
 	return true;
 }
 
-/* Bind the process to its slot; the lease is held. */
-static int bind_slot(struct worker *w, struct sl_root *root, unsigned int id, bool owner_died)
-{
-	int rc;
-
-	w->root = root;
-	w->slot = root->worker[id];
-	w->stats = &w->slot->stats;
-	w->id = id;
-	w->n_workers = root->n_workers;
-	w->n_ports = root->n_ports;
-	for (unsigned int p = 0; p < w->n_ports; p++) {
-		memcpy(&w->port_mac[p], &root->port[p].mac, sizeof(root->port[p].mac));
-		w->frame_max[p] = root->port[p].mtu + RTE_ETHER_HDR_LEN;
-	}
-	clock_init(&w->clock);
-	sl_pool_act_as(id);
-	conn_attach(&w->conns, &w->slot->conns, root->seed);
-	rc = neigh_attach(w);
-	if (!rc && owner_died)
-		rc = repair_slot(w);
-	return rc;
-}
-
-static void announce(struct worker *w)
+/* Told to end: SIGUSR1 means that another process waits to go on, anything else an end for good. */
+static void leave(struct worker *w)
 {
 	struct sl_worker_slot *slot = w->slot;
 
-	slot->worker.pid = (uint32_t)getpid();
-	slot->worker.incarnation++;
-	slot->worker.heartbeat_ns = w->clock.ns;
-	command_switch_snapshot(w);
-	__atomic_store_n(&slot->worker.running, 1, __ATOMIC_RELEASE);
-	sl_log(worker_log, INFO, "worker %u: running, %u connections, snapshot %" PRIu64, w->id,
-	       conn_count(&w->conns), slot->worker.snapshot_in_use);
+	slot->worker.running = 0;
+	slot->worker.snapshot_in_use = 0;
+	sl_log(worker_log, INFO, "worker %u: %s", w->id,
+	       stop == SIGUSR1 ? "handed over" : "ended as asked");
 }
 
-static int work(struct sl_root *root, unsigned int id)
+static int work(struct sl_root *root, const struct options *o)
 {
-	struct sl_worker_slot *slot = root->worker[id];
 	bool owner_died;
-	int rc = sl_lease_acquire(&slot->lease, LEASE_WAIT_MS, &owner_died);
+	int rc = takeover_prepare(&self, root, o->id);
 
 	if (rc) {
-		sl_log(worker_log, ERR, "worker %u: the lease is held by process %u: %s", id,
-		       slot->worker.pid, strerror(-rc));
+		sl_log(worker_log, ERR, "worker %u: %s", o->id, strerror(-rc));
 		return 1;
 	}
-	rc = bind_slot(&self, root, id, owner_died);
+	rc = takeover_wait(&self, o->eal.lcore - SL_LCORE_WORKER(o->id, 0), &stop, &owner_died);
+	if (rc == -ECANCELED)
+		return 0;
 	if (rc) {
-		sl_log(worker_log, ERR, "worker %u: %s", id, strerror(-rc));
-	} else {
-		announce(&self);
-		loop_run(&self, &stop);
-		slot->worker.running = 0;
-		slot->worker.snapshot_in_use = 0;
-		sl_log(worker_log, INFO, "worker %u: ended as asked", id);
+		sl_log(worker_log, ERR, "worker %u: lease: %s", o->id, strerror(-rc));
+		return 1;
 	}
-	sl_lease_release(&slot->lease);
-	return rc ? 1 : 0;
+	takeover_bind(&self, owner_died);
+	sl_log(worker_log, INFO, "worker %u: running, %u connections, snapshot %" PRIu64, o->id,
+	       conn_count(&self.conns), self.slot->worker.snapshot_in_use);
+	loop_run(&self, &stop);
+	leave(&self);
+	sl_lease_release(&self.slot->lease);
+	return 0;
 }
 
 int sl_worker_main(int argc, char **argv)
@@ -228,7 +206,7 @@ int sl_worker_main(int argc, char **argv)
 	}
 	if (!ports_present(root))
 		return 1;
-	rc = work(root, o.id);
+	rc = work(root, &o);
 	/* no rte_eal_cleanup: a death inside it would leave the library's shared locks taken */
 	fflush(NULL);
 	_exit(rc);

@@ -51,7 +51,17 @@ static uint16_t find(const struct neigh_table *t, uint8_t port, uint32_t addr)
 	return at;
 }
 
-int neigh_attach(struct worker *w)
+/* Zeros that are there already, so that no page has to be found when the lease comes. */
+static void *touched(size_t n, size_t size)
+{
+	void *p = malloc(n * size);
+
+	if (p)
+		explicit_bzero(p, n * size); /* memset could become a calloc */
+	return p;
+}
+
+int neigh_prepare(struct worker *w)
 {
 	struct neigh_table *t = &w->neighs;
 	uint32_t heads = rte_align32pow2(w->root->max_neighbours);
@@ -59,16 +69,24 @@ int neigh_attach(struct worker *w)
 	/* one more than the operator asked for, since entry 0 stands for none */
 	t->capacity = w->root->max_neighbours + 1;
 	t->entry = w->slot->neighbours;
-	t->head = calloc(heads, sizeof(*t->head));
-	t->next = calloc(t->capacity, sizeof(*t->next));
-	t->waiting = calloc(t->capacity, sizeof(*t->waiting));
-	if (!t->head || !t->next || !t->waiting)
-		return -ENOMEM;
 	if (t->capacity * sizeof(*t->entry) > w->slot->neighbour_bytes)
 		return -EOVERFLOW;
+	t->head = touched(heads, sizeof(*t->head));
+	t->next = touched(t->capacity, sizeof(*t->next));
+	t->waiting = touched(t->capacity, sizeof(*t->waiting));
+	if (!t->head || !t->next || !t->waiting)
+		return -ENOMEM;
 	t->head_mask = heads - 1;
 	t->next_free = 1;
-	t->epoch = 1;
+	return 0;
+}
+
+void neigh_attach(struct worker *w)
+{
+	struct neigh_table *t = &w->neighs;
+
+	t->epoch = (uint16_t)w->slot->worker.neigh_epoch;
+	neigh_new_epoch(w);
 	for (uint32_t i = 1; i < t->capacity; i++) {
 		if (t->entry[i].state == NEIGH_STATE_NONE)
 			continue;
@@ -76,7 +94,13 @@ int neigh_attach(struct worker *w)
 			t->entry[i].state = NEIGH_STATE_STALE; /* confirmed again at first use */
 		chain_add(t, (uint16_t)i);
 	}
-	return 0;
+}
+
+void neigh_new_epoch(struct worker *w)
+{
+	if (++w->neighs.epoch == 0)
+		w->neighs.epoch = 1;
+	w->slot->worker.neigh_epoch = w->neighs.epoch;
 }
 
 static uint16_t take_free(struct neigh_table *t)
@@ -115,7 +139,7 @@ static void destroy(struct worker *w, uint16_t at)
 {
 	chain_remove(&w->neighs, at);
 	w->neighs.entry[at].state = NEIGH_STATE_NONE;
-	neigh_new_epoch(&w->neighs);
+	neigh_new_epoch(w);
 }
 
 /* ---- asking -------------------------------------------------------------------- */
@@ -228,6 +252,8 @@ static void confirm(struct worker *w, uint16_t at, const uint8_t mac[6])
 	struct neigh *n = &w->neighs.entry[at];
 	struct rte_ether_hdr *l2 = (struct rte_ether_hdr *)n->l2;
 
+	n->state = NEIGH_STATE_INCOMPLETE;
+	rte_compiler_barrier();
 	memcpy(&l2->dst_addr, mac, sizeof(l2->dst_addr));
 	l2->src_addr = w->root->port[n->port].mac;
 	l2->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);

@@ -2,7 +2,8 @@
 /*
  * Neighbours: IPv4 address on a port -> MAC, a table of the worker's own in its slot
  * (so a replacement knows them at once). Connections hold entry numbers; when an entry is
- * given to another address the worker's epoch moves and they ask again.
+ * given to another address the worker's epoch moves and they ask again. The epoch is in the slot
+ * like the entries: numbers outlive the process.
  *
  * States (RFC 4861 section 7.3.2, used for ARP as kernels do):
  *   incomplete  asked (broadcast), packets wait; after NEIGH_PROBES: failed
@@ -14,7 +15,8 @@
  *
  * Writer: the worker. An entry exists when its state is not NONE, which is written last; the
  * hash chains and the waiting packets are private: chains are rebuilt at start,
- * packets die with the worker.
+ * packets die with the worker. A MAC changes only while its entry is incomplete, so a
+ * worker that dies over it leaves one that is asked for again.
  */
 #ifndef NEIGH_H
 #define NEIGH_H
@@ -78,8 +80,11 @@ struct neigh_table {
 	struct neigh_waiting *waiting; /* private, by entry */
 };
 
-/* 0 or -errno. Entries found in the slot are kept, without their MACs being trusted. */
-int neigh_attach(struct worker *w);
+/* Private parts: before the lease is held. 0 or -errno. */
+int neigh_prepare(struct worker *w);
+
+/* Entries found in the slot are kept, without their MACs being trusted. */
+void neigh_attach(struct worker *w);
 
 /*
  * The entry for `addr` behind `hop`, made (and asked for) when there is none. 0: table full.
@@ -104,11 +109,7 @@ void neigh_tell_others(struct worker *w, const struct sl_neighbour_event *ev);
 void neigh_tick(struct worker *w);
 
 /* Routes changed: connections ask again. */
-static inline void neigh_new_epoch(struct neigh_table *t)
-{
-	if (++t->epoch == 0)
-		t->epoch = 1;
-}
+void neigh_new_epoch(struct worker *w);
 
 /* The worker ends: packets that wait are dropped by name. */
 void neigh_drop_waiting(struct worker *w);

@@ -102,6 +102,24 @@ static enum sl_drop_reason take_free_local_port(struct worker *w,
 	return SL_DROP_NO_LOCAL_PORT;
 }
 
+/* A local port and an entry for it. */
+static enum sl_drop_reason open_entry(struct worker *w, const struct sl_virtual_server *vs,
+				      const struct sl_backend *backend, struct conn_new *c,
+				      uint32_t *at)
+{
+	enum sl_drop_reason why = take_free_local_port(w, vs, backend, c);
+
+	if (unlikely(why != GO_ON))
+		return why;
+	switch (conn_open(w, c, at)) {
+	case 0: return GO_ON;
+	case -ENOSPC: why = SL_DROP_CONNECTION_TABLE_FULL; break;
+	default: why = SL_DROP_CONNECTION_INDEX_FULL;
+	}
+	give_local_port_back(w, c);
+	return why;
+}
+
 /* Open a connection to `vs` for packet `at`. */
 static enum sl_drop_reason open_connection(struct worker *w, struct burst *b, unsigned int at,
 					   const struct sl_virtual_server *vs)
@@ -122,15 +140,10 @@ static enum sl_drop_reason open_connection(struct worker *w, struct burst *b, un
 	c.backend = backend->ref;
 	c.backend_addr = backend->addr;
 	c.backend_port = backend->port;
-	why = take_free_local_port(w, vs, backend, &c);
-	if (unlikely(why != GO_ON))
-		return why;
-	switch (conn_open(w, &c, &b->conn[at])) {
-	case 0: b->dir[at] = SL_DIR_IN; return GO_ON;
-	case -ENOSPC: why = SL_DROP_CONNECTION_TABLE_FULL; break;
-	default: why = SL_DROP_CONNECTION_INDEX_FULL;
-	}
-	give_local_port_back(w, &c);
+	b->dir[at] = SL_DIR_IN;
+	conn_intend(w);
+	why = open_entry(w, vs, backend, &c, &b->conn[at]);
+	conn_agreed(w);
 	return why;
 }
 

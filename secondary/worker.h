@@ -33,6 +33,11 @@ struct worker {
 	struct conn_table conns;
 	struct neigh_table neighs;
 	struct tx tx;
+	struct {
+		uint64_t rx,
+			tx; /* packets of its statistics, after which a port's queues are new */
+	} port_settled[SL_MAX_PORTS];
+	uint64_t *ports_used; /* room to rebuild the pools of local ports: local_port.h */
 	uint32_t local_turn;  /* which local address of a list is tried first */
 	uint32_t icmp_tokens; /* ICMP errors that may still be sent in this second */
 	uint32_t icmp_second;

@@ -44,6 +44,7 @@ struct client {
 	const char *limit;
 	bool dry_run;
 	bool drops;
+	bool all;
 };
 
 /* "sluicectl: ..." and a line end on standard error; returns CLIENT_USAGE, for `return`. */

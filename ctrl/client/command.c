@@ -50,8 +50,9 @@ static const struct command commands[] = {
 	{"stats", NULL, "", 0, 0, OPTION_DROPS, "what was forwarded, and what was dropped and why",
 	 NULL, stats_show},
 	{"worker", "list", "", 0, 0, 0, "the workers and how they are", NULL, observe_workers},
-	{"worker", "restart", "ID", 1, 1, 0, "end one and start it again; returns when it runs",
-	 NULL, observe_restart},
+	{"worker", "restart", "[ID]", 0, 1, OPTION_ALL,
+	 "hand one over to a new process, or --all in turn; returns when it runs", NULL,
+	 observe_restart},
 	{0},
 };
 
@@ -62,6 +63,7 @@ const struct command_option command_options[] = {
 	{"etag", 0, "ETAG", OPTION_ETAG, "only if it is still the version with this etag"},
 	{"limit", 0, "N", OPTION_LIMIT, "print at most N (1000)"},
 	{"drops", 0, NULL, OPTION_DROPS, "only the drops, by reason"},
+	{"all", 0, NULL, OPTION_ALL, "every worker, one after the other"},
 	{"socket", 0, "FILE", 0, "the daemon's (SLUICE_SOCKET, else /run/sluice/ctrl.sock)"},
 	{"output", 'o', "FORM", 0, "table, json or yaml (table)"},
 	{"timeout", 0, "SECONDS", 0, "to wait for an answer (30)"},

@@ -13,6 +13,7 @@
 #define OPTION_ETAG    0x08
 #define OPTION_LIMIT   0x10
 #define OPTION_DROPS   0x20
+#define OPTION_ALL     0x40
 
 struct command {
 	const char *noun;

@@ -78,6 +78,8 @@ static int set_option(struct client *client, const struct command_option *option
 		client->limit = value;
 	else if (strcmp(option->name, "drops") == 0)
 		client->drops = true;
+	else if (strcmp(option->name, "all") == 0)
+		client->all = true;
 	else if (strcmp(option->name, "socket") == 0)
 		client->socket = value;
 	else if (strcmp(option->name, "output") == 0)

@@ -29,10 +29,12 @@ static const struct column worker_columns[] = {
 	{"ID", "id", COLUMN_NUMBER, NULL},
 	{"STATE", "state", COLUMN_TEXT, NULL},
 	{"PID", "pid", COLUMN_NUMBER, "-"},
+	{"STANDBY", "standbyPid", COLUMN_NUMBER, "-"},
 	{"CPU", "cpu", COLUMN_NUMBER, NULL},
 	{"NODE", "numaNode", COLUMN_NUMBER, NULL},
 	{"STARTS", "starts", COLUMN_NUMBER, NULL},
 	{"DEATHS", "deaths", COLUMN_NUMBER, NULL},
+	{"TAKEOVERS", "takeovers", COLUMN_NUMBER, NULL},
 	{"REPAIRS", "repairs", COLUMN_NUMBER, NULL},
 	{"GENERATION", "generation", COLUMN_NUMBER, NULL},
 	{"CONNECTIONS", "connections", COLUMN_NUMBER, NULL},
@@ -152,31 +154,64 @@ int observe_workers(const struct client *client, const struct command *command, 
 	if (result != CLIENT_OK || client->output != CLIENT_TABLE)
 		return result == CLIENT_OK ? client_print(client, reply) : result;
 	table_print(worker_columns, json_object_get(reply, "workers"));
+	if (json_is_true(json_object_get(reply, "primaryGone")))
+		fprintf(stderr,
+			"sluicectl: the primary has ended; the workers go on as they are\n");
 	json_decref(reply);
 	return CLIENT_OK;
+}
+
+static int restart_one(const struct client *client, json_int_t id)
+{
+	json_t *reply;
+	int result = rpc_call_or_complain(client, "WorkerService", "RestartWorker",
+					  json_pack("{sI}", "id", id), &reply);
+
+	if (result != CLIENT_OK || client->output != CLIENT_TABLE)
+		return result == CLIENT_OK ? client_print(client, reply) : result;
+	printf("worker %lld runs again, pid %lld\n", (long long)id,
+	       (long long)json_integer_value(
+		       json_object_get(json_object_get(reply, "worker"), "pid")));
+	json_decref(reply);
+	return CLIENT_OK;
+}
+
+/* Every worker, one after the other; the first that fails ends it. */
+static int restart_all(const struct client *client)
+{
+	json_t *list, *worker;
+	size_t i;
+	int result =
+		rpc_call_or_complain(client, "WorkerService", "ListWorkers", json_object(), &list);
+
+	if (result != CLIENT_OK)
+		return result;
+	json_array_foreach (json_object_get(list, "workers"), i, worker) {
+		json_int_t id = json_integer_value(json_object_get(worker, "id"));
+
+		if (result == CLIENT_OK)
+			result = restart_one(client, id);
+	}
+	json_decref(list);
+	return result;
 }
 
 int observe_restart(const struct client *client, const struct command *command, int argc,
 		    char **argv)
 {
-	json_t *reply;
 	char *end;
 	unsigned long id;
-	int result;
 
 	(void)command;
-	(void)argc;
+	if (client->all && argc)
+		return client_usage_error("--all, or the number of a worker");
+	if (client->all)
+		return restart_all(client);
+	if (!argc)
+		return client_usage_error("the number of a worker, or --all");
 	errno = 0;
 	id = strtoul(argv[0], &end, 10);
 	if (errno || end == argv[0] || *end || argv[0][0] == '-')
 		return client_usage_error("'%s' is not the number of a worker", argv[0]);
-	result = rpc_call_or_complain(client, "WorkerService", "RestartWorker",
-				      json_pack("{sI}", "id", (json_int_t)id), &reply);
-	if (result != CLIENT_OK || client->output != CLIENT_TABLE)
-		return result == CLIENT_OK ? client_print(client, reply) : result;
-	printf("worker %lu runs again, pid %lld\n", id,
-	       (long long)json_integer_value(
-		       json_object_get(json_object_get(reply, "worker"), "pid")));
-	json_decref(reply);
-	return CLIENT_OK;
+	return restart_one(client, (json_int_t)id);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Workers, as their slots and the primary's supervisor describe them. */
 #include <errno.h>
+#include <signal.h>
 #include <time.h>
 
 #include <sluice/shm.h>
@@ -34,6 +35,8 @@ static void set_supervised(struct rpc_call *call, Sluice__V1__Worker *m,
 	m->deaths = slot->supervisor.deaths;
 	/* The primary may be writing it: a copy, cut in any case. */
 	m->last_end = rpc_format(call, "%.*s", SL_NAME_LEN - 1, slot->supervisor.last_end);
+	m->takeovers = slot->supervisor.takeovers;
+	m->standby_pid = (uint32_t)slot->supervisor.standby_pid;
 	if (state == SL_WORKER_DOWN)
 		return;
 	m->pid = (uint32_t)slot->supervisor.pid;
@@ -73,6 +76,7 @@ void worker_list(struct rpc_call *call)
 		response->n_workers = root->n_workers;
 		for (unsigned int w = 0; w < root->n_workers; w++)
 			response->workers[w] = worker_view(call, root->worker[w]);
+		response->primary_gone = kill(root->primary_pid, 0) != 0 && errno == ESRCH;
 		response->generation = __atomic_load_n(&root->arena.current, __ATOMIC_RELAXED) >> 1;
 	}
 	rpc_reply(call, response);

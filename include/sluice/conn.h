@@ -14,7 +14,8 @@
  * by copying an entry and comparing `seq` before and after (see sl_conn_read).
  *
  * If the writer dies: a half-written entry has check 0 and so does not exist; a
- * half-removed one likewise. The replacement rebuilds index, stack and port pools.
+ * half-removed one likewise. The replacement rebuilds index, stack, port pools and gauges, unless
+ * `intent` says that they agree with the entries.
  */
 #ifndef SL_CONN_H
 #define SL_CONN_H
@@ -126,6 +127,7 @@ struct sl_conn_table {
 	struct sl_conn_bucket *bucket;
 	uint32_t *free;
 	uint32_t n_free; /* the worker: entries on the stack; its commit point */
+	uint32_t intent; /* the worker: 1 while what is derived does not agree with entry[] */
 };
 
 /*

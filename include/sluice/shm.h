@@ -25,7 +25,7 @@
 #include <sluice/stats.h>
 
 #define SL_ROOT_MAGIC   UINT64_C(0x534c55494345524f) /* "SLUICERO" */
-#define SL_ABI_VERSION  1
+#define SL_ABI_VERSION  2
 #define SL_ROOT_MEMZONE "sl_root"
 
 struct rte_ring;
@@ -47,6 +47,8 @@ struct sl_port {
 	struct rte_ether_addr mac;
 	uint8_t steering; /* enum sl_steering */
 	uint8_t link_up;  /* 1: the device said so last */
+	uint16_t rx_held; /* buffers that a receive queue may hold between two bursts */
+	uint16_t tx_held; /* likewise a transmit queue, after it took them */
 };
 
 /*
@@ -102,13 +104,21 @@ struct sl_worker_slot {
 
 	/* Writer: primary (supervisor). */
 	struct {
-		uint32_t state; /* enum sl_worker_state */
-		int32_t pid;
+		uint32_t state;             /* enum sl_worker_state */
+		int32_t pid;                /* of the process that works, or starts to */
+		int32_t standby_pid;        /* of the one that waits for its place; 0 nobody */
 		uint32_t starts;            /* processes started since the primary began */
 		uint32_t deaths;            /* of these, ended without being asked */
+		uint32_t takeovers;         /* times that a standby went on for another process */
 		uint64_t started_ns;        /* CLOCK_MONOTONIC of the last start */
 		char last_end[SL_NAME_LEN]; /* why the last one ended, for a person */
 	} supervisor __rte_cache_aligned;
+
+	/* Writer: the process with lcore id k of the slot, while it waits for the lease. */
+	struct {
+		uint32_t pid;     /* 0: nobody waits */
+		uint64_t beat_ns; /* CLOCK_MONOTONIC, refreshed in each round of the wait */
+	} standby[2] __rte_cache_aligned;
 
 	/* Writer: the worker holding the lease. */
 	struct {
@@ -118,6 +128,7 @@ struct sl_worker_slot {
 		uint64_t snapshot_in_use; /* generation; 0 none. See sl_arena */
 		uint32_t repairs;         /* times the slot was rebuilt after a death */
 		uint32_t running;         /* 1 while in its loop */
+		uint32_t neigh_epoch;     /* outlives a process, as the entries do: neigh.h */
 	} worker __rte_cache_aligned;
 
 	struct sl_conn_table conns __rte_cache_aligned;

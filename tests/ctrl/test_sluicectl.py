@@ -99,6 +99,7 @@ def observers(instance):
     workers = done(instance.ctl("worker", "list"))
     equal(workers.count("running"), 2, "running workers")
     done(instance.ctl("worker", "restart", "0"))
+    equal(done(instance.ctl("worker", "restart", "--all")).count("runs again"), 2, "restarted")
     failed(instance.ctl("worker", "restart", "9"), REFUSED)
 
 
@@ -123,6 +124,7 @@ def usage(instance):
                       ("route", "create", "x", "metric=5"), ("--wrong", "config", "show"),
                       ("-o", "xml", "config", "show"), ("--timeout", "soon", "config", "show"),
                       ("apply",), ("apply", "-f"), ("worker", "restart", "first"),
+                      ("worker", "restart"), ("worker", "restart", "--all", "1"),
                       ("virtual-server", "create", "v", "port=eighty")):
         failed(instance.ctl(*arguments), USAGE)
     assert "usage" in done(instance.ctl("--help"))

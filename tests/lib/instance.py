@@ -89,6 +89,12 @@ class Instance:
         listed = self.api.call("WorkerService/ListWorkers").get("workers", [])
         return {w.get("id", 0): w for w in listed}
 
+    def with_standbys(self):
+        """The workers when each runs and has a standby that waits; None until then."""
+        listed = self.workers()
+        ready = all(w["state"] == "running" and "standbyPid" in w for w in listed.values())
+        return listed if ready else None
+
     def connections(self, **filters):
         """All connections that fit, page by page."""
         found, token = [], ""

@@ -16,20 +16,21 @@ from traffic import CONFIG, Traffic
 
 
 def restart(instance, traffic, number):
-    """On request: answered when it runs again, not a death, no connection lost."""
-    before = instance.workers()
+    """On request: answered when it runs again, not a death, nothing lost."""
+    before = eventually(5, "standbys", instance.with_standbys)
     traffic.mark()
     answer = instance.api.call("WorkerService/RestartWorker", {"id": number})["worker"]
-    now = instance.workers()
+    now = eventually(5, "standbys", instance.with_standbys)
     equal((answer["pid"], answer["state"]), (now[number]["pid"], "running"), "answer")
-    assert now[number]["pid"] != before[number]["pid"], "the process is the same"
+    old = before[number]["pid"], before[number]["standbyPid"]
+    assert now[number]["pid"] not in old, "it is not a fresh process"
+    # The fresh one, and the next standby.
     equal((now[number]["starts"], now[number].get("deaths", 0)),
-          (before[number]["starts"] + 1, before[number].get("deaths", 0)), "starts and deaths")
+          (before[number]["starts"] + 2, before[number].get("deaths", 0)), "starts and deaths")
     other = 1 - number
     equal(now[other]["pid"], before[other]["pid"], "the other worker")
     traffic.echoes()
-    owned = traffic.of_workers()
-    equal(sum(f.lost for f in owned[other]), 0, "datagrams of the other worker lost")
+    equal(sum(f.lost for f in traffic.flows), 0, "datagrams lost")
 
 
 def restarts_at_once(instance, traffic):
@@ -70,25 +71,27 @@ def running(instance, number):
 
 
 def hung(instance, traffic):
-    """A worker that stands still harms the other's connections as little as a dead one."""
+    """A worker that stands still is replaced, and harms the other's connections not at all."""
+    before = eventually(5, "standbys", instance.with_standbys)
     owned = traffic.of_workers()
-    pid = instance.pid("worker", 0)
     traffic.mark()
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        eventually(3, "an old heartbeat", lambda: int(
-            instance.workers()[0].get("heartbeatAgeMs", 0)) > 500)
-        equal(sum(f.lost for f in owned[1]), 0, "datagrams of worker 1 lost")
-        instance.api.call("ConnectionService/ListConnections")
-    finally:
-        os.kill(pid, signal.SIGCONT)
+    os.kill(before[0]["pid"], signal.SIGSTOP)
+    now = eventually(3, "worker 0 replaced", lambda: replaced(instance, before[0]["pid"]))
+    equal(now["pid"], before[0]["standbyPid"], "who goes on")
+    assert now["lastEnd"].startswith("hung for"), now["lastEnd"]
     traffic.echoes()
-    # A restart ends even one that stands still.
-    pid = instance.pid("worker", 0)
-    os.kill(pid, signal.SIGSTOP)
-    instance.api.call("WorkerService/RestartWorker", {"id": 0})
-    assert not os.path.exists(f"/proc/{pid}"), "the process that stands still is still there"
+    equal(sum(f.lost for f in owned[1]), 0, "datagrams of worker 1 lost")
+    # So is a standby, before anybody needs it.
+    standby = eventually(5, "standbys", instance.with_standbys)[0]["standbyPid"]
+    os.kill(standby, signal.SIGSTOP)
+    eventually(3, "another standby", lambda: instance.workers()[0].get("standbyPid", standby)
+               != standby)
     traffic.echoes()
+
+
+def replaced(instance, pid):
+    worker = running(instance, 0)
+    return worker if worker and worker["pid"] != pid else None
 
 
 def primary(instance):
@@ -119,6 +122,7 @@ def primary_killed(instance, traffic):
     pid = instance.pid("primary")
     os.kill(pid, signal.SIGKILL)
     eventually(5, "its end", lambda: not os.path.exists(f"/proc/{pid}"))
+    assert instance.api.call("WorkerService/ListWorkers")["primaryGone"]
     time.sleep(2)
     traffic.echoes()
     equal(sum(f.lost for f in traffic.flows), 0, "datagrams lost")
@@ -128,7 +132,7 @@ def primary_killed(instance, traffic):
     done = primary(instance)
     assert done.returncode not in (0, -9), f"exit code {done.returncode}"
     said = done.stderr + done.stdout
-    assert any(str(w) in said for w in workers), f"said {said!r}"
+    assert all(str(w) in said for w in workers), f"said {said!r}"
     equal([instance.pid("worker", n) for n in (0, 1)], workers, "workers")
     traffic.echoes(2)
 

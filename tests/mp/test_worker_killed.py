@@ -34,16 +34,19 @@ def kill(instance, numbers, how):
 
 
 def back(instance, before, numbers):
-    """They run again, as other processes, and the supervisor has noticed what happened."""
+    """They run again, as other processes, with a standby each, and the supervisor knows why."""
     def running():
         now = instance.workers()
         return all(now[n]["state"] == "running" and now[n]["pid"] != before[n]["pid"] and
+                   "standbyPid" in now[n] and
                    now[n]["generation"] == before[n]["generation"] for n in numbers) and now
 
     now = eventually(BACK, f"workers {numbers} back", running)
     for n in numbers:
         equal((now[n]["deaths"], now[n]["starts"]),
               (before[n].get("deaths", 0) + 1, before[n]["starts"] + 1), "deaths and starts")
+        equal(now[n]["pid"], before[n]["standbyPid"], "who goes on")
+        equal(now[n]["takeovers"], before[n].get("takeovers", 0) + 1, "take-overs")
         assert now[n].get("repairs", 0) > before[n].get("repairs", 0), "the slot was not repaired"
     for n in set(now) - set(numbers):
         equal(now[n], {**now[n], **{k: before[n].get(k) for k in ("pid", "starts")}},

@@ -65,5 +65,5 @@ for i in 0 1 2 3; do
 	check_within "the memory of ${who[i]} is flat (KiB more)" -100000 512 $((now[i] - start[i]))
 done
 check_equal "no worker died" "0 0" \
-	"$("${ctl[@]}" worker list | awk 'NR > 1 {print $7}' | paste -sd' ')"
+	"$("${ctl[@]}" worker list | awk 'NR > 1 {print $8}' | paste -sd' ')"
 finish

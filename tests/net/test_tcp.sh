@@ -52,5 +52,5 @@ check_within "the others go on by their weights" 7 9 "$(count_of web-1 <<<"$answ
 "${client[@]}" curl -sS -m 2 http://192.0.2.80:81/ >/dev/null 2>"$scratch/refused"
 check_within "an unserved port is counted as no_service" 1 100 "$(stat_of drop no_service)"
 check_equal "the workers are those of the start" "0 0" \
-	"$("${ctl[@]}" worker list | awk 'NR > 1 {print $7}' | paste -sd' ')"
+	"$("${ctl[@]}" worker list | awk 'NR > 1 {print $8}' | paste -sd' ')"
 finish

@@ -47,7 +47,7 @@ kill_worker() { # NUMBER
 }
 
 deaths() {
-	"${ctl[@]}" worker list | awk 'NR > 1 {n += $7} END {print n + 0}'
+	"${ctl[@]}" worker list | awk 'NR > 1 {n += $8} END {print n + 0}'
 }
 
 head -c 20000000 /dev/urandom >"$dir/files/big"

@@ -86,6 +86,8 @@ static void defaults(void **state)
 	assert_int_equal(config.n_workers, 1);
 	assert_int_equal(config.worker[0].cpu, 0);
 	assert_false(config.idle_spin);
+	assert_true(config.standby);
+	assert_int_equal(config.watchdog, 500);
 	assert_int_equal(config.limits.connections, 131072);
 	assert_int_equal(config.limits.buffers, 8192);
 	assert_int_equal(config.limits.neighbours, 1024);
@@ -112,6 +114,8 @@ static void every_key(void **state)
 	       "  - cpu: 0\n"
 	       "  - cpu: 0\n"
 	       "idle: spin\n"
+	       "standby: no\n"
+	       "watchdog: 60s\n"
 	       "limits:\n"
 	       "  connections: 1024\n"
 	       "  buffers: 1024\n"
@@ -131,6 +135,8 @@ static void every_key(void **state)
 	assert_false(config.port[0].steer);
 	assert_int_equal(config.n_workers, 2);
 	assert_true(config.idle_spin);
+	assert_false(config.standby);
+	assert_int_equal(config.watchdog, 60000);
 	assert_int_equal(config.limits.connections, 1024);
 	assert_int_equal(config.limits.snapshot, 64 << 10);
 }

@@ -92,18 +92,20 @@ static void one_primary(void **state)
 
 static void many_secondaries(void **state)
 {
-	pid_t first, second, found;
+	pid_t first, second, found[4];
 
 	(void)state;
-	assert_int_equal(lock_find_secondary(dir), 0);
+	assert_int_equal(lock_find_secondaries(dir, found, 4), 0);
 	first = lock_holder(false);
 	second = lock_holder(false);
-	found = lock_find_secondary(dir);
-	assert_true(found == first || found == second);
+	assert_int_equal(lock_find_secondaries(dir, found, 1), 1);
+	assert_int_equal(lock_find_secondaries(dir, found, 4), 2);
+	assert_int_equal(found[0] + found[1], first + second);
 	end(first, SIGKILL);
-	assert_int_equal(lock_find_secondary(dir), second);
+	assert_int_equal(lock_find_secondaries(dir, found, 4), 1);
+	assert_int_equal(found[0], second);
 	end(second, SIGKILL);
-	assert_int_equal(lock_find_secondary(dir), 0);
+	assert_int_equal(lock_find_secondaries(dir, found, 4), 0);
 }
 
 static void no_directory(void **state)

@@ -6,6 +6,8 @@
 
 #include <sluice/owner.h>
 
+#include "secondary/local_port.h"
+
 #define SERVERS   16
 #define BACKENDS  64
 #define ADDRESSES 4
@@ -64,6 +66,7 @@ static void attach(struct bed *b)
 	uint64_t ns = w->clock.ns;
 	uint32_t tick = w->clock.tick;
 
+	free(w->ports_used);
 	memset(w, 0, sizeof(*w));
 	w->root = &b->root;
 	w->slot = &b->slot;
@@ -76,6 +79,8 @@ static void attach(struct bed *b)
 	w->neighs.epoch = 1;
 	conn_attach(&w->conns, &b->slot.conns, b->root.seed);
 	w->conns.swept_ns = ns;
+	if (local_port_prepare(w))
+		abort();
 }
 
 struct bed *bed_new(unsigned int n_workers, uint32_t capacity, uint32_t n_buckets)
@@ -107,6 +112,7 @@ void bed_free(struct bed *b)
 {
 	struct sl_worker_slot *s = &b->slot;
 
+	free(b->worker.ports_used);
 	free(s->conns.entry);
 	free(s->conns.check);
 	free(s->conns.bucket);
@@ -122,8 +128,7 @@ void bed_free(struct bed *b)
 void bed_die_and_rebuild(struct bed *b)
 {
 	attach(b);
-	if (conn_rebuild(&b->worker))
-		abort();
+	conn_rebuild(&b->worker);
 }
 
 void bed_pass(struct bed *b, uint32_t ticks)
