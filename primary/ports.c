@@ -90,7 +90,28 @@ static struct rte_eth_conf device_config(const struct port_setup *s)
 	return conf;
 }
 
-static int set_up_queues(const struct port_setup *s, const struct rte_eth_conf *conf)
+/*
+ * What the queues hold while nobody is inside the driver. Virtual devices take their buffers
+ * from the pool when a packet comes and have freed them when a burst is sent; a tap prepares
+ * as many as it has descriptors. Real ones keep every descriptor filled, some a burst or two
+ * besides, until their turn comes again.
+ */
+static void describe_queues(const struct port_setup *s, uint16_t rx, uint16_t tx,
+			    struct sl_port *port)
+{
+	const char *driver = s->info.driver_name;
+
+	if (s->boot->tap) {
+		port->rx_held = rx;
+	} else if (strcmp(driver, "net_null") && strcmp(driver, "net_memif") &&
+		   strcmp(driver, "net_ring")) {
+		port->rx_held = rx + 2 * SL_BURST;
+		port->tx_held = tx;
+	}
+}
+
+static int set_up_queues(const struct port_setup *s, const struct rte_eth_conf *conf,
+			 struct sl_port *port)
 {
 	uint16_t rx = boot_port_descriptors(s->boot), tx = rx;
 	struct rte_eth_rxconf rxconf = s->info.default_rxconf;
@@ -99,6 +120,7 @@ static int set_up_queues(const struct port_setup *s, const struct rte_eth_conf *
 
 	if (rc)
 		return complain(s->boot, "descriptors", rc);
+	describe_queues(s, rx, tx, port);
 	rxconf.offloads = conf->rxmode.offloads;
 	txconf.offloads = 0; /* not even fast free: buffers of several pools leave by a queue */
 	for (unsigned int w = 0; w < s->root->n_workers; w++) {
@@ -179,7 +201,7 @@ static int start_port(const struct boot_port *boot, struct sl_root *root, struct
 	rc = rte_eth_dev_configure(s.id, root->n_workers, root->n_workers, &conf);
 	if (rc)
 		return complain(boot, "configure", rc);
-	rc = set_up_queues(&s, &conf);
+	rc = set_up_queues(&s, &conf, port);
 	if (!rc)
 		rc = set_modes(&s);
 	if (rc)

@@ -8,13 +8,14 @@
 
 #include <time.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_ethdev.h>
 #include <rte_pause.h>
 #include <rte_prefetch.h>
-#include <rte_ring.h>
 
 #include "secondary/burst.h"
 #include "secondary/command.h"
+#include "secondary/repair.h"
 #include "secondary/worker.h"
 
 /* Idle turns before the first sleep, and the bounds of a sleep. */
@@ -56,6 +57,8 @@ static unsigned int receive_port(struct worker *w, struct burst *b, unsigned int
 	if (!b->n)
 		return 0;
 	b->redirected = false;
+	if (unlikely(w->slot->pool->quarantined))
+		sl_pool_delivered(w->slot->pool, b->pkt, b->n);
 	prefetch_headers(b);
 	for (unsigned int i = 0; i < b->n; i++) {
 		b->pkt[i]->port = (uint16_t)port; /* ours from here on */
@@ -69,8 +72,7 @@ static unsigned int receive_port(struct worker *w, struct burst *b, unsigned int
 
 static unsigned int receive_redirected(struct worker *w, struct burst *b, unsigned int from)
 {
-	b->n = (uint16_t)rte_ring_sc_dequeue_burst(w->slot->redirect[from], (void **)b->pkt,
-						   SL_BURST, NULL);
+	b->n = (uint16_t)sl_pool_borrow(w->slot->pool, w->slot->redirect[from], b->pkt, SL_BURST);
 	if (!b->n)
 		return 0;
 	b->redirected = true;
@@ -100,6 +102,7 @@ static void slow_jobs(struct worker *w)
 	if (!clock_turn(&w->clock))
 		return;
 	w->slot->worker.heartbeat_ns = w->clock.ns;
+	repair_settle(w);
 	conn_sweep(w);
 	if (w->clock.tick != tick && w->snapshot)
 		neigh_tick(w);

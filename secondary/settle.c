@@ -6,7 +6,6 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_debug.h>
-#include <rte_ring.h>
 
 #include "secondary/worker.h"
 
@@ -29,8 +28,8 @@ static void redirect(struct worker *w, struct redirects *r)
 
 		if (!r->n[i])
 			continue;
-		sent = rte_ring_sp_enqueue_burst(w->root->worker[i]->redirect[w->id],
-						 (void *const *)r->pkt[i], r->n[i], NULL);
+		sent = sl_pool_lend(w->slot->pool, w->root->worker[i]->redirect[w->id], i,
+				    r->pkt[i], r->n[i]);
 		w->stats->redirect_out += sent;
 		if (sent < r->n[i]) {
 			count_drop(w, SL_DROP_REDIRECT_FULL, r->n[i] - sent);

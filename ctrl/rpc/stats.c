@@ -138,6 +138,7 @@ static void set_worker(struct rpc_call *call, Sluice__V1__WorkerStats *m,
 		slot->conns.capacity - __atomic_load_n(&slot->conns.n_free, __ATOMIC_RELAXED);
 	m->buffers_max = slot->mempool->size;
 	m->buffers_free = rte_mempool_avail_count(slot->mempool);
+	m->buffers_quarantined = __atomic_load_n(&slot->pool->quarantined, __ATOMIC_RELAXED);
 	m->redirect_queued = redirect_queued(root, slot);
 }
 

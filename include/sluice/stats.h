@@ -31,7 +31,9 @@
 	  "neighbour events that found a full ring")                                         \
 	X(local_ports_exhausted, "local_ports_exhausted",                                    \
 	  "a local address had no port; next tried")                                         \
-	X(buffers_returned, "buffers_returned", "own buffers that other workers gave back")
+	X(buffers_returned, "buffers_returned", "own buffers that other workers gave back")  \
+	X(buffers_reclaimed, "buffers_reclaimed",                                            \
+	  "own buffers that died with a worker and were taken back")
 
 enum sl_worker_counter {
 #define X(field, name, text) SL_WORKER_COUNTER_##field,

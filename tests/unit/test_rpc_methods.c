@@ -33,6 +33,7 @@
 static struct sl_root root;
 static struct sl_worker_slot slots[2];
 static struct rte_mempool mempool;
+static struct sl_pool pool;
 static struct ctrl ctrl = {.root = &root};
 static struct rpc *rpc;
 static char path[64];
@@ -166,6 +167,7 @@ static void slot_init(struct sl_worker_slot *slot, uint32_t id)
 	slot->id = id;
 	slot->cpu = id;
 	slot->mempool = &mempool;
+	slot->pool = &pool;
 	slot->conns.capacity = CONNECTIONS;
 	slot->conns.n_free = CONNECTIONS - id;
 	slot->conns.entry = calloc(CONNECTIONS, sizeof(*slot->conns.entry));
