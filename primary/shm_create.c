@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +25,7 @@
 
 #include "primary/boot_config.h"
 #include "primary/hugepages.h"
+#include "primary/seed.h"
 
 SL_LOG_TYPE(shm_log, "sluice.primary.shm");
 
@@ -303,10 +303,8 @@ static int fill_root(const struct boot_config *config, struct sl_root *root)
 	root->port_pools_per_address = config->limits.port_pools_per_address;
 	root->max_neighbours = config->limits.neighbours;
 	root->buffers = config->limits.buffers;
-	if (getrandom(&root->seed, sizeof(root->seed), 0) != sizeof(root->seed)) {
-		sl_log(shm_log, ERR, "seed: %s", strerror(errno));
+	if (seed_get(config->runtime_dir, &root->seed))
 		return -EIO;
-	}
 	return create_arena(config, &root->arena);
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -243,9 +244,20 @@ static void restart_next(void)
 
 /* ---- following ---------------------------------------------------------------------- */
 
+/* A worker that was ended wrote what it had, but another one goes on with it. */
+static void forget_checkpoint(const struct slot *s)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/checkpoint/worker-%u", config->runtime_dir, id_of(s));
+	unlink(path);
+}
+
 /* The lease went to another process. */
 static void became_worker(struct slot *s, unsigned int k)
 {
+	if (s->shared->worker.incarnation > 1)
+		forget_checkpoint(s);
 	s->shared->supervisor.takeovers += s->process[k].stood_by;
 	s->worker = (int)k;
 	say_ready();

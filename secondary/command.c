@@ -8,6 +8,7 @@
 
 #include <sluice/msg.h>
 
+#include "secondary/checkpoint.h"
 #include "secondary/worker.h"
 
 static bool any_shorter(const uint32_t *timeout, const uint32_t *before)
@@ -35,6 +36,8 @@ void command_switch_snapshot(struct worker *w)
 		memcpy(w->timeout, next->timeout, sizeof(w->timeout));
 	}
 	w->snapshot = next;
+	if (next)
+		checkpoint_read(w);
 }
 
 static void execute(struct worker *w, const struct sl_command *c)

@@ -303,7 +303,9 @@ void conn_sweep(struct worker *w)
 	}
 }
 
-/* ---- after a death ------------------------------------------------------------------- */
+/* ---- after an end ------------------------------------------------------------------- */
+
+#define BEAT_EVERY 65536 /* entries */
 
 /* An entry that exists gets its index places and its local port back; else it ends. */
 static bool readopt(struct worker *w, uint32_t i)
@@ -325,6 +327,26 @@ static bool readopt(struct worker *w, uint32_t i)
 	return true;
 }
 
+bool conn_restore(struct worker *w, uint32_t at, uint32_t idle, uint32_t age)
+{
+	struct sl_conn *e = &w->conns.entry[at];
+	uint32_t timeout = timeout_of(w, e->state);
+
+	if (idle >= timeout || idle >= w->clock.tick)
+		return false;
+	conn_intend(w);
+	set_deltas(e, SL_DIR_IN);
+	set_deltas(e, SL_DIR_OUT);
+	e->last_seen = w->clock.tick - idle;
+	e->opened = age < w->clock.tick ? w->clock.tick - age : 1;
+	e->flags = 0;
+	local_port_restore(w, e->port_pool, e->key[SL_DIR_OUT].daddr,
+			   rte_be_to_cpu_16(e->key[SL_DIR_OUT].dport));
+	rte_compiler_barrier();
+	w->conns.check[at] = e->last_seen + timeout;
+	return true;
+}
+
 void conn_rebuild(struct worker *w)
 {
 	struct conn_table *t = &w->conns;
@@ -334,6 +356,8 @@ void conn_rebuild(struct worker *w)
 	memset(t->bucket, 0, ((size_t)t->bucket_mask + 1) * sizeof(*t->bucket));
 	flow_stats_rebuild_begin(w);
 	for (uint32_t i = t->shared->capacity; i-- > 0;) {
+		if (i % BEAT_EVERY == 0)
+			worker_beat(w);
 		if (t->check[i] && readopt(w, i))
 			continue;
 		t->check[i] = 0;

@@ -90,6 +90,12 @@ static inline bool conn_key_is(const struct sl_tuple *k, uint64_t k0, uint64_t k
 
 void conn_attach(struct conn_table *t, struct sl_conn_table *shared, uint64_t seed);
 
+/*
+ * Entry `at` holds a connection of a former time, idle for so many ticks, of so many in all: it
+ * exists again from here on, if its time is not over. The derived parts follow by a rebuild.
+ */
+bool conn_restore(struct worker *w, uint32_t at, uint32_t idle, uint32_t age);
+
 /* Derive index, free stack, port pools and gauges from the entries that exist. */
 void conn_rebuild(struct worker *w);
 

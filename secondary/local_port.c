@@ -105,6 +105,16 @@ void local_port_adopt(struct worker *w, uint16_t pool, uint32_t addr, uint16_t p
 		w->ports_used[pool * words_per_pool(w) + k / 64] |= UINT64_C(1) << (k % 64);
 }
 
+void local_port_restore(struct worker *w, uint16_t pool, uint32_t addr, uint16_t port)
+{
+	struct sl_port_pool *p = &w->slot->port_pool[pool];
+
+	if (!p->addr)
+		serve(p, addr);
+	if (p->addr == addr)
+		p->fresh = RTE_MAX(p->fresh, position_of(w, port) + 1);
+}
+
 /* Ports handed out once and not in use now are the returned ones. */
 static void rebuild_pool(struct worker *w, uint16_t pool)
 {

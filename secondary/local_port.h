@@ -37,4 +37,7 @@ int local_port_prepare(struct worker *w);
 void local_port_adopt(struct worker *w, uint16_t pool, uint32_t addr, uint16_t port);
 void local_port_rebuild(struct worker *w);
 
+/* A pool that was not used yet has handed out this port, in a former time. Then adopt, rebuild. */
+void local_port_restore(struct worker *w, uint16_t pool, uint32_t addr, uint16_t port);
+
 #endif

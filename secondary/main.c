@@ -20,6 +20,7 @@
 #include <sluice/role.h>
 #include <sluice/shm.h>
 
+#include "secondary/checkpoint.h"
 #include "secondary/loop.h"
 #include "secondary/takeover.h"
 #include "secondary/worker.h"
@@ -150,6 +151,8 @@ static void leave(struct worker *w)
 {
 	struct sl_worker_slot *slot = w->slot;
 
+	if (stop != SIGUSR1)
+		checkpoint_write(w);
 	slot->worker.running = 0;
 	slot->worker.snapshot_in_use = 0;
 	sl_log(worker_log, INFO, "worker %u: %s", w->id,

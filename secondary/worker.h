@@ -43,6 +43,15 @@ struct worker {
 	uint32_t icmp_second;
 };
 
+/* Still alive, in work that takes longer than a turn. */
+static inline void worker_beat(struct worker *w)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	w->slot->worker.heartbeat_ns = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
 static inline void count_drop(struct worker *w, enum sl_drop_reason why, unsigned int n)
 {
 	w->stats->drops[why] += n;

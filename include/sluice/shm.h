@@ -128,6 +128,7 @@ struct sl_worker_slot {
 		uint64_t snapshot_in_use; /* generation; 0 none. See sl_arena */
 		uint32_t repairs;         /* times the slot was rebuilt after a death */
 		uint32_t running;         /* 1 while in its loop */
+		uint32_t checkpoint_read; /* 1: what a former primary's worker left is taken up */
 		uint32_t neigh_epoch;     /* outlives a process, as the entries do: neigh.h */
 	} worker __rte_cache_aligned;
 

@@ -2,6 +2,7 @@
 /* The shared memory as created: regions apart, sizes as configured, and who may attach. */
 #include "primary/shm_create.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,8 +66,12 @@ static int start(void **state)
 
 static int stop(void **state)
 {
+	char seed[PATH_MAX];
+
 	(void)state;
 	eal_leave(&config);
+	snprintf(seed, sizeof(seed), "%s/seed", config.runtime_dir);
+	unlink(seed);
 	return rmdir(config.runtime_dir);
 }
 

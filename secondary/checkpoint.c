@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "secondary/checkpoint.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_hash_crc.h>
+
+#include <sluice/log.h>
+#include <sluice/owner.h>
+#include <sluice/shm.h>
+
+#include "secondary/local_port.h"
+#include "secondary/worker.h"
+
+SL_LOG_TYPE(checkpoint_log, "sluice.worker.checkpoint");
+
+#define MAGIC      UINT64_C(0x534c55494345434b) /* "SLUICECK" */
+#define BEAT_EVERY 65536                        /* entries */
+#define TICK_NS    (UINT64_C(1000000000) / SL_TICK_HZ)
+#define HEADER_CRC offsetof(struct header, header_crc)
+
+struct header {
+	uint64_t magic;
+	uint32_t abi;
+	uint32_t entry_size;
+	uint32_t n_workers;
+	uint32_t worker;
+	uint64_t seed;
+	uint64_t realtime_ns; /* when it was written */
+	uint32_t tick;        /* likewise, in the entries' time */
+	uint32_t count;       /* entries that follow */
+	uint32_t entries_crc; /* CRC32C */
+	uint32_t header_crc;  /* of all before it */
+};
+static_assert(sizeof(struct header) == 56, "no padding is written");
+
+static uint64_t realtime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * UINT64_C(1000000000) + now.tv_nsec;
+}
+
+static void path_of(const struct worker *w, char path[PATH_MAX], const char *suffix)
+{
+	snprintf(path, PATH_MAX, "%s/checkpoint/worker-%u%s", w->root->runtime_dir, w->id, suffix);
+}
+
+/* ---- writing ----------------------------------------------------------------------- */
+
+static struct header header_for(const struct worker *w)
+{
+	return (struct header){
+		.magic = MAGIC,
+		.abi = SL_ABI_VERSION,
+		.entry_size = sizeof(struct sl_conn),
+		.n_workers = w->n_workers,
+		.worker = w->id,
+		.seed = w->root->seed,
+	};
+}
+
+static int put(FILE *file, const void *data, size_t len)
+{
+	return fwrite(data, len, 1, file) == 1 ? 0 : -EIO;
+}
+
+static int write_entries(struct worker *w, FILE *file, struct header *h)
+{
+	const struct conn_table *t = &w->conns;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < t->shared->capacity && !rc; i++) {
+		if (i % BEAT_EVERY == 0)
+			worker_beat(w);
+		if (!t->check[i])
+			continue;
+		rc = put(file, &t->entry[i], sizeof(t->entry[i]));
+		h->entries_crc = rte_hash_crc(&t->entry[i], sizeof(t->entry[i]), h->entries_crc);
+		h->count++;
+	}
+	return rc;
+}
+
+/* The header comes last: a file without one was not finished. */
+static int write_file(struct worker *w, FILE *file)
+{
+	struct header h = {0};
+	int rc = put(file, &h, sizeof(h));
+
+	h = header_for(w);
+	h.realtime_ns = realtime_ns();
+	h.tick = w->clock.tick;
+	if (!rc)
+		rc = write_entries(w, file, &h);
+	h.header_crc = rte_hash_crc(&h, HEADER_CRC, 0);
+	rewind(file);
+	if (!rc)
+		rc = put(file, &h, sizeof(h));
+	if (!rc)
+		sl_log(checkpoint_log, INFO, "worker %u: %u connections written", w->id, h.count);
+	return rc;
+}
+
+int checkpoint_write(struct worker *w)
+{
+	char path[PATH_MAX], new[PATH_MAX];
+	FILE *file;
+	int rc;
+
+	if (!w->slot->worker.checkpoint_read)
+		return 0; /* there may be one that waits to be taken up */
+	snprintf(new, sizeof(new), "%s/checkpoint", w->root->runtime_dir);
+	mkdir(new, 0700); /* what is wrong with it, opening the file will say */
+	path_of(w, path, "");
+	path_of(w, new, ".new");
+	file = fopen(new, "we");
+	rc = file ? write_file(w, file) : -errno;
+	if (file && fclose(file) && !rc)
+		rc = -errno;
+	if (!rc && rename(new, path))
+		rc = -errno;
+	if (rc) {
+		sl_log(checkpoint_log, ERR, "worker %u: %s: %s", w->id, new, strerror(-rc));
+		unlink(new);
+	}
+	return rc;
+}
+
+/* ---- reading ----------------------------------------------------------------------- */
+
+/* What the snapshot has, by id. */
+struct known {
+	uint32_t *virtual_server; /* reference */
+	uint32_t *backend;        /* reference */
+	uint32_t *local;          /* address */
+};
+
+static void known_free(struct known *k)
+{
+	free(k->virtual_server);
+	free(k->backend);
+	free(k->local);
+}
+
+static int known_fill(const struct worker *w, struct known *k)
+{
+	const struct sl_snapshot *s = w->snapshot;
+	const struct sl_virtual_server *v = sl_snapshot_at(s, s->virtual_servers);
+	const struct sl_backend *b = sl_snapshot_at(s, s->backends);
+	const struct sl_local_address *l = sl_snapshot_at(s, s->local_addresses);
+
+	k->virtual_server = malloc(w->root->max_virtual_servers * sizeof(uint32_t));
+	k->backend = malloc(w->root->max_backends * sizeof(uint32_t));
+	k->local = calloc(w->root->max_local_addresses, sizeof(uint32_t));
+	if (!k->virtual_server || !k->backend || !k->local)
+		return -ENOMEM;
+	memset(k->virtual_server, 0xff, w->root->max_virtual_servers * sizeof(uint32_t));
+	memset(k->backend, 0xff, w->root->max_backends * sizeof(uint32_t));
+	for (uint32_t i = 0; i < s->virtual_servers.count; i++)
+		k->virtual_server[SL_REF_ID(v[i].ref)] = v[i].ref;
+	for (uint32_t i = 0; i < s->backends.count; i++)
+		k->backend[SL_REF_ID(b[i].ref)] = b[i].ref;
+	for (uint32_t i = 0; i < s->local_addresses.count; i++)
+		k->local[SL_REF_ID(l[i].ref)] = l[i].addr;
+	return 0;
+}
+
+static bool is_configured(const struct worker *w, const struct known *k, const struct sl_conn *e)
+{
+	uint32_t vs = SL_REF_ID(e->virtual_server), backend = SL_REF_ID(e->backend);
+	uint32_t pools = w->root->port_pools_per_address;
+
+	return vs < w->root->max_virtual_servers && k->virtual_server[vs] == e->virtual_server &&
+	       backend < w->root->max_backends && k->backend[backend] == e->backend &&
+	       e->port_pool < w->slot->port_pools && e->port_pool % pools == backend % pools &&
+	       k->local[e->port_pool / pools] == e->key[SL_DIR_OUT].daddr;
+}
+
+/* Both of its directions lead to this worker. */
+static bool is_ours(const struct worker *w, const struct sl_conn *e)
+{
+	const struct sl_tuple *in = &e->key[SL_DIR_IN], *out = &e->key[SL_DIR_OUT];
+	uint16_t port = rte_be_to_cpu_16(out->dport);
+
+	return in->proto == out->proto && (in->proto == IPPROTO_TCP || in->proto == IPPROTO_UDP) &&
+	       e->state != SL_CONN_NONE && e->state < SL_CONN_STATE_MAX &&
+	       port >= SL_LOCAL_PORT_MIN && sl_owner_local_port(port, w->n_workers) == w->id &&
+	       sl_owner_client(in->saddr, in->sport, w->root->seed, w->n_workers) == w->id;
+}
+
+/* Why the file can't be used; NULL when it can. */
+static const char *header_refused(const struct worker *w, const struct header *h, uint64_t size)
+{
+	struct header ours = header_for(w);
+
+	if (size < sizeof(*h) || h->magic != MAGIC)
+		return "it is not a finished checkpoint";
+	if (h->header_crc != rte_hash_crc(h, HEADER_CRC, 0))
+		return "its header is damaged";
+	if (h->abi != ours.abi || h->entry_size != ours.entry_size)
+		return "it is of another ABI";
+	if (h->n_workers != ours.n_workers || h->worker != ours.worker)
+		return "it is of another number of workers";
+	if (h->seed != ours.seed)
+		return "flows belong to other workers now: the seed differs";
+	if (size - sizeof(*h) != (uint64_t)h->count * h->entry_size)
+		return "it is cut";
+	return NULL;
+}
+
+/*
+ * Entries go where they will stay; none exists yet. Those that do not fit into a smaller table are
+ * read for their checksum only.
+ */
+static bool read_entries(struct worker *w, FILE *file, const struct header *h)
+{
+	uint32_t capacity = w->conns.shared->capacity, crc = 0;
+	struct sl_conn e;
+
+	for (uint32_t i = 0; i < h->count; i++) {
+		if (i % BEAT_EVERY == 0)
+			worker_beat(w);
+		if (fread(&e, sizeof(e), 1, file) != 1)
+			return false;
+		crc = rte_hash_crc(&e, sizeof(e), crc);
+		if (i < capacity)
+			w->conns.entry[i] = e;
+	}
+	return crc == h->entries_crc;
+}
+
+static uint32_t take_up(struct worker *w, const struct known *k, const struct header *h)
+{
+	uint64_t now = realtime_ns();
+	uint32_t gone = now > h->realtime_ns ? (uint32_t)((now - h->realtime_ns) / TICK_NS) : 0;
+	uint32_t count = RTE_MIN(h->count, w->conns.shared->capacity), taken = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct sl_conn *e = &w->conns.entry[i];
+
+		if (i % BEAT_EVERY == 0)
+			worker_beat(w);
+		if (is_ours(w, e) && is_configured(w, k, e))
+			taken += conn_restore(w, i, h->tick - e->last_seen + gone,
+					      h->tick - e->opened + gone);
+	}
+	conn_rebuild(w);
+	return taken;
+}
+
+/* NULL when it was taken up, else why not. */
+static const char *import(struct worker *w, FILE *file)
+{
+	struct known known = {0};
+	const char *why = NULL;
+	struct header h = {0};
+	struct stat st;
+
+	if (fstat(fileno(file), &st))
+		return strerror(errno);
+	if (st.st_size >= (off_t)sizeof(h) && fread(&h, sizeof(h), 1, file) != 1)
+		return "it cannot be read";
+	why = header_refused(w, &h, (uint64_t)st.st_size);
+	if (!why && known_fill(w, &known))
+		why = "memory is short";
+	if (!why && !read_entries(w, file, &h))
+		why = "its entries are damaged";
+	if (!why)
+		sl_log(checkpoint_log, INFO, "worker %u: %u of %u connections taken up", w->id,
+		       take_up(w, &known, &h), h.count);
+	known_free(&known);
+	return why;
+}
+
+void checkpoint_read(struct worker *w)
+{
+	char path[PATH_MAX], aside[PATH_MAX];
+	const char *why;
+	FILE *file;
+
+	if (w->slot->worker.checkpoint_read)
+		return;
+	w->slot->worker.checkpoint_read = 1; /* whoever dies over it has taken up what exists */
+	path_of(w, path, "");
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	why = import(w, file);
+	fclose(file);
+	if (!why) {
+		unlink(path);
+		return;
+	}
+	path_of(w, aside, ".refused");
+	sl_log(checkpoint_log, ERR, "worker %u: %s refused: %s; set aside as %s", w->id, path, why,
+	       aside);
+	if (rename(path, aside))
+		unlink(path);
+}
