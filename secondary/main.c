@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ static struct worker self;
 struct options {
 	struct sl_eal_secondary eal;
 	unsigned int id;
+	unsigned int cpu;
 };
 
 static void usage(FILE *out)
@@ -114,7 +116,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 			SL_LCORE_WORKER(o->id, 0), SL_LCORE_WORKER(o->id, 1));
 		return 2;
 	}
-	o->eal.cpu = (int)cpu;
+	o->cpu = cpu;
 	return 0;
 }
 
@@ -144,6 +146,22 @@ static bool ports_present(const struct sl_root *root)
 		return false;
 	}
 	return true;
+}
+
+/*
+ * Only now: a standby that initialises shall not take time from the worker beside which it
+ * will wait.
+ */
+static int pin(unsigned int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (!sched_setaffinity(0, sizeof(set), &set))
+		return 0;
+	sl_log(worker_log, ERR, "CPU %u: %s", cpu, strerror(errno));
+	return -errno;
 }
 
 /* Told to end: SIGUSR1 means that another process waits to go on, anything else an end for good. */
@@ -195,7 +213,8 @@ int sl_worker_main(int argc, char **argv)
 		return rc == 1 ? 0 : rc;
 	catch_signals();
 	prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
-	if (sl_eal_init_secondary(&o.eal))
+	o.eal.cpu = -1;
+	if (sl_eal_init_secondary(&o.eal) || pin(o.cpu))
 		return 1;
 	root = sl_root_attach(why, sizeof(why));
 	if (!root) {

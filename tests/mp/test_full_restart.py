@@ -1,0 +1,183 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The whole appliance ends and starts again: open connections go on from the checkpoint.
+
+TCP clients keep their connections while primary, workers and ctrl are gone and the taps with
+them; what they sent meanwhile is sent again by their kernels.
+"""
+
+import glob
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import paths  # noqa: F401
+
+import checks
+import instance as bed
+from checks import equal, eventually
+from instance import ROOT, Instance
+from traffic import CONFIG, Traffic
+
+SILENCE = 15  # seconds, the longest: TCP waits longer and longer before it sends again
+
+
+def end(pids, how):
+    for pid in pids:
+        os.kill(pid, how)
+    for pid in pids:
+        eventually(15, f"the end of {pid}", lambda p=pid: not alive(p))
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rsplit(") ", 1)[1][0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def tuples(instance):
+    return {(c["protocol"], c.get("worker", 0), c["clientAddress"], c["clientPort"],
+             c["localAddress"], c["localPort"], c["backendAddress"])
+            for c in instance.connections()}
+
+
+def goes_on(instance, traffic, before, stopped):
+    """The same connections, on the same workers, with the same local ends; and new ones."""
+    began = time.monotonic()
+    instance.appliance("start-all")
+    eventually(5, "the connections", lambda: tuples(instance) >= before)
+    print(f"connections are back {time.monotonic() - began:.1f} s after the start", flush=True)
+    traffic.echoes(SILENCE)
+    equal([f.error for f in traffic.flows if f.error], [], "broken connections")
+    for kind in traffic.counts:
+        for _ in range(4):
+            traffic.open(kind)
+    traffic.echoes()
+    ends = [(c["localAddress"], c["localPort"], c["backendAddress"])
+            for c in instance.connections()]
+    equal(len(set(ends)), len(ends), "distinct local ends")
+    equal(glob.glob(f"{instance.dir}/run/checkpoint/*"), [], "checkpoints left")
+    print(f"silence of {time.monotonic() - stopped:.1f} s in all", flush=True)
+
+
+def orderly(instance, traffic):
+    before, stopped = tuples(instance), time.monotonic()
+    ctrl = instance.pid("ctrl")
+    end([instance.pid("primary")], signal.SIGTERM)
+    eventually(5, "ctrl's end", lambda: not alive(ctrl))
+    goes_on(instance, traffic, before, stopped)
+
+
+def after_a_crash(instance, traffic):
+    """The primary is killed; whoever is left ends in order, and nothing is lost either."""
+    before, stopped = tuples(instance), time.monotonic()
+    workers = eventually(5, "standbys", instance.with_standbys).values()
+    ctrl = instance.pid("ctrl")
+    end([instance.pid("primary")], signal.SIGKILL)
+    end([w["standbyPid"] for w in workers] + [w["pid"] for w in workers], signal.SIGTERM)
+    eventually(5, "ctrl's end", lambda: not alive(ctrl))
+    goes_on(instance, traffic, before, stopped)
+
+
+def damaged(instance):
+    """A checkpoint that is cut or altered is set aside with a reason, and the worker works."""
+    end([instance.pid("primary")], signal.SIGTERM)
+    files = sorted(glob.glob(f"{instance.dir}/run/checkpoint/worker-?"))
+    equal(len(files), 2, "checkpoints")
+    os.truncate(files[0], os.path.getsize(files[0]) - 1)
+    with open(files[1], "r+b") as file:
+        file.seek(100)
+        byte = file.read(1)
+        file.seek(100)
+        file.write(bytes([byte[0] ^ 1]))
+    instance.appliance("start-all")
+    with open(f"{instance.dir}/primary.log", encoding="utf-8") as log:
+        said = log.read()
+    for n, why in ((0, "it is cut"), (1, "its entries are damaged")):
+        assert os.path.exists(f"{files[n]}.refused"), f"{files[n]} is not set aside"
+        assert f"worker {n}: {files[n]} refused: {why}" in said, said[-1000:]
+    equal(tuples(instance), set(), "connections")
+
+
+def upgrade(traffic_of):
+    """Another build is installed; restarts pick it up, and one that is no program changes nothing."""
+    with Instance("--no-config") as instance:
+        instance.api.call("ConfigService/ApplyConfig", {"config": CONFIG})
+        with traffic_of(instance) as traffic:
+            traffic.echoes()
+            install(f"{PROGRAMS}/new")
+            before = eventually(5, "standbys", instance.with_standbys)
+            for n in (0, 1):
+                instance.api.call("WorkerService/RestartWorker", {"id": n})
+            now = eventually(5, "standbys", instance.with_standbys)
+            for n in (0, 1):
+                for which in ("pid", "standbyPid"):
+                    equal(os.stat(f"/proc/{now[n][which]}/exe").st_ino,
+                          os.stat(f"{PROGRAMS}/sluice").st_ino, f"program of worker {n}'s {which}")
+            traffic.echoes()
+            equal(sum(f.lost for f in traffic.flows), 0, "echoes lost")
+            with open(f"{PROGRAMS}/broken", "wb") as file:
+                file.write(b"not a program")
+            os.chmod(f"{PROGRAMS}/broken", 0o755)
+            install(f"{PROGRAMS}/broken")
+            refused = instance.ctl("worker", "restart", "0")
+            assert refused.returncode == 1, f"a broken build was accepted: {refused}"
+            last = eventually(5, "standbys", instance.with_standbys)
+            equal(last[0]["pid"], now[0]["pid"], "the worker")
+            traffic.echoes()
+            equal([f.error for f in traffic.flows if f.error], [], "broken connections")
+            assert before[0]["pid"] != now[0]["pid"], "the process is the same"
+
+
+PROGRAMS = f"/tmp/sluice-programs.{os.getpid()}"
+
+
+def install(program):
+    """As a package manager does: the new file takes the old one's name."""
+    shutil.copy(program, f"{PROGRAMS}/.installing")
+    os.rename(f"{PROGRAMS}/.installing", f"{PROGRAMS}/sluice")
+
+
+def two_builds():
+    """This one, and one of another version from the same objects."""
+    os.mkdir(PROGRAMS)
+    install(bed.SLUICE)
+    build = os.path.join(ROOT, os.environ.get("B", "build"))
+    shutil.copytree(f"{build}/obj", f"{PROGRAMS}/b/obj", copy_function=os.link)
+    shutil.copytree(f"{build}/gen", f"{PROGRAMS}/b/gen", copy_function=os.link)
+    for name in ("primary/main.o", "primary/shm_create.o", "ctrl/client/main.o"):
+        os.unlink(f"{PROGRAMS}/b/obj/{name}")  # shared with the build: make shall write its own
+    subprocess.run(["make", "-s", f"B={PROGRAMS}/b", "VERSION=next", f"{PROGRAMS}/b/sluice"],
+                   cwd=ROOT, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    os.rename(f"{PROGRAMS}/b/sluice", f"{PROGRAMS}/new")
+    said = subprocess.run([f"{PROGRAMS}/new", "--version"], capture_output=True, text=True,
+                          check=True).stdout
+    equal(said.strip(), "sluice next", "version of the second build")
+
+
+def tests(report):
+    with Instance("--no-config") as instance:
+        instance.api.call("ConfigService/ApplyConfig", {"config": CONFIG})
+        with Traffic(instance, tcp=24, udp=0) as traffic:
+            traffic.echoes()
+            with report.case("an orderly restart of all keeps the connections"):
+                orderly(instance, traffic)
+            with report.case("so does one after the primary was killed"):
+                after_a_crash(instance, traffic)
+            traffic.stop()
+            with report.case("a damaged checkpoint is refused"):
+                damaged(instance)
+    with report.case("upgrade to another build under traffic, not to a broken one"):
+        try:
+            two_builds()
+            bed.PROGRAMS["SLUICE"] = f"{PROGRAMS}/sluice"
+            upgrade(Traffic)
+        finally:
+            shutil.rmtree(PROGRAMS, ignore_errors=True)
+
+
+checks.main(tests)
