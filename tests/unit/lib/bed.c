@@ -60,7 +60,7 @@ static void make_slot(struct bed *b, uint32_t capacity, uint32_t n_buckets)
 	make_conns(&s->conns, capacity, n_buckets);
 }
 
-static void attach(struct bed *b)
+void bed_attach(struct bed *b)
 {
 	struct worker *w = &b->worker;
 	uint64_t ns = w->clock.ns;
@@ -104,7 +104,7 @@ struct bed *bed_new(unsigned int n_workers, uint32_t capacity, uint32_t n_bucket
 	make_slot(b, capacity, n_buckets);
 	b->worker.clock.ns = 1000000000;
 	b->worker.clock.tick = SL_TICK_HZ + 1;
-	attach(b);
+	bed_attach(b);
 	return b;
 }
 
@@ -127,7 +127,7 @@ void bed_free(struct bed *b)
 
 void bed_die_and_rebuild(struct bed *b)
 {
-	attach(b);
+	bed_attach(b);
 	conn_rebuild(&b->worker);
 }
 

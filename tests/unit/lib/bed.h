@@ -20,6 +20,9 @@ struct bed {
 struct bed *bed_new(unsigned int n_workers, uint32_t capacity, uint32_t n_buckets);
 void bed_free(struct bed *bed);
 
+/* The same slot under a new process: private parts anew. */
+void bed_attach(struct bed *bed);
+
 /* The same slot under a new process after a death: private parts anew, then rebuilt. */
 void bed_die_and_rebuild(struct bed *bed);
 
