@@ -340,6 +340,7 @@ bool conn_restore(struct worker *w, uint32_t at, uint32_t idle, uint32_t age)
 	e->last_seen = w->clock.tick - idle;
 	e->opened = age < w->clock.tick ? w->clock.tick - age : 1;
 	e->flags = 0;
+	flow_stats_restored(w, e);
 	local_port_restore(w, e->port_pool, e->key[SL_DIR_OUT].daddr,
 			   rte_be_to_cpu_16(e->key[SL_DIR_OUT].dport));
 	rte_compiler_barrier();

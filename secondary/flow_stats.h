@@ -23,10 +23,22 @@ static inline struct sl_flow_stats *flow_stats_backend(struct worker *w, uint32_
 	return &w->slot->backend_stats[SL_REF_ID(ref)];
 }
 
-static inline void flow_stats_open(struct sl_flow_stats *s, uint32_t ref)
+static inline void flow_stats_claim(struct sl_flow_stats *s, uint32_t ref)
 {
 	if (s->ref != ref)
 		*s = (struct sl_flow_stats){.ref = ref};
+}
+
+/* A connection of a former time: counters begin with those who bear the ids now. */
+static inline void flow_stats_restored(struct worker *w, const struct sl_conn *e)
+{
+	flow_stats_claim(flow_stats_virtual_server(w, e->virtual_server), e->virtual_server);
+	flow_stats_claim(flow_stats_backend(w, e->backend), e->backend);
+}
+
+static inline void flow_stats_open(struct sl_flow_stats *s, uint32_t ref)
+{
+	flow_stats_claim(s, ref);
 	s->connections++;
 	s->active++;
 }

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Connections written by one worker and taken up by the next one's: all, some, and none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sluice/owner.h>
+
+#include "secondary/checkpoint.h"
+#include "secondary/local_port.h"
+#include "tests/unit/lib/bed.h"
+
+#define MANY    100000
+#define BUCKETS 65536
+#define SERVER  SL_REF(3, 1)
+#define BACKEND SL_REF(5, 1)
+#define VIP     0x500002c0u /* 192.0.2.80 */
+#define REAL    0x653364c6u /* 198.51.100.101 */
+#define LOCALS  4
+
+static char dir[] = "/tmp/sluice-checkpoint-XXXXXX";
+static char file[64], refused[96];
+
+/* A snapshot with one of each, but for the local addresses. */
+static struct {
+	struct sl_snapshot head;
+	struct sl_virtual_server server __attribute__((aligned(64)));
+	struct sl_backend backend __attribute__((aligned(64)));
+	struct sl_local_address local[LOCALS] __attribute__((aligned(64)));
+} snapshot;
+
+#define SPAN(member, n) ((struct sl_span){offsetof(typeof(snapshot), member), n})
+
+static int make_dir(void **state)
+{
+	(void)state;
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(file, sizeof(file), "%s/checkpoint/worker-0", dir);
+	snprintf(refused, sizeof(refused), "%s.refused", file);
+	snapshot.server = (struct sl_virtual_server){.ref = SERVER, .addr = VIP};
+	snapshot.backend = (struct sl_backend){.ref = BACKEND, .addr = REAL, .port = 0x5000};
+	for (uint32_t i = 0; i < LOCALS; i++)
+		snapshot.local[i] = (struct sl_local_address){SL_REF(i, 1), 0x0a3364c6u + i};
+	snapshot.head.virtual_servers = SPAN(server, 1);
+	snapshot.head.backends = SPAN(backend, 1);
+	snapshot.head.local_addresses = SPAN(local, LOCALS);
+	return 0;
+}
+
+static int remove_dir(void **state)
+{
+	char path[64];
+
+	(void)state;
+	unlink(file);
+	unlink(refused);
+	snprintf(path, sizeof(path), "%s/checkpoint", dir);
+	rmdir(path);
+	return rmdir(dir);
+}
+
+static struct bed *new_bed(unsigned int n_workers, uint32_t capacity)
+{
+	struct bed *b = bed_new(n_workers, capacity, BUCKETS);
+
+	snprintf(b->root.runtime_dir, sizeof(b->root.runtime_dir), "%s", dir);
+	b->worker.snapshot = &snapshot.head;
+	return b;
+}
+
+static struct conn_new connection(struct bed *b, uint32_t n)
+{
+	struct sl_tuple t = {.proto = IPPROTO_UDP,
+			     .saddr = 0x0a000000u + n,
+			     .daddr = VIP,
+			     .sport = (uint16_t)(n * 7),
+			     .dport = 0x5000};
+	struct conn_new c = {.virtual_server = SERVER,
+			     .backend = BACKEND,
+			     .backend_addr = REAL,
+			     .backend_port = 0x5000,
+			     .state = SL_CONN_UDP};
+
+	memcpy(c.key, &t, sizeof(t));
+	c.key[0] &= CONN_KEY_MASK;
+	c.hash = conn_hash(&b->worker.conns, c.key[0], c.key[1]);
+	return c;
+}
+
+static bool is_ours(const struct bed *b, uint32_t n)
+{
+	return sl_owner_client(0x0a000000u + n, (uint16_t)(n * 7), b->root.seed,
+			       b->root.n_workers) == 0;
+}
+
+static uint16_t take_port(struct bed *b, struct conn_new *c)
+{
+	for (uint32_t i = 0; i < LOCALS; i++) {
+		uint16_t port = local_port_take(&b->worker, &snapshot.local[i], &snapshot.backend,
+						&c->port_pool);
+
+		c->local_addr = snapshot.local[i].addr;
+		if (port)
+			return port;
+	}
+	return 0;
+}
+
+static void open_many(struct bed *b, uint32_t count)
+{
+	for (uint32_t n = 0; count; n++) {
+		struct conn_new c = connection(b, n);
+		uint32_t at;
+
+		if (!is_ours(b, n))
+			continue;
+		c.local_port = rte_cpu_to_be_16(take_port(b, &c));
+		assert_int_not_equal(c.local_port, 0);
+		assert_int_equal(conn_open(&b->worker, &c, &at), 0);
+		count--;
+	}
+}
+
+static uint32_t find(struct bed *b, uint32_t n)
+{
+	struct conn_new c = connection(b, n);
+	uint8_t dir;
+
+	return conn_find(&b->worker.conns, c.key, c.hash, &dir);
+}
+
+static void write_from(struct bed *b)
+{
+	b->slot.worker.checkpoint_read = 1;
+	assert_int_equal(checkpoint_write(&b->worker), 0);
+}
+
+static double seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static void many(void **state)
+{
+	struct bed *from = new_bed(2, 131072), *to = new_bed(2, 131072);
+	double began;
+
+	(void)state;
+	open_many(from, MANY);
+	conn_close(&from->worker, find(from, is_ours(from, 0) ? 0 : 1));
+	began = seconds();
+	write_from(from);
+	print_message("%u connections written in %.3f s\n", MANY - 1, seconds() - began);
+	/* another tick, as after a boot, and the private half of the index differs */
+	to->worker.clock.tick = 700;
+	began = seconds();
+	checkpoint_read(&to->worker);
+	print_message("taken up in %.3f s\n", seconds() - began);
+	assert_true(seconds() - began < 1);
+	assert_int_equal(conn_count(&to->worker.conns), MANY - 1);
+	assert_int_equal(to->slot.backend_stats[5].active, MANY - 1);
+	for (uint32_t n = 0; n < 2 * MANY; n++) {
+		uint32_t was = find(from, n), is = find(to, n);
+
+		assert_int_equal(was == CONN_NONE, is == CONN_NONE);
+		if (is == CONN_NONE)
+			continue;
+		assert_memory_equal(to->slot.conns.entry[is].key, from->slot.conns.entry[was].key,
+				    sizeof(to->slot.conns.entry[is].key));
+		assert_memory_equal(to->slot.conns.entry[is].l4_delta,
+				    from->slot.conns.entry[was].l4_delta, 4);
+	}
+	assert_int_not_equal(access(file, F_OK), 0);
+	bed_free(from);
+	bed_free(to);
+}
+
+/* New connections get ports that no old one has. */
+static void ports_after(void **state)
+{
+	struct bed *from = new_bed(2, 4096), *to = new_bed(2, 65536);
+	static uint8_t seen[65536];
+	uint32_t taken = 0;
+	uint16_t pool, port;
+
+	(void)state;
+	open_many(from, 1000);
+	write_from(from);
+	checkpoint_read(&to->worker);
+	for (uint32_t i = 0; i < 65536; i++)
+		if (to->slot.conns.check[i])
+			seen[rte_be_to_cpu_16(to->slot.conns.entry[i].key[SL_DIR_OUT].dport)]++;
+	for (; (port = local_port_take(&to->worker, &snapshot.local[0], &snapshot.backend, &pool));
+	     taken++)
+		assert_int_equal(seen[port]++, 0);
+	assert_int_equal(taken + 1000, to->slot.ports_per_pool);
+	bed_free(from);
+	bed_free(to);
+}
+
+/* What is no longer configured, or whose time is over, is left out. */
+static void some(void **state)
+{
+	struct bed *from = new_bed(1, 1024), *to = new_bed(1, 8);
+
+	(void)state;
+	open_many(from, 6);
+	from->slot.conns.entry[find(from, 0)].backend = SL_REF(5, 2);
+	from->slot.conns.entry[find(from, 1)].virtual_server = SL_REF(0xfffff, 1);
+	from->slot.conns.entry[find(from, 2)].key[SL_DIR_OUT].daddr ^= 1;
+	from->slot.conns.entry[find(from, 3)].last_seen -= 60 * SL_TICK_HZ;
+	from->slot.conns.entry[find(from, 4)].port_pool = UINT16_MAX;
+	write_from(from);
+	to->worker.clock.tick = 10000;
+	checkpoint_read(&to->worker);
+	assert_int_equal(conn_count(&to->worker.conns), 1);
+	assert_int_not_equal(find(to, 5), CONN_NONE);
+	checkpoint_read(&to->worker); /* once only */
+	assert_int_equal(conn_count(&to->worker.conns), 1);
+	bed_free(from);
+	bed_free(to);
+}
+
+static void refuse(struct bed *from, struct bed *to)
+{
+	unlink(refused);
+	write_from(from);
+	to->slot.worker.checkpoint_read = 0;
+	checkpoint_read(&to->worker);
+	assert_int_equal(conn_count(&to->worker.conns), 0);
+	assert_int_equal(access(refused, F_OK), 0);
+	assert_int_not_equal(access(file, F_OK), 0);
+}
+
+static void foreign(void **state)
+{
+	struct bed *from = new_bed(1, 1024), *to = new_bed(1, 1024);
+
+	(void)state;
+	open_many(from, 10);
+	to->root.seed++;
+	refuse(from, to);
+	to->root.seed--;
+	to->worker.n_workers = 2;
+	refuse(from, to);
+	bed_free(from);
+	bed_free(to);
+}
+
+/* Any byte altered, any length cut: nothing is taken up, nothing breaks. */
+static void damaged(void **state)
+{
+	struct bed *from = new_bed(1, 1024), *to = new_bed(1, 1024);
+	struct stat st;
+	uint8_t byte;
+	int fd;
+
+	(void)state;
+	open_many(from, 3);
+	write_from(from);
+	assert_int_equal(stat(file, &st), 0);
+	for (off_t i = 0; i < 2 * st.st_size; i++) {
+		write_from(from);
+		fd = open(file, O_RDWR);
+		if (i < st.st_size) {
+			assert_int_equal(pread(fd, &byte, 1, i), 1);
+			byte ^= 0x10;
+			assert_int_equal(pwrite(fd, &byte, 1, i), 1);
+		} else {
+			assert_int_equal(ftruncate(fd, i - st.st_size), 0);
+		}
+		close(fd);
+		to->slot.worker.checkpoint_read = 0;
+		checkpoint_read(&to->worker);
+		assert_int_equal(conn_count(&to->worker.conns), 0);
+		assert_int_not_equal(access(file, F_OK), 0);
+	}
+	bed_free(from);
+	bed_free(to);
+}
+
+/* Who was ended before its first snapshot leaves what is there to the next. */
+static void not_read_yet(void **state)
+{
+	struct bed *from = new_bed(1, 1024), *between = new_bed(1, 1024), *to = new_bed(1, 1024);
+
+	(void)state;
+	open_many(from, 10);
+	write_from(from);
+	assert_int_equal(checkpoint_write(&between->worker), 0);
+	checkpoint_read(&to->worker);
+	assert_int_equal(conn_count(&to->worker.conns), 10);
+	bed_free(from);
+	bed_free(between);
+	bed_free(to);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(many),    cmocka_unit_test(ports_after),
+		cmocka_unit_test(some),    cmocka_unit_test(foreign),
+		cmocka_unit_test(damaged), cmocka_unit_test(not_read_yet),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
