@@ -256,7 +256,7 @@ static void forget_checkpoint(const struct slot *s)
 /* The lease went to another process. */
 static void became_worker(struct slot *s, unsigned int k)
 {
-	if (s->shared->worker.incarnation > 1)
+	if (s->shared->worker.incarnation > 1 && !stopping)
 		forget_checkpoint(s);
 	s->shared->supervisor.takeovers += s->process[k].stood_by;
 	s->worker = (int)k;

@@ -24,13 +24,14 @@
 SL_LOG_TYPE(checkpoint_log, "sluice.worker.checkpoint");
 
 #define MAGIC      UINT64_C(0x534c55494345434b) /* "SLUICECK" */
-#define BEAT_EVERY 65536                        /* entries */
+#define FORMAT     1     /* of the header, and of what struct sl_conn means; not the ABI number */
+#define BEAT_EVERY 65536 /* entries */
 #define TICK_NS    (UINT64_C(1000000000) / SL_TICK_HZ)
 #define HEADER_CRC offsetof(struct header, header_crc)
 
 struct header {
 	uint64_t magic;
-	uint32_t abi;
+	uint32_t format;
 	uint32_t entry_size;
 	uint32_t n_workers;
 	uint32_t worker;
@@ -62,7 +63,7 @@ static struct header header_for(const struct worker *w)
 {
 	return (struct header){
 		.magic = MAGIC,
-		.abi = SL_ABI_VERSION,
+		.format = FORMAT,
 		.entry_size = sizeof(struct sl_conn),
 		.n_workers = w->n_workers,
 		.worker = w->id,
@@ -208,8 +209,8 @@ static const char *header_refused(const struct worker *w, const struct header *h
 		return "it is not a finished checkpoint";
 	if (h->header_crc != rte_hash_crc(h, HEADER_CRC, 0))
 		return "its header is damaged";
-	if (h->abi != ours.abi || h->entry_size != ours.entry_size)
-		return "it is of another ABI";
+	if (h->format != ours.format || h->entry_size != ours.entry_size)
+		return "it is of another version's format";
 	if (h->n_workers != ours.n_workers || h->worker != ours.worker)
 		return "it is of another number of workers";
 	if (h->seed != ours.seed)

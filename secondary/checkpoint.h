@@ -5,7 +5,7 @@
  * them up when it gets its first snapshot, before that no packet has an effect. The file is
  * meant for a tmpfs and one machine: entries are struct sl_conn as they are in memory.
  *
- * The header says who wrote it; a file of another ABI, number of workers or seed (both
+ * The header says who wrote it; a file of another format, number of workers or seed (both
  * say who owns which flow), a cut or a damaged one is refused as a whole and set aside as
  * worker-N.refused. An entry is taken up if the configuration still has its virtual server,
  * backend and local address, if it is this worker's to own, and if its time is not over; times are
