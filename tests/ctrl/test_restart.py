@@ -73,25 +73,27 @@ def clean_restart(instance, traffic, kill):
 
 
 def worker_starts_alone(instance, traffic):
-    """Without ctrl a killed worker comes back and takes new connections: it needs nobody."""
+    """Without ctrl a worker that died with its standby comes back: it needs nobody."""
     pid = instance.pid("ctrl")
     os.kill(pid, signal.SIGKILL)
     wait_gone(pid)
-    old = instance.pid("worker", 0)
-    os.kill(old, signal.SIGKILL)
-    eventually(15, "another worker 0", lambda: os.path.exists(f"/proc/{another(instance, old)}"))
+    old = slot(instance)
+    for worker in old:
+        os.kill(worker, signal.SIGKILL)
+    eventually(15, "another worker 0 and its standby",
+               lambda: len(slot(instance)) == 2 and not slot(instance) & old)
     traffic.echoes(15)
     instance.appliance("start-ctrl")
     eventually(10, "generations in step", lambda: len({generations(instance)[0],
                                                        *generations(instance)[1]}) == 1)
 
 
-def another(instance, old):
+def slot(instance):
+    """The processes of worker 0 and its standby; ctrl is not asked."""
     try:
-        pid = instance.pid("worker", 0)
+        return {int(pid) for pid in instance.appliance("pid", "slot", "0").split()}
     except AssertionError:
-        return None
-    return pid if pid != old else None
+        return set()
 
 
 class Applier(threading.Thread):
