@@ -187,6 +187,7 @@ static int set_up(void **state)
 	root.n_ports = 1;
 	strcpy(root.port[0].name, "wan");
 	root.port[0].mtu = 1500;
+	root.port[0].mac = (struct rte_ether_addr){{0x02, 0xab, 0, 0, 0, 0xff}};
 	root.port[0].link_up = 1;
 	root.port[0].steering = SL_STEERING_EBPF;
 	root.max_virtual_servers = root.max_backends = root.max_local_addresses = 16;
@@ -333,7 +334,7 @@ static void interfaces_show_their_port(void **state)
 {
 	(void)state;
 	assert_non_null(strstr(ask("InterfaceService/GetInterface", "{\"name\":\"wan\"}"),
-			       "{\"name\":\"wan\",\"mac\":\"00:00:00:00:00:00\",\"mtu\":1500,"
+			       "{\"name\":\"wan\",\"mac\":\"02:ab:00:00:00:ff\",\"mtu\":1500,"
 			       "\"linkUp\":true,\"steering\":\"ebpf\""));
 }
 
