@@ -483,6 +483,8 @@ static void workers_are_shown_and_restarted(void **state)
 	assert_string_equal(ask("WorkerService/RestartWorker", "{\"id\":2}"),
 			    "404 {\"code\":\"not_found\",\"message\":\"workers[2]: there are 2 "
 			    "workers\"}");
+	assert_string_equal(ask("WorkerService/RestartWorker", "{}"),
+			    "400 {\"code\":\"invalid_argument\",\"message\":\"id: missing\"}");
 	fd = post("WorkerService/RestartWorker", "", "{\"id\":1}");
 	client_pass(ctrl.base, 5);
 	assert_int_equal(asked.worker, 1);
