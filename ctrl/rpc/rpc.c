@@ -26,10 +26,10 @@ static struct rpc_budget budget = {.left = 256 * (size_t)MIB};
 
 static const struct http_limits limits = {
 	.connections = 64,
+	.head = 16384,
 	.body = 16 * MIB,
 	.idle = 60,
-	.head = 10,
-	.body_s = 30,
+	.request = 30,
 	.reply = 30,
 };
 
