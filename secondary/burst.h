@@ -14,6 +14,7 @@
 #include <sluice/drop.h>
 #include <sluice/limits.h>
 
+struct sl_conn;
 struct worker;
 
 enum verdict {
@@ -33,6 +34,7 @@ struct list {
 
 struct burst {
 	uint16_t n;
+	uint16_t sent;   /* packets that left by a connection: settle has nothing to do with them */
 	bool redirected; /* from another worker's redirect ring */
 	struct rte_mbuf *pkt[SL_BURST];
 	uint8_t verdict[SL_BURST];
@@ -43,8 +45,8 @@ struct burst {
 	struct list miss;          /* not found */
 	uint64_t key[SL_BURST][2]; /* bytes 22-37 of the frame, masked: see conn.h */
 	uint64_t hash[SL_BURST];
-	uint32_t conn[SL_BURST]; /* entry number */
-	uint8_t dir[SL_BURST];   /* enum sl_conn_dir */
+	struct sl_conn *conn[SL_BURST];
+	uint8_t dir[SL_BURST]; /* enum sl_conn_dir */
 };
 
 static inline void list_add(struct list *l, unsigned int at)

@@ -120,7 +120,8 @@ static uint32_t bucket_find(const struct conn_table *t, uint32_t b, const uint64
 	return 0;
 }
 
-uint32_t conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t hash, uint8_t *dir)
+struct sl_conn *conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t hash,
+			  uint8_t *dir)
 {
 	uint16_t sig = conn_signature(hash);
 	uint32_t b = conn_bucket(t, hash);
@@ -129,9 +130,9 @@ uint32_t conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t h
 	if (!ref)
 		ref = bucket_find(t, conn_other_bucket(t, b, sig), key, sig);
 	if (!ref)
-		return CONN_NONE;
+		return NULL;
 	*dir = (ref - 1) & 1;
-	return (ref - 1) / 2;
+	return &t->entry[(ref - 1) / 2];
 }
 
 /* ---- entries ---------------------------------------------------------------------- */
@@ -177,7 +178,7 @@ static uint32_t timeout_of(const struct worker *w, uint8_t state)
 	return w->timeout[state];
 }
 
-int conn_open(struct worker *w, const struct conn_new *c, uint32_t *at)
+int conn_open(struct worker *w, const struct conn_new *c, struct sl_conn **opened)
 {
 	struct conn_table *t = &w->conns;
 	uint32_t n = t->shared->n_free;
@@ -203,14 +204,14 @@ int conn_open(struct worker *w, const struct conn_new *c, uint32_t *at)
 	e->seq++;
 	flow_stats_opened(w, e);
 	w->stats->connections_opened++;
-	*at = i;
+	*opened = e;
 	return 0;
 }
 
-void conn_close(struct worker *w, uint32_t at)
+void conn_close(struct worker *w, struct sl_conn *e)
 {
 	struct conn_table *t = &w->conns;
-	struct sl_conn *e = &t->entry[at];
+	uint32_t at = (uint32_t)(e - t->entry);
 
 	t->check[at] = 0; /* from here on it does not exist */
 	rte_compiler_barrier();
@@ -225,13 +226,14 @@ void conn_close(struct worker *w, uint32_t at)
 	w->stats->connections_closed++;
 }
 
-void conn_set_state(struct worker *w, uint32_t at, uint8_t state)
+void conn_set_state(struct worker *w, struct sl_conn *e, uint8_t state)
 {
 	uint32_t due = w->clock.tick + timeout_of(w, state);
+	uint32_t *check = &w->conns.check[e - w->conns.entry];
 
-	w->conns.entry[at].state = state;
-	if (due < w->conns.check[at])
-		w->conns.check[at] = due;
+	e->state = state;
+	if (due < *check)
+		*check = due;
 }
 
 /* ---- aging ------------------------------------------------------------------------- */
@@ -243,14 +245,14 @@ void conn_set_state(struct worker *w, uint32_t at, uint8_t state)
 /* A due entry: end it, or look again when it may be due. Returns true when ended. */
 static bool sweep_due(struct worker *w, uint32_t i)
 {
-	const struct sl_conn *e = &w->conns.entry[i];
+	struct sl_conn *e = &w->conns.entry[i];
 	uint32_t due = e->last_seen + timeout_of(w, e->state);
 
 	if (due > w->clock.tick) {
 		w->conns.check[i] = due;
 		return false;
 	}
-	conn_close(w, i);
+	conn_close(w, e);
 	return true;
 }
 

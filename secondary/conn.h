@@ -29,8 +29,6 @@ struct worker;
 /* Protocol and source address: bytes 1 and 4-7, little endian. */
 #define CONN_KEY_MASK UINT64_C(0xffffffff0000ff00)
 
-#define CONN_NONE     UINT32_MAX
-
 struct conn_table {
 	struct sl_conn_table *shared;
 	struct sl_conn *entry; /* copies of the shared pointers, for speed */
@@ -96,17 +94,18 @@ void conn_attach(struct conn_table *t, struct sl_conn_table *shared, uint64_t se
  */
 int conn_rebuild(struct worker *w);
 
-/* The entry and direction of a key, or CONN_NONE. */
-uint32_t conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t hash, uint8_t *dir);
+/* The entry and direction of a key; NULL when there is none. */
+struct sl_conn *conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t hash,
+			  uint8_t *dir);
 
-/* Open a connection. 0 with *at its entry number; -ENOSPC no entry; -EXFULL no index place. */
-int conn_open(struct worker *w, const struct conn_new *c, uint32_t *at);
+/* Open a connection. 0 with its entry; -ENOSPC no entry; -EXFULL no index place. */
+int conn_open(struct worker *w, const struct conn_new *c, struct sl_conn **opened);
 
 /* End a connection: index, local port, entry. */
-void conn_close(struct worker *w, uint32_t at);
+void conn_close(struct worker *w, struct sl_conn *e);
 
 /* Change state: the sweep must not look later than the new state's timeout says. */
-void conn_set_state(struct worker *w, uint32_t at, uint8_t state);
+void conn_set_state(struct worker *w, struct sl_conn *e, uint8_t state);
 
 /* Timeouts became shorter: within one round the sweep applies them to what is open. */
 void conn_timeouts_shorter(struct conn_table *t);

@@ -22,7 +22,7 @@
 static void finish_ip(struct rte_ipv4_hdr *ip)
 {
 	ip->hdr_checksum = 0;
-	ip->hdr_checksum = frame_ip_csum(ip);
+	ip->hdr_checksum = (uint16_t)~frame_ip_sum(ip);
 }
 
 static bool bad_checksum(const struct rte_icmp_hdr *icmp, uint32_t len)

@@ -32,25 +32,29 @@ static uint16_t resolve(struct worker *w, uint32_t addr, uint8_t *why)
 	return at;
 }
 
-static uint16_t neighbour_of(struct worker *w, struct sl_conn *e, unsigned int dir, uint8_t *why)
+/* The connection's neighbour in this direction is not known, or of former routes. */
+static __rte_noinline uint16_t ask_again(struct worker *w, struct sl_conn *e, unsigned int dir,
+					 uint8_t *why)
 {
-	if (unlikely(e->neigh_epoch != w->neighs.epoch)) {
+	if (e->neigh_epoch != w->neighs.epoch) {
 		e->neigh[SL_DIR_IN] = 0;
 		e->neigh[SL_DIR_OUT] = 0;
 		e->neigh_epoch = w->neighs.epoch;
 	}
-	if (unlikely(!e->neigh[dir]))
+	if (!e->neigh[dir])
 		e->neigh[dir] = resolve(w, e->key[!dir].saddr, why);
 	return e->neigh[dir];
 }
 
-static void send_one(struct worker *w, struct burst *b, unsigned int at)
+static inline void send_one(struct worker *w, struct burst *b, unsigned int at)
 {
-	struct sl_conn *e = &w->conns.entry[b->conn[at]];
+	struct sl_conn *e = b->conn[at];
 	struct rte_mbuf *m = b->pkt[at];
 	uint8_t why = SL_DROP_NO_ROUTE;
-	uint16_t neigh = neighbour_of(w, e, b->dir[at], &why);
+	uint16_t neigh = e->neigh[b->dir[at]];
 
+	if (unlikely(!neigh || e->neigh_epoch != w->neighs.epoch))
+		neigh = ask_again(w, e, b->dir[at], &why);
 	if (unlikely(!neigh)) {
 		burst_drop(b, at, why);
 		return;
@@ -59,14 +63,18 @@ static void send_one(struct worker *w, struct burst *b, unsigned int at)
 		burst_drop(b, at, SL_DROP_TOO_BIG);
 		return;
 	}
-	if (likely(neigh_send(w, neigh, m, &why)))
-		burst_verdict(b, at, VERDICT_HELD, 0);
-	else
+	if (unlikely(!neigh_send(w, neigh, m, &why))) {
 		burst_drop(b, at, why);
+		return;
+	}
+	burst_verdict(b, at, VERDICT_HELD, 0);
+	b->sent++;
 }
 
 void stage_nexthop(struct worker *w, struct burst *b, const struct list *l)
 {
-	for (unsigned int k = 0; k < l->n; k++)
+	unsigned int n = l->n;
+
+	for (unsigned int k = 0; k < n; k++)
 		send_one(w, b, l->at[k]);
 }

@@ -2,54 +2,64 @@
 /*
  * Stage: rewrite. A packet of direction d leaves with the tuple of the other direction
  * reversed, TTL less one, and both checksums moved by the entry's differences
- * (RFC 1624): a few stores and two additions, whatever the mode.
+ * (RFC 1624): two loads, two stores and two additions, whatever the mode.
  */
 #include "secondary/burst.h"
 
-#include <netinet/in.h>
+#include <rte_branch_prediction.h>
 
 #include <sluice/csum.h>
 
 #include "secondary/frame.h"
 #include "secondary/worker.h"
 
-static void rewrite_l4_csum(struct rte_mbuf *m, uint8_t proto, uint16_t delta)
+static inline void rewrite_l4_csum(struct rte_mbuf *m, bool udp, uint16_t delta)
 {
-	if (proto == IPPROTO_TCP) {
-		struct rte_tcp_hdr *tcp = frame_tcp(m);
+	if (udp) {
+		struct rte_udp_hdr *h = frame_udp(m);
+		uint16_t csum = sl_csum_apply(h->dgram_cksum, delta);
 
-		tcp->cksum = sl_csum_apply(tcp->cksum, delta);
+		if (likely(h->dgram_cksum)) /* else the sender computed none, RFC 768 */
+			h->dgram_cksum = csum ? csum : 0xffff;
 	} else {
-		struct rte_udp_hdr *udp = frame_udp(m);
-		uint16_t csum;
+		struct rte_tcp_hdr *h = frame_tcp(m);
 
-		if (!udp->dgram_cksum) /* the sender computed none, RFC 768 */
-			return;
-		csum = sl_csum_apply(udp->dgram_cksum, delta);
-		udp->dgram_cksum = csum ? csum : 0xffff;
+		h->cksum = sl_csum_apply(h->cksum, delta);
 	}
 }
 
-static void rewrite_one(const struct sl_conn *e, unsigned int dir, struct rte_mbuf *m)
+/*
+ * Bytes 22-37 of the frame are struct sl_tuple's, in two words: TTL, protocol, checksum,
+ * source; destination, source port, destination port.
+ */
+static inline void rewrite_tuple(struct rte_mbuf *m, const struct sl_conn *e, unsigned int dir)
 {
-	const struct sl_tuple *out = &e->key[!dir];
-	struct rte_ipv4_hdr *ip = frame_ip(m);
-	struct rte_udp_hdr *ports = frame_udp(m); /* TCP's ports lie at the same place */
+	char *at = rte_pktmbuf_mtod_offset(m, char *, FRAME_TUPLE);
+	uint64_t in, out[2];
+	uint32_t ports, first;
 
-	rewrite_l4_csum(m, ip->next_proto_id, e->l4_delta[dir]);
-	ip->time_to_live--;
-	ip->hdr_checksum = sl_csum_apply(ip->hdr_checksum, e->key[dir].l3_delta);
-	ip->src_addr = out->daddr;
-	ip->dst_addr = out->saddr;
-	ports->src_port = out->dport;
-	ports->dst_port = out->sport;
+	memcpy(&in, at, sizeof(in));
+	memcpy(out, &e->key[!dir], sizeof(out));
+	first = (uint32_t)sl_csum_apply((uint16_t)(in >> 16), e->key[dir].l3_delta) << 16;
+	first |= (uint16_t)in - 1; /* the TTL is over 1 */
+	ports = (uint32_t)(out[1] >> 32);
+	ports = ports << 16 | ports >> 16;
+	in = out[1] << 32 | first;
+	out[1] = (uint64_t)ports << 32 | out[0] >> 32;
+	memcpy(at, &in, sizeof(in));
+	memcpy(at + sizeof(in), &out[1], sizeof(out[1]));
 }
 
 void stage_rewrite(struct worker *w, struct burst *b, const struct list *l)
 {
-	for (unsigned int k = 0; k < l->n; k++) {
-		unsigned int at = l->at[k];
+	unsigned int n = l->n;
 
-		rewrite_one(&w->conns.entry[b->conn[at]], b->dir[at], b->pkt[at]);
+	(void)w;
+	for (unsigned int k = 0; k < n; k++) {
+		unsigned int at = l->at[k], dir = b->dir[at];
+		const struct sl_conn *e = b->conn[at];
+
+		rewrite_l4_csum(b->pkt[at], e->state == SL_CONN_UDP, e->l4_delta[dir]);
+		rewrite_tuple(b->pkt[at], e, dir);
 	}
 }

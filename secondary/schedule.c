@@ -84,7 +84,7 @@ static bool port_in_use(const struct worker *w, const struct conn_new *c)
 	if (likely(!local_port_doubtful(w, c->port_pool)))
 		return false;
 	memcpy(key, &reply, sizeof(key));
-	return conn_find(&w->conns, key, conn_hash(&w->conns, key[0], key[1]), &dir) != CONN_NONE;
+	return conn_find(&w->conns, key, conn_hash(&w->conns, key[0], key[1]), &dir) != NULL;
 }
 
 static enum sl_drop_reason take_free_local_port(struct worker *w,
@@ -164,16 +164,16 @@ static enum sl_drop_reason serve(struct worker *w, struct burst *b, unsigned int
 /* An earlier packet of this burst may have opened the connection, or it has ended. */
 static bool found_now(struct worker *w, struct burst *b, unsigned int at)
 {
-	const struct sl_conn *e;
+	struct sl_conn *e = conn_find(&w->conns, b->key[at], b->hash[at], &b->dir[at]);
 
-	b->conn[at] = conn_find(&w->conns, b->key[at], b->hash[at], &b->dir[at]);
-	if (b->conn[at] == CONN_NONE)
+	if (!e)
 		return false;
-	e = &w->conns.entry[b->conn[at]];
-	if (e->state != SL_CONN_TIME_WAIT && e->state != SL_CONN_CLOSE)
-		return true;
-	conn_close(w, b->conn[at]);
-	return false;
+	if (e->state == SL_CONN_TIME_WAIT || e->state == SL_CONN_CLOSE) {
+		conn_close(w, e);
+		return false;
+	}
+	b->conn[at] = e;
+	return true;
 }
 
 static void miss(struct worker *w, struct burst *b, unsigned int at)

@@ -23,47 +23,50 @@ static bool ended(uint8_t state)
 }
 
 /* False: the packet opens a new connection instead. */
-static bool advance_tcp(struct worker *w, const struct burst *b, unsigned int at)
+static inline bool advance_tcp(struct worker *w, struct sl_conn *e, unsigned int dir,
+			       const struct rte_tcp_hdr *tcp)
 {
-	const struct sl_conn *e = &w->conns.entry[b->conn[at]];
-	enum tcp_event event = tcp_event_of(frame_tcp(b->pkt[at])->tcp_flags);
-	uint8_t next;
+	enum tcp_event event = tcp_event_of(tcp->tcp_flags);
+	uint8_t next = tcp_next_state(e->state, dir, event);
 
-	if (unlikely(event == TCP_EVENT_SYN && b->dir[at] == SL_DIR_IN && ended(e->state)))
+	if (unlikely(event == TCP_EVENT_SYN && dir == SL_DIR_IN && ended(e->state)))
 		return false;
-	next = tcp_next_state(e->state, b->dir[at], event);
 	if (unlikely(next != e->state))
-		conn_set_state(w, b->conn[at], next);
+		conn_set_state(w, e, next);
 	return true;
 }
 
 /* False: it leaves the list. */
-static bool advance(struct worker *w, struct burst *b, unsigned int at)
+static inline bool advance(struct worker *w, struct burst *b, unsigned int at)
 {
-	struct sl_conn *e = &w->conns.entry[b->conn[at]];
-	const struct rte_ipv4_hdr *ip = frame_ip(b->pkt[at]);
+	struct rte_mbuf *m = b->pkt[at];
+	struct sl_conn *e = b->conn[at];
+	unsigned int dir = b->dir[at];
 
-	if (unlikely(ip->time_to_live <= 1)) {
+	if (unlikely(frame_ip(m)->time_to_live <= 1)) {
 		icmp_error(w, b, at, ICMP_TIME_EXCEEDED, 0);
 		burst_drop(b, at, SL_DROP_TTL_EXCEEDED);
 		return false;
 	}
-	if (ip->next_proto_id == IPPROTO_TCP && unlikely(!advance_tcp(w, b, at))) {
+	if (e->state != SL_CONN_UDP && unlikely(!advance_tcp(w, e, dir, frame_tcp(m)))) {
 		list_add(&b->miss, at);
 		return false;
 	}
-	if (e->last_seen != w->clock.tick)
+	if (unlikely(e->last_seen != w->clock.tick))
 		e->last_seen = w->clock.tick;
-	flow_stats_packet(w, e, b->dir[at], b->pkt[at]->pkt_len);
+	flow_stats_packet(w, e, dir, m->pkt_len);
 	return true;
 }
 
 void stage_state(struct worker *w, struct burst *b, struct list *l)
 {
-	unsigned int kept = 0;
+	unsigned int n = l->n, kept = 0;
 
-	for (unsigned int k = 0; k < l->n; k++)
-		if (likely(advance(w, b, l->at[k])))
-			l->at[kept++] = l->at[k];
+	for (unsigned int k = 0; k < n; k++) {
+		unsigned int at = l->at[k];
+
+		l->at[kept] = (uint8_t)at;
+		kept += advance(w, b, at);
+	}
 	l->n = (uint16_t)kept;
 }

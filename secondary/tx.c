@@ -32,10 +32,3 @@ void tx_flush(struct worker *w)
 	for (unsigned int port = 0; port < w->n_ports; port++)
 		tx_flush_port(w, port);
 }
-
-void tx_put(struct worker *w, unsigned int port, struct rte_mbuf *m)
-{
-	w->tx.port[port].pkt[w->tx.port[port].n++] = m;
-	if (w->tx.port[port].n == SL_BURST)
-		tx_flush_port(w, port);
-}

@@ -512,7 +512,7 @@ static void stats_go_by_reference(void **state)
 	for (unsigned int w = 0; w < 2; w++) {
 		slots[w].virtual_server_stats[SL_REF_ID(server->ref)].ref = server->ref;
 		slots[w].virtual_server_stats[SL_REF_ID(server->ref)].connections = 10 + w;
-		slots[w].backend_stats[SL_REF_ID(backend->ref)].in_bytes = 100;
+		slots[w].backend_stats[SL_REF_ID(backend->ref)].bytes[SL_DIR_IN] = 100;
 	}
 	/* Worker 1's figures are of a former owner of the backend's id. */
 	slots[0].backend_stats[SL_REF_ID(backend->ref)].ref = backend->ref;
