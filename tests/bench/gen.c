@@ -383,18 +383,23 @@ static void arp_got(struct rte_mbuf *m, unsigned int port)
 	fifo_put(&g.fifo[port], m);
 }
 
+/* With one arm the address tells; a reference may have swapped addresses, its ports tell. */
+static bool is_for_backend(struct rte_mbuf *m, unsigned int port)
+{
+	return port == 1 || (g.config.arms == 1 && (frame_ip(m)->dst_addr & 0xff) != CLIENTS >> 24);
+}
+
 uint16_t gen_send(unsigned int port, struct rte_mbuf **pkt, uint16_t n)
 {
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkt[i];
-		bool to_client = (frame_ip(m)->dst_addr & 0xff) == CLIENTS >> 24;
 
 		if (unlikely(frame_eth(m)->ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV4)))
 			arp_got(m, port);
-		else if (to_client)
-			client_got(m);
-		else
+		else if (is_for_backend(m, port))
 			backend_got(m, port);
+		else
+			client_got(m);
 	}
 	return n;
 }
