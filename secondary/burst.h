@@ -69,11 +69,8 @@ static inline void burst_drop(struct burst *b, unsigned int at, enum sl_drop_rea
 /* The stages, in the order in which pipeline_run() (loop.c) calls them. */
 void stage_parse(struct worker *w, struct burst *b);
 void stage_lookup(struct worker *w, struct burst *b);
-void stage_schedule(struct worker *w, struct burst *b);
+void stage_forward(struct worker *w, struct burst *b);  /* what is in `hit` */
+void stage_schedule(struct worker *w, struct burst *b); /* `miss`: opened ones are then in `hit` */
 void stage_settle(struct worker *w, struct burst *b);
-/* ... of which these run over a list: what was found, then what was opened. */
-void stage_state(struct worker *w, struct burst *b, struct list *l);
-void stage_rewrite(struct worker *w, struct burst *b, const struct list *l);
-void stage_nexthop(struct worker *w, struct burst *b, const struct list *l);
 
 #endif

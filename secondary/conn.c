@@ -98,10 +98,7 @@ static void index_remove(struct conn_table *t, uint64_t hash, uint32_t ref)
 
 static uint64_t entry_hash(const struct conn_table *t, const struct sl_conn *e, unsigned int dir)
 {
-	uint64_t k[2];
-
-	memcpy(k, &e->key[dir], sizeof(k));
-	return conn_hash(t, k[0] & CONN_KEY_MASK, k[1]);
+	return conn_tuple_hash(t, &e->key[dir]);
 }
 
 static uint32_t bucket_find(const struct conn_table *t, uint32_t b, const uint64_t key[2],
@@ -153,14 +150,7 @@ static void set_deltas(struct sl_conn *e, unsigned int d)
 
 static void fill(struct sl_conn *e, const struct conn_new *c, uint32_t now)
 {
-	memcpy(&e->key[SL_DIR_IN], c->key, sizeof(c->key));
-	e->key[SL_DIR_OUT] = (struct sl_tuple){
-		.proto = e->key[SL_DIR_IN].proto,
-		.saddr = c->backend_addr,
-		.daddr = c->local_addr,
-		.sport = c->backend_port,
-		.dport = c->local_port,
-	};
+	memcpy(e->key, c->key, sizeof(e->key));
 	set_deltas(e, SL_DIR_IN);
 	set_deltas(e, SL_DIR_OUT);
 	e->last_seen = now;
@@ -192,10 +182,10 @@ int conn_open(struct worker *w, const struct conn_new *c, struct sl_conn **opene
 	e->seq |= 1;
 	rte_compiler_barrier();
 	fill(e, c, w->clock.tick);
-	if (unlikely(!index_put(t, c->hash, make_ref(i, SL_DIR_IN))))
+	if (unlikely(!index_put(t, c->hash[SL_DIR_IN], make_ref(i, SL_DIR_IN))))
 		return -EXFULL;
-	if (unlikely(!index_put(t, entry_hash(t, e, SL_DIR_OUT), make_ref(i, SL_DIR_OUT)))) {
-		index_remove(t, c->hash, make_ref(i, SL_DIR_IN));
+	if (unlikely(!index_put(t, c->hash[SL_DIR_OUT], make_ref(i, SL_DIR_OUT)))) {
+		index_remove(t, c->hash[SL_DIR_IN], make_ref(i, SL_DIR_IN));
 		return -EXFULL;
 	}
 	t->shared->n_free = n - 1;
@@ -240,7 +230,7 @@ void conn_set_state(struct worker *w, struct sl_conn *e, uint8_t state)
 
 #define SWEEP_NS     UINT64_C(1000000000) /* the whole table in this time */
 #define SWEEP_LOOKS  8192                 /* entries a slice at most */
-#define SWEEP_CLOSES 64                   /* connections ended a slice at most */
+#define SWEEP_CLOSES 32                   /* connections ended a slice at most */
 
 /* A due entry: end it, or look again when it may be due. Returns true when ended. */
 static bool sweep_due(struct worker *w, uint32_t i)
@@ -271,23 +261,29 @@ static bool sweep_one(struct worker *w, uint32_t i)
 	return t->check[i] && look && sweep_due(w, i);
 }
 
+/* Entries come due with time; what a slice leaves, the next turn's slice does. */
+static uint32_t sweep_owed(struct worker *w)
+{
+	struct conn_table *t = &w->conns;
+	uint64_t elapsed = RTE_MIN(w->clock.ns - t->swept_ns, SWEEP_NS);
+	uint64_t looks = t->shared->capacity * elapsed / SWEEP_NS;
+
+	if (looks) {
+		t->swept_ns = w->clock.ns;
+		t->owed = (uint32_t)RTE_MIN(t->owed + looks, (uint64_t)t->shared->capacity);
+	}
+	return RTE_MIN(t->owed, (uint32_t)SWEEP_LOOKS);
+}
+
 void conn_sweep(struct worker *w)
 {
 	struct conn_table *t = &w->conns;
-	uint32_t capacity = t->shared->capacity;
-	uint64_t elapsed = RTE_MIN(w->clock.ns - t->swept_ns, SWEEP_NS);
-	uint32_t looks = (uint32_t)(capacity * elapsed / SWEEP_NS);
-	unsigned int closed = 0;
+	uint32_t looks = sweep_owed(w), closed = 0;
 
-	looks = RTE_MIN(looks, (uint32_t)SWEEP_LOOKS);
-	if (!looks || !w->snapshot)
-		return;
-	t->swept_ns = w->clock.ns;
 	while (looks-- && closed < SWEEP_CLOSES) {
-		uint32_t i = t->swept;
-
-		closed += sweep_one(w, i);
-		t->swept = i + 1 == capacity ? 0 : i + 1;
+		closed += sweep_one(w, t->swept);
+		t->swept = t->swept + 1 == t->shared->capacity ? 0 : t->swept + 1;
+		t->owed--;
 	}
 }
 

@@ -24,6 +24,9 @@
 
 #include <sluice/conn.h>
 
+#include <rte_branch_prediction.h>
+#include <rte_prefetch.h>
+
 struct worker;
 
 /* Protocol and source address: bytes 1 and 4-7, little endian. */
@@ -37,20 +40,17 @@ struct conn_table {
 	uint32_t bucket_mask;
 	uint64_t secret[2];
 	uint32_t swept;    /* next entry to sweep */
+	uint32_t owed;     /* entries that are to be swept by now */
 	uint64_t swept_ns; /* when the last slice was done */
 	uint32_t recheck;  /* entries whose check[] may be too late: timeouts became shorter */
 };
 
-/* What identifies a new connection; addresses and ports in network byte order. */
+/* What a new connection is. */
 struct conn_new {
-	uint64_t key[2]; /* of the client's packet, masked */
-	uint64_t hash;   /* of it */
+	struct sl_tuple key[2]; /* parts that are no key are 0 */
+	uint64_t hash[2];       /* of the keys */
 	uint32_t virtual_server;
 	uint32_t backend;
-	uint32_t backend_addr;
-	uint32_t local_addr;
-	uint16_t backend_port;
-	uint16_t local_port;
 	uint16_t port_pool;
 	uint8_t state;
 };
@@ -76,6 +76,30 @@ static inline uint32_t conn_bucket(const struct conn_table *t, uint64_t hash)
 static inline uint32_t conn_other_bucket(const struct conn_table *t, uint32_t b, uint16_t sig)
 {
 	return (b ^ ((sig | 1u) * 0x5bd1e995u)) & t->bucket_mask;
+}
+
+static inline uint64_t conn_tuple_hash(const struct conn_table *t, const struct sl_tuple *k)
+{
+	uint64_t x[2];
+
+	memcpy(x, k, sizeof(x));
+	return conn_hash(t, x[0] & CONN_KEY_MASK, x[1]);
+}
+
+static inline void conn_prefetch_bucket(const struct conn_table *t, uint64_t hash)
+{
+	rte_prefetch0(&t->bucket[conn_bucket(t, hash)]);
+}
+
+/* The entry that the k-th next conn_open() takes will be needed soon. */
+static inline void conn_prefetch_free(const struct conn_table *t, uint32_t k)
+{
+	if (likely(k < t->shared->n_free)) {
+		uint32_t i = t->shared->free[t->shared->n_free - 1 - k];
+
+		rte_prefetch0(&t->entry[i]);
+		rte_prefetch0(&t->check[i]);
+	}
 }
 
 static inline bool conn_key_is(const struct sl_tuple *k, uint64_t k0, uint64_t k1)
@@ -110,8 +134,13 @@ void conn_set_state(struct worker *w, struct sl_conn *e, uint8_t state);
 /* Timeouts became shorter: within one round the sweep applies them to what is open. */
 void conn_timeouts_shorter(struct conn_table *t);
 
-/* One slice of aging, bounded. */
+/* One slice of aging, bounded; behind: the next turn should do another. */
 void conn_sweep(struct worker *w);
+
+static inline bool conn_sweep_behind(const struct conn_table *t)
+{
+	return t->owed != 0;
+}
 
 static inline uint32_t conn_count(const struct conn_table *t)
 {

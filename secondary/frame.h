@@ -56,9 +56,12 @@ static inline uint16_t frame_ip_sum(const struct rte_ipv4_hdr *ip)
 	return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
-static inline bool frame_ip_csum_good(const struct rte_ipv4_hdr *ip)
+/* Sources that no host has: multicast and above, loopback, "this network", RFC 1122 3.2.1.3. */
+static inline bool frame_bad_source(const struct rte_ipv4_hdr *ip)
 {
-	return frame_ip_sum(ip) == 0xffff;
+	uint8_t first = (uint8_t)ip->src_addr; /* network byte order on a little-endian machine */
+
+	return first >= 224 || first == 127 || first == 0;
 }
 
 /* Answer the sender by the way it came: needs no route and no neighbour. */

@@ -37,6 +37,9 @@ static void find_candidates(const struct conn_table *t, struct burst *b)
 		struct sl_conn *e = likely(ref) ? &t->entry[(ref - 1) / 2] : &nobody;
 
 		rte_prefetch0(e);
+		if (unlikely(!ref))
+			rte_prefetch0(&t->bucket[conn_other_bucket(t, conn_bucket(t, hash),
+								   conn_signature(hash))]);
 		b->conn[at] = e;
 		b->dir[at] = (ref - 1) & 1;
 	}

@@ -22,29 +22,16 @@
 #define IDLE_SLEEP_MIN 5000   /* ns */
 #define IDLE_SLEEP_MAX 100000 /* ns */
 
-static void forward(struct worker *w, struct burst *b)
-{
-	stage_state(w, b, &b->hit);
-	stage_rewrite(w, b, &b->hit);
-	stage_nexthop(w, b, &b->hit);
-}
-
 static void pipeline_run(struct worker *w, struct burst *b)
 {
 	stage_parse(w, b);
 	stage_lookup(w, b);
-	forward(w, b);
+	stage_forward(w, b);
 	while (b->miss.n) { /* each round settles one at least: it opens, or gets its verdict */
 		stage_schedule(w, b);
-		forward(w, b);
+		stage_forward(w, b);
 	}
 	stage_settle(w, b);
-}
-
-static void prefetch_headers(const struct burst *b)
-{
-	for (unsigned int i = 0; i < b->n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(b->pkt[i], void *));
 }
 
 static unsigned int receive_port(struct worker *w, struct burst *b, unsigned int port)
@@ -56,8 +43,8 @@ static unsigned int receive_port(struct worker *w, struct burst *b, unsigned int
 	if (!b->n)
 		return 0;
 	b->redirected = false;
-	prefetch_headers(b);
-	for (unsigned int i = 0; i < b->n; i++) {
+	for (unsigned int i = 0, n = b->n; i < n; i++) {
+		rte_prefetch0(rte_pktmbuf_mtod(b->pkt[i], void *));
 		b->pkt[i]->port = (uint16_t)port; /* ours from here on */
 		bytes += b->pkt[i]->pkt_len;
 	}
@@ -74,7 +61,8 @@ static unsigned int receive_redirected(struct worker *w, struct burst *b, unsign
 	if (!b->n)
 		return 0;
 	b->redirected = true;
-	prefetch_headers(b);
+	for (unsigned int i = 0; i < b->n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(b->pkt[i], void *));
 	w->stats->redirect_in += b->n;
 	pipeline_run(w, b);
 	return b->n;
@@ -97,8 +85,11 @@ static void slow_jobs(struct worker *w)
 {
 	uint32_t tick = w->clock.tick;
 
-	if (!clock_turn(&w->clock))
+	if (!clock_turn(&w->clock)) {
+		if (conn_sweep_behind(&w->conns))
+			conn_sweep(w);
 		return;
+	}
 	w->slot->worker.heartbeat_ns = w->clock.ns;
 	conn_sweep(w);
 	if (w->clock.tick != tick && w->snapshot)

@@ -49,14 +49,6 @@ static inline bool fragment(const struct words *x)
 	return (x->a >> 48) & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK);
 }
 
-/* Sources that no host has: multicast and above, loopback, "this network", RFC 1122 3.2.1.3. */
-static inline bool bad_source(const struct words *x)
-{
-	uint8_t first = (uint8_t)(x->b >> 32);
-
-	return first >= 224 || first == 127 || first == 0;
-}
-
 /* Over the 20 bytes of the header; right when all ones (RFC 1071). */
 static inline bool bad_checksum(const struct words *x)
 {
@@ -72,46 +64,38 @@ static inline enum sl_drop_reason check_ip(const struct words *x, uint64_t flags
 {
 	uint16_t total = total_length(x);
 
-	flags &= RTE_MBUF_F_RX_IP_CKSUM_MASK;
 	if (unlikely(total < sizeof(struct rte_ipv4_hdr) || total > room))
 		return SL_DROP_IP_TOTAL_LENGTH;
-	if (unlikely(flags == RTE_MBUF_F_RX_IP_CKSUM_BAD ||
-		     (flags != RTE_MBUF_F_RX_IP_CKSUM_GOOD && bad_checksum(x))))
+	if ((flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) != RTE_MBUF_F_RX_IP_CKSUM_GOOD &&
+	    unlikely(bad_checksum(x)))
 		return SL_DROP_IP_CHECKSUM;
-	if (unlikely(fragment(x)))
-		return SL_DROP_IP_FRAGMENT;
-	return unlikely(bad_source(x)) ? SL_DROP_IP_SOURCE : GO_ON;
+	return unlikely(fragment(x)) ? SL_DROP_IP_FRAGMENT : GO_ON;
 }
 
-static inline enum sl_drop_reason check_tcp(struct rte_mbuf *m, uint32_t l4_len)
+static inline enum sl_drop_reason check_tcp(const char *l4, uint32_t l4_len)
 {
+	const struct rte_tcp_hdr *tcp = (const struct rte_tcp_hdr *)l4;
 	uint32_t header;
 
-	if (unlikely(l4_len < sizeof(struct rte_tcp_hdr)))
+	if (unlikely(l4_len < sizeof(*tcp)))
 		return SL_DROP_L4_SHORT;
-	header = (uint32_t)(frame_tcp(m)->data_off >> 4) * 4;
-	if (unlikely(header < sizeof(struct rte_tcp_hdr) || header > l4_len))
+	header = (uint32_t)(tcp->data_off >> 4) * 4;
+	if (unlikely(header < sizeof(*tcp) || header > l4_len))
 		return SL_DROP_L4_HEADER_LENGTH;
 	return GO_ON;
 }
 
-static inline enum sl_drop_reason check_udp(struct rte_mbuf *m, uint32_t l4_len)
+static inline enum sl_drop_reason check_udp(const char *l4, uint32_t l4_len)
 {
+	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)l4;
 	uint32_t len;
 
-	if (unlikely(l4_len < sizeof(struct rte_udp_hdr)))
+	if (unlikely(l4_len < sizeof(*udp)))
 		return SL_DROP_L4_SHORT;
-	len = rte_be_to_cpu_16(frame_udp(m)->dgram_len);
-	if (unlikely(len < sizeof(struct rte_udp_hdr) || len > l4_len))
+	len = rte_be_to_cpu_16(udp->dgram_len);
+	if (unlikely(len < sizeof(*udp) || len > l4_len))
 		return SL_DROP_L4_HEADER_LENGTH;
 	return GO_ON;
-}
-
-static inline enum sl_drop_reason check_l4(struct rte_mbuf *m, uint8_t proto, uint32_t l4_len)
-{
-	if (proto == IPPROTO_UDP)
-		return check_udp(m, l4_len);
-	return proto == IPPROTO_TCP ? check_tcp(m, l4_len) : SL_DROP_PROTOCOL;
 }
 
 static inline void take_key(struct worker *w, struct burst *b, unsigned int at,
@@ -136,22 +120,28 @@ static inline bool parse_plain(struct worker *w, struct burst *b, unsigned int a
 
 	memcpy(&x.a, frame + FRAME_L3, sizeof(x.a));
 	memcpy(&x.b, frame + FRAME_TUPLE, sizeof(x.b));
-	memcpy(&x.c, frame + FRAME_TUPLE + 8, sizeof(x.c));
+	memcpy(&x.c, frame + FRAME_TUPLE + sizeof(x.b), sizeof(x.c));
 	why = check_ip(&x, m->ol_flags, m->data_len - FRAME_L3);
 	l4_len = total_length(&x) - (uint32_t)sizeof(struct rte_ipv4_hdr);
-	if (likely(why == GO_ON)) {
-		if (unlikely(protocol(&x) == IPPROTO_ICMP)) {
-			icmp_input(w, b, at, l4_len);
-			return false;
-		}
-		why = check_l4(m, protocol(&x), l4_len);
-	}
-	if (unlikely(why != GO_ON)) {
-		burst_drop(b, at, why);
+	if (unlikely(why != GO_ON))
+		goto drop;
+	if (protocol(&x) == IPPROTO_UDP) {
+		why = check_udp(frame + FRAME_L4, l4_len);
+	} else if (protocol(&x) == IPPROTO_TCP) {
+		why = check_tcp(frame + FRAME_L4, l4_len);
+	} else if (protocol(&x) == IPPROTO_ICMP) {
+		icmp_input(w, b, at, l4_len);
 		return false;
+	} else {
+		why = SL_DROP_PROTOCOL;
 	}
+	if (unlikely(why != GO_ON))
+		goto drop;
 	take_key(w, b, at, &x);
 	return true;
+drop:
+	burst_drop(b, at, why);
+	return false;
 }
 
 /* IPv4 that is not plain: why it is dropped. */

@@ -35,7 +35,7 @@ static inline uint16_t sl_csum_apply(uint16_t field, uint16_t delta)
 	uint16_t sum;
 	uint16_t carry = __builtin_add_overflow((uint16_t)~field, delta, &sum);
 
-	return (uint16_t)~(sum + carry); /* two 16-bit words: one carry is all */
+	return (uint16_t) ~(sum + carry); /* two 16-bit words: one carry is all */
 }
 
 #endif

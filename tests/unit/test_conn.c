@@ -66,13 +66,12 @@ static uint32_t find(struct bed *b, const struct sl_tuple *t, uint8_t *dir)
 
 static int open_one(struct bed *b, uint32_t n, uint32_t *at)
 {
-	struct sl_tuple t = client_tuple(n);
+	const struct conn_table *t = &b->worker.conns;
 	struct conn_new c = {
+		.key = {client_tuple(n),
+			{.proto = IPPROTO_UDP, .saddr = REAL, .daddr = LOCAL, .sport = 0x5000}},
 		.virtual_server = SERVER,
 		.backend = BACKEND,
-		.backend_addr = REAL,
-		.backend_port = 0x5000,
-		.local_addr = LOCAL,
 		.state = SL_CONN_UDP,
 	};
 	uint16_t port = local_port_take(&b->worker, &local, &backend, &c.port_pool);
@@ -80,14 +79,14 @@ static int open_one(struct bed *b, uint32_t n, uint32_t *at)
 	int rc;
 
 	assert_int_not_equal(port, 0);
-	c.local_port = rte_cpu_to_be_16(port);
-	key_of(&t, c.key);
-	c.hash = conn_hash(&b->worker.conns, c.key[0], c.key[1]);
+	c.key[SL_DIR_OUT].dport = rte_cpu_to_be_16(port);
+	for (int dir = 0; dir < 2; dir++)
+		c.hash[dir] = conn_tuple_hash(t, &c.key[dir]);
 	rc = conn_open(&b->worker, &c, &e);
 	if (rc)
 		local_port_put(&b->worker, c.port_pool, LOCAL, port);
 	else
-		*at = (uint32_t)(e - b->worker.conns.entry);
+		*at = (uint32_t)(e - t->entry);
 	return rc;
 }
 
