@@ -42,7 +42,8 @@ struct burst {
 
 	struct list flow;          /* TCP and UDP, headers checked */
 	struct list hit;           /* of these, found in the table */
-	struct list miss;          /* not found */
+	struct list miss;          /* not found (conn is NULL), or ended and to be opened anew */
+	bool again;                /* the round over `miss` is not the first */
 	uint64_t key[SL_BURST][2]; /* bytes 22-37 of the frame, masked: see conn.h */
 	uint64_t hash[SL_BURST];
 	struct sl_conn *conn[SL_BURST];

@@ -106,12 +106,11 @@ static uint32_t bucket_find(const struct conn_table *t, uint32_t b, const uint64
 {
 	const struct sl_conn_bucket *bucket = &t->bucket[b];
 
-	for (int i = 0; i < PLACES; i++) {
-		uint32_t ref = bucket->ref[i];
+	for (unsigned int mask = conn_same_signature(bucket, sig); mask; mask &= mask - 1) {
+		/* two bits a place: the second finds the same again */
+		uint32_t ref = bucket->ref[__builtin_ctz(mask) / 2];
 
-		if (bucket->sig[i] != sig || !ref)
-			continue;
-		if (conn_key_is(&t->entry[(ref - 1) / 2].key[(ref - 1) & 1], key[0], key[1]))
+		if (ref && conn_key_is(&t->entry[(ref - 1) / 2].key[(ref - 1) & 1], key[0], key[1]))
 			return ref;
 	}
 	return 0;
@@ -134,25 +133,30 @@ struct sl_conn *conn_find(const struct conn_table *t, const uint64_t key[2], uin
 
 /* ---- entries ---------------------------------------------------------------------- */
 
-/* Differences that a packet of direction `d` suffers: it leaves as key[!d] reversed. */
-static void set_deltas(struct sl_conn *e, unsigned int d)
+/*
+ * Differences that packets suffer: one of direction d leaves as key[!d] reversed. Back is the
+ * negative of forth, which is the complement; but the TTL goes down in both.
+ */
+static void set_deltas(struct sl_conn *e)
 {
-	const struct sl_tuple *in = &e->key[d], *out = &e->key[!d];
+	const struct sl_tuple *in = &e->key[SL_DIR_IN], *out = &e->key[SL_DIR_OUT];
+	/* less one in the high byte of its word: minus 0x0100 in network order */
+	const uint16_t ttl = (uint16_t)~RTE_BE16(0x0100);
 	uint32_t sum =
 		sl_csum_delta32(in->saddr, out->daddr) + sl_csum_delta32(in->daddr, out->saddr);
-	/* TTL less one, in the high byte of its word: minus 0x0100 in network order */
-	uint32_t ttl = (uint16_t)~rte_cpu_to_be_16(0x0100);
+	uint16_t addrs = sl_csum_fold(sum);
 
-	e->key[d].l3_delta = sl_csum_fold(sum + ttl);
 	sum += sl_csum_delta16(in->sport, out->dport) + sl_csum_delta16(in->dport, out->sport);
-	e->l4_delta[d] = sl_csum_fold(sum);
+	e->l4_delta[SL_DIR_IN] = sl_csum_fold(sum);
+	e->l4_delta[SL_DIR_OUT] = (uint16_t)~e->l4_delta[SL_DIR_IN];
+	e->key[SL_DIR_IN].l3_delta = sl_csum_fold((uint32_t)addrs + ttl);
+	e->key[SL_DIR_OUT].l3_delta = sl_csum_fold((uint32_t)(uint16_t)~addrs + ttl);
 }
 
 static void fill(struct sl_conn *e, const struct conn_new *c, uint32_t now)
 {
 	memcpy(e->key, c->key, sizeof(e->key));
-	set_deltas(e, SL_DIR_IN);
-	set_deltas(e, SL_DIR_OUT);
+	set_deltas(e);
 	e->last_seen = now;
 	e->opened = now;
 	e->virtual_server = c->virtual_server;

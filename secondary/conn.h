@@ -26,6 +26,7 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
+#include <rte_vect.h>
 
 struct worker;
 
@@ -84,6 +85,14 @@ static inline uint64_t conn_tuple_hash(const struct conn_table *t, const struct 
 
 	memcpy(x, k, sizeof(x));
 	return conn_hash(t, x[0] & CONN_KEY_MASK, x[1]);
+}
+
+/* Places of a bucket with this signature: two bits a place, place i at bits 2i and 2i + 1. */
+static inline unsigned int conn_same_signature(const struct sl_conn_bucket *b, uint16_t sig)
+{
+	__m128i have = _mm_load_si128((const __m128i *)b->sig);
+
+	return (unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi16(have, _mm_set1_epi16((short)sig)));
 }
 
 static inline void conn_prefetch_bucket(const struct conn_table *t, uint64_t hash)

@@ -8,16 +8,13 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
-#include <rte_vect.h>
 
 #include "secondary/worker.h"
 
 /* The reference at the first place with this signature, 0 when there is none. */
 static inline uint32_t candidate(const struct sl_conn_bucket *b, uint16_t sig)
 {
-	__m128i have = _mm_load_si128((const __m128i *)b->sig);
-	__m128i same = _mm_cmpeq_epi16(have, _mm_set1_epi16((short)sig));
-	unsigned int mask = (unsigned int)_mm_movemask_epi8(same);
+	unsigned int mask = conn_same_signature(b, sig);
 
 	return likely(mask) ? b->ref[__builtin_ctz(mask) / 2] : 0;
 }

@@ -198,6 +198,7 @@ void stage_parse(struct worker *w, struct burst *b)
 		     n_packets = b->n; /* in registers, whatever is stored through pointers */
 
 	b->sent = 0;
+	b->again = false;
 	memset(b->verdict, VERDICT_NONE, sizeof(b->verdict));
 	for (unsigned int i = 0; i < n_packets; i++) {
 		const char *frame = rte_pktmbuf_mtod(b->pkt[i], const char *);

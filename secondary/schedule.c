@@ -123,8 +123,10 @@ static enum sl_drop_reason serve(struct worker *w, struct burst *b, unsigned int
 /* A former round opened its connection; or it has one that ended, which ends here. */
 static bool found_now(struct worker *w, struct burst *b, unsigned int at)
 {
-	struct sl_conn *e = conn_find(&w->conns, b->key[at], b->hash[at], &b->dir[at]);
+	struct sl_conn *e = b->conn[at];
 
+	if (b->again)
+		e = conn_find(&w->conns, b->key[at], b->hash[at], &b->dir[at]);
 	if (!e)
 		return false;
 	if (state_ended(e->state)) {
@@ -198,4 +200,5 @@ void stage_schedule(struct worker *w, struct burst *b)
 			list_add(&b->miss, at);
 	}
 	open_all(w, b, &round);
+	b->again = true;
 }
