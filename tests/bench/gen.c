@@ -20,7 +20,6 @@
 #define CLIENTS     0x0a000000u          /* 10.0.0.0/8, host order */
 #define CLIENT_BITS 20
 #define FIFO        4096 /* frames under way to the worker, per port; a power of two */
-#define SAMPLES     65536
 #define KNOWN       256u /* connections after which every backend is a known neighbour */
 
 struct fifo {
@@ -44,7 +43,7 @@ static struct {
 	uint8_t frame[1518]; /* a request of flow "none" */
 	uint32_t l3_sum, l4_sum;
 	uint32_t n_samples;
-	uint32_t sample[SAMPLES];
+	uint32_t sample[GEN_SAMPLES];
 } g;
 
 static struct rte_ether_addr host_mac = {{0x02, 0, 0, 0, 0, 0x01}};
@@ -133,8 +132,8 @@ static void client_of(uint64_t f, rte_be32_t *addr, rte_be16_t *port)
 	*addr = rte_cpu_to_be_32(CLIENTS + (uint32_t)(f & ((1u << CLIENT_BITS) - 1)));
 	do
 		*port = rte_cpu_to_be_16((uint16_t)p++);
-	while (g.w->n_workers > 1 &&
-	       sl_owner_client(*addr, *port, g.w->root->seed, g.w->n_workers) != g.w->id);
+	while (g.config.owners > 1 &&
+	       sl_owner_client(*addr, *port, g.w->root->seed, g.config.owners) != g.w->id);
 }
 
 static void make_request(struct rte_mbuf *m, uint64_t f, uint8_t flags)
@@ -188,22 +187,24 @@ static uint64_t next_flow(void)
 
 static uint16_t requests_due(uint16_t n)
 {
-	uint64_t now, k;
+	uint64_t now;
 
 	if (!g.config.gap_tsc || g.phase != GEN_RUNNING)
 		return n;
 	now = rte_rdtsc();
 	if (now < g.due)
 		return 0;
-	k = RTE_MIN((now - g.due) / g.config.gap_tsc + 1, (uint64_t)n);
-	g.due += k * g.config.gap_tsc;
-	return (uint16_t)k;
+	return (uint16_t)RTE_MIN((now - g.due) / g.config.gap_tsc + 1, (uint64_t)n);
 }
 
+/* When it was due, not when it was fetched: a receiver that sleeps is late. The checksum
+ * is not right then; nobody on the way verifies it. */
 static void stamp(struct rte_mbuf *m)
 {
-	if (g.config.gap_tsc) /* the checksum is not right then; nobody on the way verifies it */
-		*rte_pktmbuf_mtod_offset(m, uint32_t *, g.config.frame - 4) = (uint32_t)rte_rdtsc();
+	if (!g.config.gap_tsc)
+		return;
+	*rte_pktmbuf_mtod_offset(m, uint32_t *, g.config.frame - 4) = (uint32_t)g.due;
+	g.due += g.config.gap_tsc;
 }
 
 static void request(struct rte_mbuf *m)
@@ -321,17 +322,18 @@ static uint8_t client_says(uint8_t flags)
 {
 	if (flags & RTE_TCP_SYN_FLAG)
 		return RTE_TCP_PSH_FLAG | RTE_TCP_ACK_FLAG;
-	if (g.config.load == GEN_STEADY)
-		return 0;
+	if (g.config.load == GEN_STEADY || flags == RTE_TCP_ACK_FLAG)
+		return 0; /* the reference brings the client's own last ACK back */
 	return flags & RTE_TCP_FIN_FLAG ? RTE_TCP_ACK_FLAG : RTE_TCP_FIN_FLAG | RTE_TCP_ACK_FLAG;
 }
 
 static void take_sample(const struct rte_mbuf *m)
 {
-	if (g.config.gap_tsc && g.phase == GEN_RUNNING && g.n_samples < SAMPLES)
-		g.sample[g.n_samples++] =
-			(uint32_t)rte_rdtsc() -
-			*rte_pktmbuf_mtod_offset(m, uint32_t *, g.config.frame - 4);
+	if (!g.config.gap_tsc || g.phase != GEN_RUNNING || g.n_samples == GEN_SAMPLES ||
+	    g.answers % g.config.sample_every)
+		return;
+	g.sample[g.n_samples++] =
+		(uint32_t)rte_rdtsc() - *rte_pktmbuf_mtod_offset(m, uint32_t *, g.config.frame - 4);
 }
 
 static void client_got(struct rte_mbuf *m)

@@ -24,14 +24,18 @@ enum gen_load {
 
 enum gen_order { GEN_ROUND_ROBIN, GEN_UNIFORM, GEN_ZIPF };
 
+#define GEN_SAMPLES 65536
+
 struct gen_config {
 	enum gen_load load;
 	enum gen_order order;
 	bool tcp;
-	unsigned int arms; /* 1 or 2 */
-	uint32_t flows;    /* STEADY: of this worker; NEW: connections to open in all */
-	uint32_t frame;    /* bytes of a request, without FCS */
-	uint64_t gap_tsc;  /* cycles between requests; 0: as fast as they are taken */
+	unsigned int arms;     /* 1 or 2 */
+	uint32_t flows;        /* STEADY: of this worker; NEW: connections to open in all */
+	uint32_t frame;        /* bytes of a request, without FCS */
+	uint32_t owners;       /* workers among which clients are shared out; this one's are used */
+	uint64_t gap_tsc;      /* cycles between requests; 0: as fast as they are taken */
+	uint32_t sample_every; /* with a gap: answers whose latency is kept, at most GEN_SAMPLES */
 };
 
 /* The life of a run. */

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
@@ -17,11 +18,17 @@
 #define MAX_SLICES    20000
 #define SLOWER        1.10 /* a reference slice over this times the good ones' is slow */
 
+struct moment {
+	uint64_t tsc;    /* 0: none */
+	uint64_t cpu_ns; /* of the thread */
+};
+
 static struct {
 	uint32_t n;
-	float ns[MAX_SLICES]; /* per packet */
+	float ns[MAX_SLICES];     /* per packet */
+	float cpu_ns[MAX_SLICES]; /* likewise, CPU time */
 	uint8_t kind[MAX_SLICES];
-	uint64_t begun;   /* TSC */
+	struct moment begun;
 	uint32_t packets; /* the worker's, in this slice */
 	enum slice next_reference;
 } s;
@@ -31,12 +38,24 @@ static double tsc_to_ns(uint64_t tsc)
 	return (double)tsc * 1e9 / (double)rte_get_tsc_hz();
 }
 
-static void record(enum slice kind, uint64_t tsc, uint32_t packets)
+static struct moment now(void)
 {
+	struct timespec cpu;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	return (struct moment){.tsc = rte_rdtsc(),
+			       .cpu_ns = (uint64_t)cpu.tv_sec * 1000000000 + (uint64_t)cpu.tv_nsec};
+}
+
+static void record(enum slice kind, struct moment begun, uint32_t packets)
+{
+	struct moment end = now();
+
 	if (s.n == MAX_SLICES || !packets)
 		return;
 	s.kind[s.n] = (uint8_t)kind;
-	s.ns[s.n++] = (float)(tsc_to_ns(tsc) / packets);
+	s.ns[s.n] = (float)(tsc_to_ns(end.tsc - begun.tsc) / packets);
+	s.cpu_ns[s.n++] = (float)(end.cpu_ns - begun.cpu_ns) / (float)packets;
 }
 
 /* ---- the reference ------------------------------------------------------------------- */
@@ -74,7 +93,7 @@ static uint32_t reference_turn(enum slice kind, unsigned int from, unsigned int 
 
 static void reference(enum slice kind)
 {
-	uint64_t begun = rte_rdtsc();
+	struct moment begun = now();
 	uint32_t packets = 0;
 
 	for (int turns = 0; turns < SLICE_PACKETS; turns++) {
@@ -84,26 +103,26 @@ static void reference(enum slice kind)
 		packets += reference_turn(kind, 1, 0);
 		gen_hold(packets >= SLICE_PACKETS);
 	}
-	record(kind, rte_rdtsc() - begun, packets);
+	record(kind, begun, packets);
 }
 
 /* ---- slices ---------------------------------------------------------------------------- */
 
 void slices_turn(void)
 {
-	if (s.begun && s.packets < SLICE_PACKETS)
+	if (s.begun.tsc && s.packets < SLICE_PACKETS)
 		return;
 	gen_hold(true); /* what is under way belongs to whom it was sent */
 	if (!gen_empty())
 		return;
 	gen_hold(false);
-	if (s.begun)
-		record(SLICE_WORKER, rte_rdtsc() - s.begun, s.packets);
+	if (s.begun.tsc)
+		record(SLICE_WORKER, s.begun, s.packets);
 	reference(s.next_reference);
 	gen_hold(false);
 	s.next_reference = s.next_reference == SLICE_IO ? SLICE_SWAP : SLICE_IO;
 	s.packets = 0;
-	s.begun = rte_rdtsc();
+	s.begun = now();
 }
 
 void slices_count(uint32_t packets)
@@ -114,7 +133,7 @@ void slices_count(uint32_t packets)
 void slices_reset(void)
 {
 	s.n = 0;
-	s.begun = 0;
+	s.begun.tsc = 0;
 	s.packets = 0;
 }
 
@@ -127,14 +146,14 @@ static int ascending(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Slices of a kind, sorted, into out. `good`: NULL or which ones count. */
-static uint32_t collect(enum slice kind, const bool *good, float *out)
+/* Figures of a kind's slices, sorted, into out. `good`: NULL or which ones count. */
+static uint32_t collect(const float *figure, enum slice kind, const bool *good, float *out)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < s.n; i++)
 		if (s.kind[i] == kind && (!good || good[i]))
-			out[n++] = s.ns[i];
+			out[n++] = figure[i];
 	qsort(out, n, sizeof(*out), ascending);
 	return n;
 }
@@ -151,7 +170,7 @@ static void judge(bool *good, float *work)
 	double limit[SLICE_KINDS];
 
 	for (int kind = SLICE_IO; kind <= SLICE_SWAP; kind++)
-		limit[kind] = SLOWER * quantile(work, collect(kind, NULL, work), 0.1);
+		limit[kind] = SLOWER * quantile(work, collect(s.ns, kind, NULL, work), 0.1);
 	for (uint32_t i = 0; i < s.n; i++)
 		good[i] = s.kind[i] != SLICE_WORKER && s.ns[i] <= limit[s.kind[i]];
 	for (uint32_t i = 1; i + 1 < s.n; i++)
@@ -170,13 +189,15 @@ void slices_result(struct slices_result *r)
 		abort();
 	judge(good, work);
 	for (int kind = SLICE_IO; kind < SLICE_KINDS; kind++) {
-		n = collect(kind, good, work);
+		n = collect(s.ns, kind, good, work);
 		r->ns[kind] = quantile(work, n, 0.5);
 	}
 	r->kept = n;
 	r->ns_min = quantile(work, n, 0);
 	r->ns_max = quantile(work, n, 1);
-	r->all = collect(SLICE_WORKER, NULL, work);
+	n = collect(s.cpu_ns, SLICE_WORKER, good, work);
+	r->cpu_ns = quantile(work, n, 0.5);
+	r->all = collect(s.ns, SLICE_WORKER, NULL, work);
 	free(good);
 	free(work);
 }

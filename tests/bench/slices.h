@@ -13,7 +13,6 @@
 #define BENCH_SLICES_H
 
 #include <stdint.h>
-#include <stdio.h>
 
 enum slice { SLICE_IO, SLICE_SWAP, SLICE_WORKER, SLICE_KINDS };
 
@@ -29,7 +28,8 @@ void slices_reset(void);
 struct slices_result {
 	double ns[SLICE_KINDS]; /* median per packet, both directions */
 	double ns_min, ns_max;  /* of the worker's slices that count */
-	uint32_t kept, all;     /* the worker's slices that count, and all */
+	double cpu_ns;      /* median of these, by the kernel's clock of the thread's CPU time */
+	uint32_t kept, all; /* the worker's slices that count, and all */
 };
 
 /* Over what was measured since the reset. */
