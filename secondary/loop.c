@@ -15,6 +15,7 @@
 
 #include "secondary/burst.h"
 #include "secondary/command.h"
+#include "secondary/profile.h"
 #include "secondary/worker.h"
 
 /* Idle turns before the first sleep, and the bounds of a sleep. */
@@ -24,14 +25,21 @@
 
 static void pipeline_run(struct worker *w, struct burst *b)
 {
+	profile_mark(w, SL_STAGE_RECEIVE, b->n);
 	stage_parse(w, b);
+	profile_mark(w, SL_STAGE_PARSE, b->n);
 	stage_lookup(w, b);
+	profile_mark(w, SL_STAGE_LOOKUP, b->flow.n);
 	stage_forward(w, b);
+	profile_mark(w, SL_STAGE_FORWARD, b->sent);
 	while (b->miss.n) { /* each round settles one at least: it opens, or gets its verdict */
 		stage_schedule(w, b);
+		profile_mark(w, SL_STAGE_SCHEDULE, b->hit.n);
 		stage_forward(w, b);
+		profile_mark(w, SL_STAGE_FORWARD, b->hit.n);
 	}
 	stage_settle(w, b);
+	profile_mark(w, SL_STAGE_SETTLE, b->n);
 }
 
 static unsigned int receive_port(struct worker *w, struct burst *b, unsigned int port)
@@ -91,6 +99,7 @@ static void slow_jobs(struct worker *w)
 		return;
 	}
 	w->slot->worker.heartbeat_ns = w->clock.ns;
+	profile_ask(w);
 	conn_sweep(w);
 	if (w->clock.tick != tick && w->snapshot)
 		neigh_tick(w);
@@ -134,12 +143,16 @@ void loop_run(struct worker *w, const volatile sig_atomic_t *stop)
 		command_drain(w);
 		neigh_drain_events(w);
 		w->stats->buffers_returned += sl_pool_collect(w->slot->pool);
+		profile_mark(w, SL_STAGE_MESSAGES, 0);
 		n = receive_all(w, &b);
+		profile_mark(w, SL_STAGE_RECEIVE, 0); /* ports that had nothing */
 		tx_flush(w);
+		profile_mark(w, SL_STAGE_TRANSMIT, n);
 		if (n)
 			idle_turns = 0;
 		else
 			idle(w, &idle_turns);
+		profile_mark(w, SL_STAGE_IDLE, 0);
 		account(w, n != 0, since);
 	}
 	neigh_drop_waiting(w);

@@ -32,6 +32,8 @@ struct worker {
 	unsigned int n_workers;
 	unsigned int n_ports;
 	uint32_t frame_max[SL_MAX_PORTS]; /* bytes: the MTU and the Ethernet header */
+	bool profiling;                   /* see profile.h */
+	uint64_t profile_since;           /* TSC of the last mark */
 	struct clock clock;
 	uint64_t port_mac[SL_MAX_PORTS]; /* as the low 48 bits of a load from a frame */
 	struct conn_table conns;
