@@ -52,6 +52,8 @@ static const struct command commands[] = {
 	{"worker", "list", "", 0, 0, 0, "the workers and how they are", NULL, observe_workers},
 	{"worker", "restart", "ID", 1, 1, 0, "end one and start it again; returns when it runs",
 	 NULL, observe_restart},
+	{"worker", "profile", "ID [MILLISECONDS]", 1, 2, 0,
+	 "where its time goes, by stage, over a second or as said", NULL, profile_worker},
 	{0},
 };
 

@@ -156,19 +156,25 @@ int observe_workers(const struct client *client, const struct command *command, 
 	return CLIENT_OK;
 }
 
+bool observe_number(const char *text, unsigned long *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoul(text, &end, 10);
+	return !errno && end != text && !*end && text[0] != '-';
+}
+
 int observe_restart(const struct client *client, const struct command *command, int argc,
 		    char **argv)
 {
 	json_t *reply;
-	char *end;
 	unsigned long id;
 	int result;
 
 	(void)command;
 	(void)argc;
-	errno = 0;
-	id = strtoul(argv[0], &end, 10);
-	if (errno || end == argv[0] || *end || argv[0][0] == '-')
+	if (!observe_number(argv[0], &id))
 		return client_usage_error("'%s' is not the number of a worker", argv[0]);
 	result = rpc_call_or_complain(client, "WorkerService", "RestartWorker",
 				      json_pack("{sI}", "id", (json_int_t)id), &reply);

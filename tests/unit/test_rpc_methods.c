@@ -497,6 +497,38 @@ static void workers_are_shown_and_restarted(void **state)
 					"the primary is not there\"}");
 }
 
+static void a_worker_is_profiled(void **state)
+{
+	struct sl_worker_slot *slot = &slots[1];
+	int fd;
+
+	(void)state;
+	assert_string_equal(ask("WorkerService/ProfileWorker", "{}"),
+			    "400 {\"code\":\"invalid_argument\",\"message\":\"id: missing\"}");
+	assert_non_null(strstr(ask("WorkerService/ProfileWorker", "{\"id\":2}"), "404 "));
+	assert_non_null(
+		strstr(ask("WorkerService/ProfileWorker", "{\"id\":1,\"milliseconds\":5001}"),
+		       "milliseconds: 5001 is over 5000"));
+	assert_non_null(strstr(ask("WorkerService/ProfileWorker", "{\"id\":1}"),
+			       "workers[1]: it is not running"));
+	slot->worker.running = 1;
+	slot->profile.stage[SL_STAGE_PARSE].cycles = 1000;
+	fd = post("WorkerService/ProfileWorker", "", "{\"id\":1,\"milliseconds\":20}");
+	client_pass(ctrl.base, 5);
+	assert_int_not_equal(slot->profile_until_ns, 0);
+	slot->profile.stage[SL_STAGE_PARSE].cycles += 320;
+	slot->profile.stage[SL_STAGE_PARSE].packets += 32;
+	client_pass(ctrl.base, 40);
+	assert_non_null(strstr(answer(fd), "{\"name\":\"parse\",\"cycles\":\"320\",\"packets\":"
+					   "\"32\",\"text\":"));
+	/* one that hangs */
+	fd = post("WorkerService/ProfileWorker", "", "{\"id\":1,\"milliseconds\":1}");
+	client_pass(ctrl.base, 20);
+	assert_string_equal(answer(fd),
+			    "503 {\"code\":\"unavailable\",\"message\":\"workers[1]: it "
+			    "did not count\"}");
+}
+
 static void stats_go_by_reference(void **state)
 {
 	const struct resource *server, *backend;
@@ -635,6 +667,7 @@ int main(void)
 		TEST(deadlines_answer),
 		TEST(refuses_by_protocol),
 		TEST(workers_are_shown_and_restarted),
+		TEST(a_worker_is_profiled),
 		TEST(stats_go_by_reference),
 		TEST(connections_are_listed),
 		TEST(connections_are_filtered),
