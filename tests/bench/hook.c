@@ -7,9 +7,9 @@
  *   SLUICE_BENCH="load=steady|new proto=udp|tcp flows=N order=rr|uniform|zipf arms=1|2
  *                 frame=N ms=N rate=N owners=N pauses=1 out=FILE"
  *
- * When the time is up (ms=0: never), all is done, or the worker is told to end, the result is
- * written to FILE.<worker>. The generator falls silent then; not beside other workers,
- * which may not have measured to the end and share the processor with this one.
+ * When the time is up (ms=0: never, and no slices are measured), all is done, or the worker is told
+ * to end, the result is written to FILE.<worker>. The generator falls silent then; not beside other
+ * workers, which may not have measured to the end and share the processor with this one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,7 +210,7 @@ static uint16_t bench_receive(void *queue, struct rte_mbuf **pkt, uint16_t n)
 		pauses_turn_ends(h.w);
 	if (port == 0) {
 		follow_phase();
-		if (h.phase == GEN_RUNNING && !h.gen.gap_tsc && !h.pauses && !h.written)
+		if (h.phase == GEN_RUNNING && h.ms && !h.gen.gap_tsc && !h.written)
 			slices_turn();
 	}
 	if (h.written && h.w->n_workers == 1)

@@ -68,6 +68,19 @@ def large_config():
     return config
 
 
+def stages(path):
+    """The worker's own account of its time; `receive` and `transmit` contain the generator."""
+    with Appliance(f"{path}/run", {"load": "steady", "proto": "udp", "flows": 100000,
+                                   "ms": 0}) as appliance:
+        appliance.apply(config_of())
+        time.sleep(0.3)  # the generator's flows are open
+        found = appliance.api.call("WorkerService/ProfileWorker", {"id": 0, "milliseconds": 500})
+    ns = 1e9 / int(found["cyclesPerSecond"])
+    packets = max(int(s.get("packets", 0)) for s in found["stages"])
+    return {"name": "stages", "flows": 100000, "workers": 1, "ns_per_packet_by_stage": {
+        s["name"]: round(int(s.get("cycles", 0)) * ns / packets, 2) for s in found["stages"]}}
+
+
 def change_one(appliance):
     """One weight of all of them, some times over; milliseconds a call."""
     return median(appliance.timed("BackendPoolService/UpdateBackend", {
