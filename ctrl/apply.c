@@ -41,6 +41,7 @@ struct apply {
 	struct ctrl *ctrl;
 	struct writer *writer;
 	struct publish *publish;
+	struct compiler *compiler;
 	struct event *kick; /* start the next request, on a turn of its own */
 	STAILQ_HEAD(, job) queue;
 	unsigned int queued;
@@ -169,7 +170,7 @@ static int compile_job(struct apply *a, struct problem *why)
 	};
 
 	target.out = publish_half(a->publish, &target.generation);
-	return compile(a->ctrl->model, &target, why);
+	return compile(a->compiler, &target, why);
 }
 
 /* Nothing was asked to change: do the workers use what the model says? */
@@ -301,7 +302,8 @@ struct apply *apply_new(struct ctrl *ctrl, struct store *store)
 	a->kick = event_new(ctrl->base, -1, 0, on_kick, a);
 	a->publish = publish_new(ctrl->base, ctrl->root, ctrl->primary);
 	a->writer = writer_new(ctrl->base, store);
-	if (a->kick && a->publish && a->writer) {
+	a->compiler = compiler_new(ctrl->model);
+	if (a->kick && a->publish && a->writer && a->compiler) {
 		begin(a);
 		return a;
 	}
@@ -309,6 +311,7 @@ struct apply *apply_new(struct ctrl *ctrl, struct store *store)
 		event_free(a->kick);
 	publish_free(a->publish);
 	writer_free(a->writer);
+	compiler_free(a->compiler);
 	free(a);
 	errno = ENOMEM;
 	return NULL;
@@ -332,6 +335,7 @@ void apply_free(struct apply *a)
 		return;
 	writer_free(a->writer);
 	publish_free(a->publish);
+	compiler_free(a->compiler);
 	event_free(a->kick);
 	if (a->job)
 		refuse(a->job, a->ctrl->model->revision);

@@ -73,7 +73,7 @@ static bool opens(const struct burst *b, unsigned int at, uint8_t proto)
 static enum sl_drop_reason prepare(struct worker *w, struct burst *b, unsigned int at,
 				   const struct sl_virtual_server *vs, struct openings *round)
 {
-	const struct sl_backend *all = sl_snapshot_at(w->snapshot, w->snapshot->backends);
+	const struct sl_backend *all = sl_snapshot_at(w->snapshot, vs->backends);
 	const struct mode_ops *mode = modes[vs->mode];
 	struct conn_new *c = &round->o[round->n].c;
 	uint32_t pick = schedulers[vs->scheduler]->pick(w, vs);

@@ -77,6 +77,7 @@ static void add_servers(struct layout *l)
 						  .port = htons(80),
 						  .proto = protos[i],
 						  .scheduler = SL_SCHED_RR,
+						  .backends = l->s->backends,
 						  .cycle = l->s->cycles,
 						  .local = l->s->local_lists};
 		at = sl_virtual_hash(v[i].addr, v[i].port, v[i].proto) & 3;
