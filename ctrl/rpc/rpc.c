@@ -62,8 +62,10 @@ struct rpc *rpc_new(struct ctrl *ctrl, const char *socket_path)
 		errno = EPROTO;
 		goto fail;
 	}
-	if (!rpc)
+	if (!rpc) {
+		sl_log(rpc_log, ERR, "the API: out of memory");
 		goto fail;
+	}
 	rpc->connect = (struct connect){ctrl, &budget, ARENA_LIMIT};
 	rpc->path = strdup(socket_path);
 	if (rpc->path)
