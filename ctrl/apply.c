@@ -130,6 +130,7 @@ static void on_committed(struct background_task *task)
 		       why.text);
 		abort();
 	}
+	compile_keep(a->compiler);
 	change_settle(&job->changes, job->revision.number);
 	job->committed = true;
 	sl_log(apply_log, INFO, "revision %" PRIu64 ": %u created, %u updated, %u deleted",

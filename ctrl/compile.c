@@ -199,6 +199,11 @@ int compile(struct compiler *compiler, const struct compile_target *target, stru
 	return 0;
 }
 
+void compile_keep(struct compiler *compiler)
+{
+	plan_keep(compiler->plan);
+}
+
 struct compiler *compiler_new(const struct model *model)
 {
 	struct compiler *compiler = calloc(1, sizeof(*compiler));

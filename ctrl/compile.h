@@ -31,6 +31,12 @@ struct compile_target {
 /* Check the whole and write it. -EINVAL with *why, and what is in `out` is undefined. */
 int compile(struct compiler *compiler, const struct compile_target *target, struct problem *why);
 
+/*
+ * What was compiled last, with success, has left the model and entered it again: the next
+ * compilation need not look at it.
+ */
+void compile_keep(struct compiler *compiler);
+
 /* Do two snapshots say the same, whatever their generation? */
 bool compile_same(const struct sl_snapshot *a, const struct sl_snapshot *b);
 

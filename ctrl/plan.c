@@ -230,6 +230,15 @@ int plan_update(struct plan *plan, struct problem *why)
 	return 0;
 }
 
+void plan_keep(struct plan *plan)
+{
+	uint64_t now = plan->model->touches;
+
+	plan->routes_made = plan->own_made = plan->pools_made = plan->servers_made = now;
+	for (uint32_t p = 0; p < plan->n_pools; p++)
+		plan->pool[p].made = now;
+}
+
 struct plan *plan_new(const struct model *model)
 {
 	struct plan *plan = calloc(1, sizeof(*plan));

@@ -92,6 +92,12 @@ void plan_free(struct plan *plan);
 /* Bring it up to date. -EINVAL with *why. */
 int plan_update(struct plan *plan, struct problem *why);
 
+/*
+ * The model is again what it was at the last update, which went well: the same resources were
+ * taken out and put in. So all parts are up to date.
+ */
+void plan_keep(struct plan *plan);
+
 /* ---- ctrl/plan_pools.c ---- */
 
 /* The list of pools, without what is in them. */

@@ -228,6 +228,11 @@ static void random_changes(void **state)
 					assert_true(model->revision == 0 || compare());
 			} else {
 				memcpy(previous, fresh, fresh->size);
+				if (below(2)) { /* as around a commit */
+					change_leave(&set);
+					assert_int_equal(change_enter(&set, &why), 0);
+					compile_keep(compiler);
+				}
 				change_settle(&set, model->revision + 1);
 			}
 		}

@@ -12,10 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+#include <event2/event.h>
 
 #include "ctrl/compile.h"
+#include "ctrl/ctrl.h"
+#include "ctrl/store.h"
 #include "sluice/v1/sluice.pb-c.h"
 #include "tests/unit/lib/ctrl_bed.h"
 
@@ -144,6 +148,7 @@ static double apply(const struct apply_request *request)
 	end("leave");
 	begin();
 	assert_int_equal(change_enter(&set, &why), 0);
+	compile_keep(compiler);
 	change_settle(&set, model->revision + 1);
 	end("enter, settle");
 	change_free(&set);
@@ -190,11 +195,100 @@ static void hundred_thousand_backends(void **state)
 	}
 }
 
+/* ---- the whole transaction, on an event loop and a database ---- */
+
+static struct event_base *base;
+static double answered_ms, longest_ms; /* request to answer; between two turns of the loop */
+static struct timespec asked, last_turn;
+
+static double ms_since(const struct timespec *then)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - then->tv_sec) * 1e3 +
+	       (double)(now.tv_nsec - then->tv_nsec) / 1e6;
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	double ms = ms_since(&last_turn);
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	longest_ms = ms > longest_ms ? ms : longest_ms;
+	clock_gettime(CLOCK_MONOTONIC, &last_turn);
+}
+
+static void on_answer(void *arg, const struct apply_result *result)
+{
+	(void)arg;
+	answered_ms = ms_since(&asked);
+	if (result->problem.code)
+		fail_msg("%s", result->problem.text);
+	event_base_loopbreak(base);
+}
+
+static void transact(struct apply *a, const struct apply_request *request, const char *what)
+{
+	longest_ms = 0;
+	clock_gettime(CLOCK_MONOTONIC, &asked);
+	last_turn = asked;
+	assert_int_equal(apply_submit(a, request, on_answer, NULL, &why), 0);
+	event_base_dispatch(base);
+	on_turn(-1, 0, NULL);
+	print_message("# %s: answered after %.1f ms, others waited %.1f ms at most\n", what,
+		      answered_ms, longest_ms);
+}
+
+/* Nobody who only asks waits for somebody's hundred thousand backends. */
+static void others_go_on(void **state)
+{
+	const struct apply_request whole = {.op = APPLY_CONFIG, .message = decode_config()};
+	struct apply_request weight = {
+		.op = APPLY_UPDATE,
+		.kind = RESOURCE_BACKEND,
+		.pool = "pool-05000",
+		.message = bed_json(&sluice__v1__backend__descriptor,
+				    "{'name': 'backend-3', 'address': '10.51.0.4', 'port': 80}"),
+	};
+	const struct timeval often = {0, 1000};
+	struct ctrl ctrl = {.root = root};
+	char directory[] = "/tmp/sluice-test-scale-XXXXXX", path[64];
+	struct store *store;
+	struct event *turn;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/sluice.db", directory);
+	ctrl.base = base = event_base_new();
+	store = store_open(path, root, &ctrl.model, &why);
+	assert_non_null(store);
+	ctrl.apply = apply_new(&ctrl, store);
+	turn = event_new(base, -1, EV_PERSIST, on_turn, NULL);
+	event_add(turn, &often);
+
+	transact(ctrl.apply, &whole, "the whole");
+	assert_true(longest_ms < 1000);
+	transact(ctrl.apply, &weight, "one weight");
+	assert_true(answered_ms < 200);
+
+	apply_free(ctrl.apply);
+	event_free(turn);
+	event_base_free(base);
+	model_free(ctrl.model);
+	store_close(store);
+	unlink(path);
+	assert_int_equal(rmdir(directory), 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(hundred_thousand_backends),
+		T(others_go_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
