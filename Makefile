@@ -104,8 +104,8 @@ $(B)/obj/%.o: %.c
 PACKAGES := gcc make pkg-config git libdpdk-dev libnuma-dev libbsd-dev libibverbs-dev libevent-dev \
 	libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libjansson-dev \
 	libyaml-dev libcurl4-openssl-dev libcmocka-dev clang-format \
-	curl ethtool iproute2 iputils-ping nginx-light procps python3 python3-protobuf python3-scapy \
-	sqlite3 util-linux
+	curl ethtool gnuplot-nox iproute2 iputils-ping nginx-light procps python3 python3-protobuf python3-scapy \
+	sqlite3 util-linux valgrind
 
 .PHONY: deps
 deps:
@@ -138,7 +138,7 @@ install: all
 # ---- the rules of the house --------------------------------------------------------
 FORMATTED = $(wildcard include/sluice/*.h primary/*.[ch] secondary/*.[ch] ctrl/*.[ch] \
 	ctrl/rpc/*.[ch] ctrl/client/*.[ch] tests/unit/*.[ch] tests/unit/lib/*.[ch] tests/packet/*.[ch] \
-	tests/mp/*.[ch] tests/lib/*.[ch])
+	tests/bench/*.[ch] tests/mp/*.[ch] tests/lib/*.[ch])
 
 .PHONY: format format-check check-headers check-layers check-symbols
 format:
@@ -172,6 +172,7 @@ help:
 	@echo 'make deps          install the packages that are missing (root)'
 	@echo 'make demo          the appliance on real traffic, in namespaces (root)'
 	@echo 'make test          every test tier (root); T="unit net" runs these tiers'
+	@echo 'make bench         what a packet costs (root, 2 CPUs); QUICK=1 within a minute'
 	@echo 'make install       DESTDIR= PREFIX=/usr'
 	@echo 'make format        lay out the sources; format-check says what differs'
 	@echo 'make check-headers each shared header compiles alone'

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The transaction, and the queue before it (see the head of apply.h). Its steps, each of which
- * ends in answer() or leads to the next; those marked * end on another turn of the event loop:
+ * ends in answer() or leads to the next; those marked * end on another turn of the event loop, + on
+ * the thread, for what takes as long as the request is large or the disk is slow:
  *
- *   start -> prepare* -> attempt -> commit* -> publish* -> answer
+ *   start -> resolve+ -> prepare* -> attempt -> commit+ -> publish* -> answer
+ *
+ * Nobody but the job under way changes the model, so the thread may read it in `resolve`.
  *
  * A store without revisions while the workers use one means that the database was lost: it
  * was damaged and set aside, or somebody removed it. Forwarding goes on with what is in shared
@@ -15,6 +18,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -25,11 +29,11 @@
 #include <event2/event.h>
 
 #include "ctrl/apply_job.h"
+#include "ctrl/background.h"
 #include "ctrl/change.h"
 #include "ctrl/compile.h"
 #include "ctrl/ctrl.h"
 #include "ctrl/publish.h"
-#include "ctrl/writer.h"
 
 SL_LOG_TYPE(apply_log, "sluice.ctrl.apply");
 
@@ -39,8 +43,10 @@ SL_LOG_TYPE(apply_log, "sluice.ctrl.apply");
 
 struct apply {
 	struct ctrl *ctrl;
-	struct writer *writer;
+	struct store *store; /* the thread's, while it commits */
+	struct background *background;
 	struct publish *publish;
+	struct compiler *compiler;
 	struct event *kick; /* start the next request, on a turn of its own */
 	STAILQ_HEAD(, job) queue;
 	unsigned int queued;
@@ -86,16 +92,35 @@ static void on_published(void *arg, const struct problem *problem)
 
 /* ---- commit ---- */
 
-static void on_committed(void *arg, const struct problem *problem)
+static struct job *job_of(struct background_task *task)
 {
-	struct apply *a = arg;
-	struct job *job = a->job;
+	return (struct job *)((char *)task - offsetof(struct job, task));
+}
+
+static void on_thread(struct apply *a, void (*work)(struct background_task *),
+		      void (*done)(struct background_task *))
+{
+	a->job->task.work = work;
+	a->job->task.done = done;
+	background_run(a->background, &a->job->task);
+}
+
+static void work_commit(struct background_task *task)
+{
+	struct job *job = job_of(task);
+
+	store_commit(job->apply->store, &job->revision, &job->problem);
+}
+
+static void on_committed(struct background_task *task)
+{
+	struct job *job = job_of(task);
+	struct apply *a = job->apply;
 	struct problem why;
 
-	if (problem->code) {
+	if (job->problem.code) {
 		sl_log(apply_log, ERR, "revision %" PRIu64 ": not stored: %s", job->revision.number,
-		       problem->text);
-		job->problem = *problem;
+		       job->problem.text);
 		answer(a);
 		return;
 	}
@@ -105,6 +130,7 @@ static void on_committed(void *arg, const struct problem *problem)
 		       why.text);
 		abort();
 	}
+	compile_keep(a->compiler);
 	change_settle(&job->changes, job->revision.number);
 	job->committed = true;
 	sl_log(apply_log, INFO, "revision %" PRIu64 ": %u created, %u updated, %u deleted",
@@ -120,7 +146,7 @@ static void commit(struct apply *a)
 	job->revision.author = job->request.author;
 	job->revision.comment = job->request.comment;
 	job->revision.changes = &job->changes;
-	writer_commit(a->writer, &job->revision, on_committed, a);
+	on_thread(a, work_commit, on_committed);
 }
 
 /* ---- the attempt: within one turn of the loop, so that nobody sees it ---- */
@@ -145,19 +171,18 @@ static uint64_t next_revision(const struct apply *a)
 	return (stored > running ? stored : running) + 1;
 }
 
-static int resolve(struct apply *a, struct problem *why)
+static int enter(struct apply *a, struct problem *why)
 {
 	struct job *job = a->job;
-	int rc = change_resolve(&job->changes, a->ctrl->model, &job->request, why);
 
-	if (!rc && store_lost(a) && job->changes.n && job->request.op != APPLY_CONFIG)
-		rc = problem_set(why, PROBLEM_FAILED_PRECONDITION,
-				 "the configuration database is new while the workers use "
-				 "revision %" PRIu64
-				 ", which is lost on disk: only a whole configuration can be "
-				 "applied, which replaces what is running",
-				 running_revision(a));
-	return rc ? rc : change_enter(&job->changes, why);
+	if (store_lost(a) && job->changes.n && job->request.op != APPLY_CONFIG)
+		return problem_set(why, PROBLEM_FAILED_PRECONDITION,
+				   "the configuration database is new while the workers use "
+				   "revision %" PRIu64
+				   ", which is lost on disk: only a whole configuration can be "
+				   "applied, which replaces what is running",
+				   running_revision(a));
+	return change_enter(&job->changes, why);
 }
 
 static int compile_job(struct apply *a, struct problem *why)
@@ -169,7 +194,7 @@ static int compile_job(struct apply *a, struct problem *why)
 	};
 
 	target.out = publish_half(a->publish, &target.generation);
-	return compile(a->ctrl->model, &target, why);
+	return compile(a->compiler, &target, why);
 }
 
 /* Nothing was asked to change: do the workers use what the model says? */
@@ -193,7 +218,7 @@ static void attempt(struct apply *a)
 	struct job *job = a->job;
 	bool catching_up = job->request.op == APPLY_NOTHING;
 
-	if (resolve(a, &job->problem)) {
+	if (enter(a, &job->problem)) {
 		answer(a);
 		return;
 	}
@@ -225,6 +250,23 @@ static void on_prepared(void *arg, const struct problem *problem)
 		attempt(a);
 }
 
+static void work_resolve(struct background_task *task)
+{
+	struct job *job = job_of(task);
+
+	job_resolve(job, job->apply->ctrl->model, &job->problem);
+}
+
+static void on_resolved(struct background_task *task)
+{
+	struct apply *a = job_of(task)->apply;
+
+	if (a->job->problem.code)
+		answer(a);
+	else
+		publish_prepare(a->publish, on_prepared, a);
+}
+
 static void on_kick(evutil_socket_t fd, short what, void *arg)
 {
 	struct apply *a = arg;
@@ -237,10 +279,8 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
 	STAILQ_REMOVE_HEAD(&a->queue, link);
 	a->queued--;
 	a->queued_bytes -= a->job->size;
-	if (job_open(a->job, &a->job->problem))
-		answer(a);
-	else
-		publish_prepare(a->publish, on_prepared, a);
+	a->job->apply = a;
+	on_thread(a, work_resolve, on_resolved);
 }
 
 int apply_submit(struct apply *a, const struct apply_request *request, apply_done_fn done,
@@ -300,15 +340,18 @@ struct apply *apply_new(struct ctrl *ctrl, struct store *store)
 	STAILQ_INIT(&a->queue);
 	a->kick = event_new(ctrl->base, -1, 0, on_kick, a);
 	a->publish = publish_new(ctrl->base, ctrl->root, ctrl->primary);
-	a->writer = writer_new(ctrl->base, store);
-	if (a->kick && a->publish && a->writer) {
+	a->store = store;
+	a->background = background_new(ctrl->base);
+	a->compiler = compiler_new(ctrl->model);
+	if (a->kick && a->publish && a->background && a->compiler) {
 		begin(a);
 		return a;
 	}
 	if (a->kick)
 		event_free(a->kick);
 	publish_free(a->publish);
-	writer_free(a->writer);
+	background_free(a->background);
+	compiler_free(a->compiler);
 	free(a);
 	errno = ENOMEM;
 	return NULL;
@@ -330,8 +373,9 @@ void apply_free(struct apply *a)
 
 	if (!a)
 		return;
-	writer_free(a->writer);
+	background_free(a->background);
 	publish_free(a->publish);
+	compiler_free(a->compiler);
 	event_free(a->kick);
 	if (a->job)
 		refuse(a->job, a->ctrl->model->revision);

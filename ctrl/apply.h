@@ -3,7 +3,8 @@
  * The one way in which the configuration changes. Requests are carried out one at a time, in
  * the order in which they came:
  *
- *   resolve   what the request means against the model as it is now; etags are compared
+ *   resolve   what the request means against the model as it is now; etags are compared; off
+ *             the event loop
  *   check     the rules that concern more than one resource
  *   compile   into the half of the snapshot arena that nobody uses
  *   commit    the revision, durably; off the event loop

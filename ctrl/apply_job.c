@@ -73,13 +73,28 @@ struct job *job_new(const struct apply_request *request, size_t room, struct pro
 	return NULL;
 }
 
-int job_open(struct job *job, struct problem *why)
+static void close_message(struct job *job)
 {
-	if (!job->packed)
-		return 0;
-	job->request.message =
-		protobuf_c_message_unpack(job->type, NULL, job->packed_len, job->packed);
-	return job->request.message ? 0 : no_memory(why);
+	if (job->request.message)
+		protobuf_c_message_free_unpacked((ProtobufCMessage *)job->request.message, NULL);
+	job->request.message = NULL;
+	free(job->packed);
+	job->packed = NULL;
+}
+
+int job_resolve(struct job *job, struct model *model, struct problem *why)
+{
+	int rc;
+
+	if (job->packed) {
+		job->request.message =
+			protobuf_c_message_unpack(job->type, NULL, job->packed_len, job->packed);
+		if (!job->request.message)
+			return no_memory(why);
+	}
+	rc = change_resolve(&job->changes, model, &job->request, why);
+	close_message(job);
+	return rc;
 }
 
 void job_free(struct job *job)
@@ -88,9 +103,7 @@ void job_free(struct job *job)
 
 	for (size_t i = 0; (text = text_of(&job->request, i)); i++)
 		free((char *)*text);
-	if (job->request.message)
-		protobuf_c_message_free_unpacked((ProtobufCMessage *)job->request.message, NULL);
+	close_message(job);
 	change_free(&job->changes);
-	free(job->packed);
 	free(job);
 }

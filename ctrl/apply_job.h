@@ -6,12 +6,13 @@
 #include <sys/queue.h>
 
 #include "ctrl/apply.h"
+#include "ctrl/background.h"
 #include "ctrl/change.h"
 #include "ctrl/store.h"
 
 struct job {
 	STAILQ_ENTRY(job) link;
-	struct apply_request request; /* its message is there from job_open on */
+	struct apply_request request; /* its message is there while it is resolved */
 	size_t size;                  /* bytes kept while it waits */
 	const ProtobufCMessageDescriptor *type;
 	uint8_t *packed;
@@ -19,6 +20,8 @@ struct job {
 	apply_done_fn done;
 	void *arg;
 	/* Of the transaction. */
+	struct apply *apply;
+	struct background_task task; /* the one under way */
 	struct change_set changes;
 	struct store_revision revision;
 	struct problem problem;
@@ -28,8 +31,11 @@ struct job {
 /* NULL with *why; resource_exhausted when it takes more than `room` bytes. */
 struct job *job_new(const struct apply_request *request, size_t room, struct problem *why);
 
-/* Unpack the message. -EINVAL with *why. */
-int job_open(struct job *job, struct problem *why);
+/*
+ * Unpack the message and find out what it means, into job->changes. Takes long when the message
+ * is large, and only reads the model: for the thread. -EINVAL with *why.
+ */
+int job_resolve(struct job *job, struct model *model, struct problem *why);
 
 void job_free(struct job *job);
 

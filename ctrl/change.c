@@ -189,12 +189,14 @@ static int batch_new(struct change_set *set, struct batch *batch, enum resource_
 		     const char *pool, const void *message, struct problem *why)
 {
 	struct resource *r = resource_new(kind, pool, message, why);
-	int rc;
+	const char *etag = resource_message_etag(message);
+	int rc = 0;
 
 	if (!r)
 		return -EINVAL;
-	rc = check_etag(set->model, model_find(set->model, kind, r->name), kind, r->name,
-			resource_message_etag(message), why);
+	if (*etag) /* few have one, and there may be many */
+		rc = check_etag(set->model, model_find(set->model, kind, r->name), kind, r->name,
+				etag, why);
 	if (!rc && batch_add(batch, r))
 		rc = no_memory(why);
 	if (rc)
@@ -256,6 +258,26 @@ static int resolve_one(struct change_set *set, const struct apply_request *q, st
 	return rc;
 }
 
+/* Why a pool can't go: a virtual server that uses it. */
+static int check_unused(const struct model *model, enum resource_kind kind, const char *name,
+			struct problem *why)
+{
+	const struct resource *r = model_after(model, RESOURCE_VIRTUAL_SERVER, "");
+	bool backends = kind == RESOURCE_BACKEND_POOL;
+
+	if (!backends && kind != RESOURCE_LOCAL_ADDRESS_POOL)
+		return 0;
+	for (; r; r = model_next(r)) {
+		const Sluice__V1__VirtualServer *m = (const void *)r->message;
+
+		if (!strcmp(backends ? m->backend_pool : m->local_address_pool, name))
+			return problem_set(why, PROBLEM_FAILED_PRECONDITION,
+					   "%s pool %s is used by virtual server %s",
+					   backends ? "backend" : "local address", name, r->name);
+	}
+	return 0;
+}
+
 static int resolve_delete(struct change_set *set, const struct apply_request *q,
 			  struct problem *why)
 {
@@ -271,6 +293,8 @@ static int resolve_delete(struct change_set *set, const struct apply_request *q,
 		return problem_set(why, PROBLEM_NOT_FOUND, "%s: does not exist",
 				   resource_path(q->kind, name, path));
 	rc = check_etag(set->model, now, q->kind, name, q->etag, why);
+	if (!rc)
+		rc = check_unused(set->model, q->kind, name, why);
 	if (!rc)
 		rc = add(set, now, NULL, why);
 	if (q->kind != RESOURCE_BACKEND_POOL)

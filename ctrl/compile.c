@@ -3,14 +3,18 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <sluice/shm.h>
 
-#include "ctrl/cycle.h"
 #include "ctrl/plan.h"
 
 #define ALIGN 64
+
+struct compiler {
+	struct plan *plan;
+};
 
 /* ---- where things stand ---- */
 
@@ -52,62 +56,51 @@ static void *at(struct sl_snapshot *s, struct sl_span span)
 
 /* ---- writing ---- */
 
-/* Part of an array of 32-bit words, as a span of its own. */
-static struct sl_span part(struct sl_span whole, struct plan_range range)
+/* Part of an array, as a span of its own. */
+static struct sl_span part(struct sl_span whole, uint32_t first, uint32_t n, size_t element)
 {
-	return (struct sl_span){whole.offset + range.first * (uint32_t)sizeof(uint32_t), range.n};
+	return (struct sl_span){whole.offset + first * (uint32_t)element, n};
+}
+
+static void write_server(const struct sl_snapshot *s, const struct plan *p,
+			 const struct plan_server *server, struct sl_virtual_server *out)
+{
+	const struct resource *r = server->server;
+	const struct plan_pool *pool = &p->pool[server->pool];
+	const struct plan_range *local = &p->local[server->local].addresses;
+	const struct cycle *cycle = pool->cycle[r->virtual_server.scheduler];
+
+	out->ref = r->ref;
+	out->addr = r->virtual_server.addr;
+	out->port = r->virtual_server.port;
+	out->proto = r->virtual_server.proto;
+	out->scheduler = r->virtual_server.scheduler;
+	out->mode = r->virtual_server.mode;
+	out->backends = part(s->backends, pool->first, pool->n, sizeof(struct sl_backend));
+	out->cycle = part(s->cycles, cycle->first, cycle->length, sizeof(uint32_t));
+	out->local = part(s->local_lists, local->first, local->n, sizeof(uint32_t));
 }
 
 static void write_servers(struct sl_snapshot *s, const struct plan *p)
 {
 	struct sl_virtual_server *v = at(s, s->virtual_servers);
 
-	for (uint32_t i = 0; i < p->n_servers; i++) {
-		const struct plan_server *server = &p->server[i];
-		const struct resource *r = server->server;
-		const struct plan_pool *pool = &p->pool[server->pool];
-
-		v[i] = (struct sl_virtual_server){
-			.ref = r->ref,
-			.addr = r->virtual_server.addr,
-			.port = r->virtual_server.port,
-			.proto = r->virtual_server.proto,
-			.scheduler = r->virtual_server.scheduler,
-			.mode = r->virtual_server.mode,
-			.cycle = part(s->cycles, pool->cycle[r->virtual_server.scheduler]),
-			.local = part(s->local_lists, p->local[server->local].addresses),
-		};
-	}
+	for (uint32_t i = 0; i < p->n_servers; i++)
+		write_server(s, p, &p->server[i], &v[i]);
 	memcpy(at(s, s->virtual_hash), p->server_hash, p->server_places * sizeof(uint32_t));
 }
 
-static void write_backends(struct sl_snapshot *s, const struct plan *p)
+static void write_pools(struct sl_snapshot *s, const struct plan *p)
 {
 	struct sl_backend *b = at(s, s->backends);
+	uint32_t *pick = at(s, s->cycles);
 
-	for (uint32_t i = 0; i < p->n_backends; i++)
-		b[i] = (struct sl_backend){
-			.ref = p->backend[i]->ref,
-			.addr = p->backend[i]->backend.addr,
-			.port = p->backend[i]->backend.port,
-			.weight = p->backend[i]->backend.weight,
-		};
-}
-
-static int write_cycles(struct sl_snapshot *s, const struct plan *p)
-{
-	uint32_t *cycles = at(s, s->cycles);
-
-	for (uint32_t i = 0; i < p->n_pools; i++) {
-		const struct plan_pool *pool = &p->pool[i];
-		uint32_t first = pool->backends.first;
-
-		for (int k = 0; k < SL_SCHED_MAX; k++)
-			if (pool->has_cycle[k] && cycle_make(k, &p->weight[first], pool->backends.n,
-							     first, &cycles[pool->cycle[k].first]))
-				return -ENOMEM;
-	}
-	return 0;
+	for (uint32_t i = 0; i < p->n_pools; i++)
+		if (plan_pool_used(&p->pool[i]) && p->pool[i].n)
+			memcpy(&b[p->pool[i].first], p->pool[i].backend, p->pool[i].n * sizeof(*b));
+	for (uint32_t i = 0; i < p->n_cycles; i++)
+		memcpy(&pick[p->cycle[i]->first], p->cycle[i]->pick,
+		       p->cycle[i]->length * sizeof(*pick));
 }
 
 /* A pool's addresses stand together, so the lists are one sequence of positions. */
@@ -167,8 +160,8 @@ static bool same_routes(const struct sl_snapshot *a, const struct sl_snapshot *b
 }
 
 /* All of a snapshot is written, the gaps between arrays too, so that bytes can be compared. */
-static int write_all(struct sl_snapshot *header, const struct plan *plan,
-		     const struct compile_target *target, struct problem *why)
+static void write_all(struct sl_snapshot *header, const struct plan *plan,
+		      const struct compile_target *target)
 {
 	struct sl_snapshot *s = target->out;
 	const struct sl_snapshot *before = target->previous;
@@ -176,40 +169,61 @@ static int write_all(struct sl_snapshot *header, const struct plan *plan,
 	memset(s, 0, header->size);
 	*s = *header;
 	write_servers(s, plan);
-	write_backends(s, plan);
+	write_pools(s, plan);
 	write_locals(s, plan);
 	write_routes(s, plan);
 	write_timeouts(s, plan->model);
 	s->route_epoch = !before ? 1 : before->route_epoch + !same_routes(s, before);
-	return write_cycles(s, plan) ? problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory")
-				     : 0;
 }
 
-int compile(const struct model *model, const struct compile_target *target, struct problem *why)
+int compile(struct compiler *compiler, const struct compile_target *target, struct problem *why)
 {
+	const struct plan *plan = compiler->plan;
 	struct sl_snapshot header = {
 		.magic = SL_SNAPSHOT_MAGIC,
 		.generation = target->generation,
 		.revision = target->revision,
 	};
-	struct plan plan;
 	uint64_t size;
-	int rc = plan_make(&plan, model, why);
 
-	if (rc)
-		goto out;
-	size = lay_out(&header, &plan);
+	if (plan_update(compiler->plan, why))
+		return -EINVAL;
+	size = lay_out(&header, plan);
 	header.size = (uint32_t)size;
 	if (size > target->room || size > UINT32_MAX)
-		rc = problem_set(why, PROBLEM_RESOURCE_EXHAUSTED,
-				 "limits: snapshot: %zu bytes in the boot configuration, this "
-				 "configuration needs %" PRIu64,
-				 target->room, size);
-	else
-		rc = write_all(&header, &plan, target, why);
-out:
-	plan_free(&plan);
-	return rc;
+		return problem_set(why, PROBLEM_RESOURCE_EXHAUSTED,
+				   "limits: snapshot: %zu bytes in the boot configuration, this "
+				   "configuration needs %" PRIu64,
+				   target->room, size);
+	write_all(&header, plan, target);
+	return 0;
+}
+
+void compile_keep(struct compiler *compiler)
+{
+	plan_keep(compiler->plan);
+}
+
+struct compiler *compiler_new(const struct model *model)
+{
+	struct compiler *compiler = calloc(1, sizeof(*compiler));
+
+	if (!compiler)
+		return NULL;
+	compiler->plan = plan_new(model);
+	if (compiler->plan)
+		return compiler;
+	free(compiler);
+	errno = ENOMEM;
+	return NULL;
+}
+
+void compiler_free(struct compiler *compiler)
+{
+	if (!compiler)
+		return;
+	plan_free(compiler->plan);
+	free(compiler);
 }
 
 bool compile_same(const struct sl_snapshot *a, const struct sl_snapshot *b)

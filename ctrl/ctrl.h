@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The control daemon, as its parts see it. Everything here lives on one event loop, but for the
- * store's writer thread (ctrl/writer.h).
+ * threads that take what takes long (ctrl/background.h).
  */
 #ifndef CTRL_CTRL_H
 #define CTRL_CTRL_H

@@ -25,8 +25,10 @@ static int take_lock(const char *runtime_dir)
 	char path[PATH_MAX];
 	int fd;
 
-	if (snprintf(path, sizeof(path), "%s/ctrl.lock", runtime_dir) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/ctrl.lock", runtime_dir) >= (int)sizeof(path)) {
+		sl_log(join_log, ERR, "%s: is too long for a file's path", runtime_dir);
 		return -ENAMETOOLONG;
+	}
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) {
 		int rc = -errno;

@@ -88,17 +88,27 @@ static void primary_ended(evutil_socket_t fd, short what, void *arg)
 	event_base_loopbreak(d->ctrl.base);
 }
 
+static int failed(const char *what, int error)
+{
+	sl_log(ctrl_log, ERR, "%s: %s", what, strerror(error));
+	return -error;
+}
+
 static int watch_primary(struct daemon *d)
 {
 	int pid = d->ctrl.root->primary_pid;
 
 	d->primary_fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (d->primary_fd < 0) {
-		sl_log(ctrl_log, ERR, "the primary (pid %d): %s", pid, strerror(errno));
-		return -errno;
+		int error = errno;
+
+		sl_log(ctrl_log, ERR, "the primary (pid %d): %s", pid, strerror(error));
+		return -error;
 	}
 	d->on_primary = event_new(d->ctrl.base, d->primary_fd, EV_READ, primary_ended, d);
-	return d->on_primary && !event_add(d->on_primary, NULL) ? 0 : -ENOMEM;
+	return d->on_primary && !event_add(d->on_primary, NULL)
+		       ? 0
+		       : failed("watching the primary", ENOMEM);
 }
 
 static int watch_signals(struct daemon *d)
@@ -108,7 +118,7 @@ static int watch_signals(struct daemon *d)
 	return d->on_term && d->on_int && !evsignal_add(d->on_term, NULL) &&
 			       !evsignal_add(d->on_int, NULL)
 		       ? 0
-		       : -ENOMEM;
+		       : failed("watching signals", ENOMEM);
 }
 
 /* The directory of the database; the one above it has to exist. */
@@ -133,6 +143,7 @@ static int open_store(struct daemon *d, const struct options *o)
 	return -EINVAL;
 }
 
+/* Whoever fails has said why. */
 static int start(struct daemon *d, const char *program, const struct options *o)
 {
 	struct ctrl *c = &d->ctrl;
@@ -141,14 +152,16 @@ static int start(struct daemon *d, const char *program, const struct options *o)
 	if (!c->root || open_store(d, o))
 		return -EINVAL;
 	c->base = event_base_new();
-	if (!c->base || watch_signals(d) || watch_primary(d))
+	if (!c->base)
+		return failed("the event loop", ENOMEM);
+	if (watch_signals(d) || watch_primary(d))
 		return -EINVAL;
 	c->primary = primary_client_new(c->base, o->runtime_dir);
 	if (!c->primary)
-		return -EINVAL;
+		return failed("the client of the primary", errno);
 	c->apply = apply_new(c, d->store);
 	if (!c->apply)
-		return -EINVAL;
+		return failed("the transactions", errno);
 	d->rpc = rpc_new(c, o->socket);
 	return d->rpc ? 0 : -EINVAL;
 }

@@ -47,6 +47,7 @@ struct model *model_new(const struct sl_root *root)
 	if (!model)
 		return NULL;
 	model->root = root;
+	model->touches = 1; /* 0 is what was never made */
 	model->ids[IDS_VIRTUAL_SERVER] = ids_new(root->max_virtual_servers, false);
 	model->ids[IDS_BACKEND] = ids_new(root->max_backends, false);
 	model->ids[IDS_LOCAL_ADDRESS] = ids_new(root->max_local_addresses, true);
@@ -200,6 +201,22 @@ static int take_ids(struct model *model, struct resource *r)
 	return rc;
 }
 
+uint32_t model_pool_place(const char *name)
+{
+	uint32_t h = 0;
+
+	for (; *name && *name != '/'; name++)
+		h = (h ^ (uint8_t)*name) * UINT32_C(0x9e3779b1);
+	return (h ^ h >> 15) % MODEL_POOL_PLACES;
+}
+
+static void touch(struct model *model, const struct resource *r)
+{
+	model->touched[r->kind] = ++model->touches;
+	if (r->kind == RESOURCE_BACKEND)
+		model->pool_touched[model_pool_place(r->name)] = model->touches;
+}
+
 int model_insert(struct model *model, struct resource *r)
 {
 	int rc = take_ids(model, r);
@@ -209,6 +226,7 @@ int model_insert(struct model *model, struct resource *r)
 	RB_INSERT(resource_tree, &model->tree[r->kind], r);
 	model->count[r->kind]++;
 	model->hash += r->hash;
+	touch(model, r);
 	return 0;
 }
 
@@ -218,6 +236,7 @@ void model_remove(struct model *model, struct resource *r)
 	RB_REMOVE(resource_tree, &model->tree[r->kind], r);
 	model->count[r->kind]--;
 	model->hash -= r->hash;
+	touch(model, r);
 }
 
 void model_settle(struct model *model, struct resource *r, uint64_t revision)

@@ -17,6 +17,8 @@
 #include "ctrl/ids.h"
 #include "ctrl/resource.h"
 
+#define MODEL_POOL_PLACES 16384 /* a power of two; pools may share one */
+
 RB_HEAD(resource_tree, resource);
 
 struct model {
@@ -26,6 +28,13 @@ struct model {
 	const struct sl_root *root; /* ports and limits */
 	uint64_t revision;          /* 0: nothing was ever configured */
 	uint64_t hash;              /* sum of the resources' hashes */
+	/*
+	 * What was touched when, for who keeps something made of the model: `touches` counts
+	 * resources put in and taken out, also of changes that were only tried.
+	 */
+	uint64_t touches;
+	uint64_t touched[RESOURCE_KIND_MAX];      /* its value at the kind's last */
+	uint64_t pool_touched[MODEL_POOL_PLACES]; /* of a pool's backends, by model_pool_place */
 };
 
 /* Empty, with an interface for each of root's ports. NULL with errno. */
@@ -48,6 +57,9 @@ const struct resource *model_next(const struct resource *resource);
 /* A pool's backends: for (b = model_backends(m, "web"); b; b = model_next_backend(b)) */
 const struct resource *model_backends(const struct model *model, const char *pool);
 const struct resource *model_next_backend(const struct resource *backend);
+
+/* Place in pool_touched of a pool's name; of a backend's name, its pool's. */
+uint32_t model_pool_place(const char *name);
 
 /* Etags: of a pool and its backends; of the whole. Return `out`, of RESOURCE_ETAG_SIZE. */
 const char *model_pool_etag(const struct model *model, const struct resource *pool, char *out);

@@ -3,15 +3,10 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <sluice/eal.h>
-#include <sluice/limits.h>
-
-#include <rte_common.h>
-#include <rte_log.h>
+#include <sluice/log.h>
 
 #define DEFAULT_INSTANCE "sluice"
 #define DEFAULT_DATABASE "/var/lib/sluice/sluice.db"
@@ -28,24 +23,6 @@ static void usage(FILE *to)
 		"      --log-level TYPE:LEVEL for example 'sluice.ctrl.*:debug'; may be repeated\n"
 		"      --help\n"
 		"Ends on SIGTERM and SIGINT, and with 1 when the primary has ended.\n");
-}
-
-static bool set_log_level(const char *text)
-{
-	static const char *const levels[] = {
-		[RTE_LOG_ERR] = "error", [RTE_LOG_WARNING] = "warning", [RTE_LOG_NOTICE] = "notice",
-		[RTE_LOG_INFO] = "info", [RTE_LOG_DEBUG] = "debug",
-	};
-	const char *colon = strrchr(text, ':');
-	char type[SL_NAME_LEN];
-
-	if (!colon || (size_t)(colon - text) >= sizeof(type))
-		return false;
-	snprintf(type, sizeof(type), "%.*s", (int)(colon - text), text);
-	for (size_t i = 0; i < RTE_DIM(levels); i++)
-		if (levels[i] && !strcmp(levels[i], colon + 1))
-			return rte_log_set_level_pattern(type, i) == 0;
-	return false;
 }
 
 static int wrong(const char *what, const char *why)
@@ -76,10 +53,9 @@ int options_parse(int argc, char **argv, struct options *o)
 		case 'd': o->database = optarg; break;
 		case 's': socket = optarg; break;
 		case 'l':
-			if (set_log_level(optarg))
+			if (sl_log_set_level(optarg))
 				break;
-			return wrong(optarg, "is not TYPE:LEVEL; levels are error, warning, "
-					     "notice, info, debug");
+			return wrong(optarg, SL_LOG_LEVEL_WRONG);
 		case 'h': usage(stdout); return 1;
 		default: usage(stderr); return -EINVAL;
 		}

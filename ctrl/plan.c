@@ -1,48 +1,96 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctrl/plan.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sluice/shm.h>
 
 #include "ctrl/address.h"
-#include "ctrl/cycle.h"
 #include "sluice/v1/sluice.pb-c.h"
+
+static int no_memory(struct problem *why)
+{
+	return problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory");
+}
 
 static const Sluice__V1__VirtualServer *message_of(const struct resource *server)
 {
 	return (const Sluice__V1__VirtualServer *)server->message;
 }
 
-static int allocate(struct plan *plan, struct problem *why)
-{
-	const size_t *count = plan->model->count;
+#define KIND(symbol) (1u << RESOURCE_##symbol)
 
-	plan->server_places = rte_align32pow2(2 * count[RESOURCE_VIRTUAL_SERVER] + 1);
-	plan->server = calloc(count[RESOURCE_VIRTUAL_SERVER] + 1, sizeof(*plan->server));
-	plan->server_hash = calloc(plan->server_places, sizeof(*plan->server_hash));
-	plan->pool = calloc(count[RESOURCE_BACKEND_POOL] + 1, sizeof(*plan->pool));
-	plan->local = calloc(count[RESOURCE_LOCAL_ADDRESS_POOL] + 1, sizeof(*plan->local));
-	plan->backend = calloc(count[RESOURCE_BACKEND] + 1, sizeof(*plan->backend));
-	plan->weight = calloc(count[RESOURCE_BACKEND] + 1, sizeof(*plan->weight));
-	if (plan->server && plan->server_hash && plan->pool && plan->local && plan->backend &&
-	    plan->weight)
-		return 0;
-	return problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory");
+/* Is what was made of these kinds as it was? */
+static bool fresh(const struct plan *plan, uint64_t made, unsigned int kinds)
+{
+	if (!made)
+		return false;
+	for (int k = 0; k < RESOURCE_KIND_MAX; k++)
+		if (kinds & 1u << k && plan->model->touched[k] > made)
+			return false;
+	return true;
 }
 
-/* ---- pools: all of them first, so that servers find theirs by a binary search ---- */
+/* ---- the ground: routes and own addresses ---- */
 
-static void list_pools(struct plan *plan)
+static int update_routes(struct plan *plan, struct problem *why)
 {
-	const struct resource *r = model_after(plan->model, RESOURCE_BACKEND_POOL, "");
+	if (fresh(plan, plan->routes_made, KIND(INTERFACE) | KIND(ROUTE)))
+		return 0;
+	plan->routes_made = 0;
+	plan->ground++;
+	routes_free(&plan->routes);
+	if (routes_build(&plan->routes, plan->model, why))
+		return -EINVAL;
+	plan->routes_made = plan->model->touches;
+	return 0;
+}
 
+static int update_own(struct plan *plan, struct problem *why)
+{
+	if (fresh(plan, plan->own_made,
+		  KIND(INTERFACE) | KIND(VIRTUAL_SERVER) | KIND(LOCAL_ADDRESS_POOL)))
+		return 0;
+	plan->own_made = 0;
+	plan->ground++;
+	own_free(&plan->own);
+	if (own_build(&plan->own, plan->model, &plan->routes, why))
+		return -EINVAL;
+	plan->own_made = plan->model->touches;
+	return 0;
+}
+
+static int check_gateways(struct plan *plan, struct problem *why)
+{
+	const struct resource *r = model_after(plan->model, RESOURCE_ROUTE, "");
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (plan->gateways_checked == plan->ground)
+		return 0;
 	for (; r; r = model_next(r))
-		plan->pool[plan->n_pools++].pool = r;
-	r = model_after(plan->model, RESOURCE_LOCAL_ADDRESS_POOL, "");
+		if (r->route.gateway && own_find(&plan->own, r->route.gateway))
+			return problem_set(why, PROBLEM_FAILED_PRECONDITION,
+					   "routes[%s].gateway: %s is the appliance's own", r->name,
+					   address_text(r->route.gateway, text));
+	plan->gateways_checked = plan->ground;
+	return 0;
+}
+
+/* ---- lists of pools ---- */
+
+static int list_locals(struct plan *plan, struct problem *why)
+{
+	const struct resource *r = model_after(plan->model, RESOURCE_LOCAL_ADDRESS_POOL, "");
+
+	free(plan->local);
+	plan->n_locals = plan->n_local_addresses = 0;
+	plan->local =
+		calloc(plan->model->count[RESOURCE_LOCAL_ADDRESS_POOL] + 1, sizeof(*plan->local));
+	if (!plan->local)
+		return no_memory(why);
 	for (; r; r = model_next(r)) {
 		struct plan_local *local = &plan->local[plan->n_locals++];
 
@@ -51,17 +99,34 @@ static void list_pools(struct plan *plan)
 		local->addresses.n = r->local.n;
 		plan->n_local_addresses += r->local.n;
 	}
+	return 0;
 }
 
-/* Both kinds begin with the pool's resource. */
-static int by_pool_name(const void *name, const void *element)
+static int by_name(const void *name, const void *local)
 {
-	return strcmp(name, (*(const struct resource *const *)element)->name);
+	return strcmp(name, ((const struct plan_local *)local)->pool->name);
 }
 
-static const void *find_pool(const char *name, const void *all, uint32_t n, size_t size)
+static const struct plan_local *find_local(const struct plan *plan, const char *name)
 {
-	return bsearch(name, all, n, size, by_pool_name);
+	return bsearch(name, plan->local, plan->n_locals, sizeof(*plan->local), by_name);
+}
+
+static int update_pools(struct plan *plan, struct problem *why)
+{
+	size_t room = SL_SCHED_MAX * plan->model->count[RESOURCE_BACKEND_POOL] + 1;
+
+	if (fresh(plan, plan->pools_made, KIND(BACKEND_POOL)))
+		return 0;
+	plan->pools_made = 0;
+	free(plan->cycle);
+	plan->cycle = calloc(room, sizeof(struct cycle *));
+	if (!plan->cycle)
+		return no_memory(why);
+	if (plan_list_pools(plan, why))
+		return -EINVAL;
+	plan->pools_made = plan->model->touches;
+	return 0;
 }
 
 /* ---- virtual servers ---- */
@@ -69,10 +134,8 @@ static const void *find_pool(const char *name, const void *all, uint32_t n, size
 static int find_pools(struct plan *plan, struct plan_server *s, struct problem *why)
 {
 	const Sluice__V1__VirtualServer *m = message_of(s->server);
-	const struct plan_pool *pool =
-		find_pool(m->backend_pool, plan->pool, plan->n_pools, sizeof(*plan->pool));
-	const struct plan_local *local =
-		find_pool(m->local_address_pool, plan->local, plan->n_locals, sizeof(*plan->local));
+	struct plan_pool *pool = plan_find_pool(plan, m->backend_pool);
+	const struct plan_local *local = find_local(plan, m->local_address_pool);
 
 	if (!pool)
 		return problem_set(why, PROBLEM_FAILED_PRECONDITION,
@@ -85,7 +148,7 @@ static int find_pools(struct plan *plan, struct plan_server *s, struct problem *
 				   s->server->name, m->local_address_pool);
 	s->pool = pool - plan->pool;
 	s->local = local - plan->local;
-	plan->pool[s->pool].has_cycle[s->server->virtual_server.scheduler] = true;
+	pool->used[s->server->virtual_server.scheduler] = true;
 	return 0;
 }
 
@@ -118,11 +181,22 @@ static int hash_server(struct plan *plan, uint32_t position, struct problem *why
 	return 0;
 }
 
-static int add_servers(struct plan *plan, struct problem *why)
+static int list_servers(struct plan *plan, struct problem *why)
 {
 	const struct resource *r = model_after(plan->model, RESOURCE_VIRTUAL_SERVER, "");
+	size_t count = plan->model->count[RESOURCE_VIRTUAL_SERVER];
 	int rc = 0;
 
+	free(plan->server);
+	free(plan->server_hash);
+	plan->n_servers = 0;
+	plan->server_places = rte_align32pow2(2 * count + 1);
+	plan->server = calloc(count + 1, sizeof(*plan->server));
+	plan->server_hash = calloc(plan->server_places, sizeof(*plan->server_hash));
+	if (!plan->server || !plan->server_hash)
+		return no_memory(why);
+	for (uint32_t p = 0; p < plan->n_pools; p++)
+		memset(plan->pool[p].used, 0, sizeof(plan->pool[p].used));
 	for (; r && !rc; r = model_next(r)) {
 		struct plan_server *s = &plan->server[plan->n_servers];
 
@@ -134,158 +208,63 @@ static int add_servers(struct plan *plan, struct problem *why)
 	return rc;
 }
 
-/* ---- backends ---- */
-
-static int check_backend(const struct plan *plan, const struct resource *b, struct problem *why)
+static int update_servers(struct plan *plan, struct problem *why)
 {
-	char path[RESOURCE_PATH_SIZE], text[ADDRESS_TEXT_SIZE];
-	const struct sl_next_hop *hop = routes_find(&plan->routes, b->backend.addr);
-	const char *wrong;
-
-	if (own_find(&plan->own, b->backend.addr))
-		wrong = "is the appliance's own";
-	else if (!hop)
-		wrong = "has no route";
-	else if (hop->flags & SL_ROUTE_BLACKHOLE)
-		wrong = "has a route that is a blackhole";
-	else
+	if (fresh(plan, plan->servers_made,
+		  KIND(VIRTUAL_SERVER) | KIND(BACKEND_POOL) | KIND(LOCAL_ADDRESS_POOL)))
 		return 0;
-	return problem_set(why, PROBLEM_FAILED_PRECONDITION, "%s.address: %s %s",
-			   resource_path(RESOURCE_BACKEND, b->name, path),
-			   address_text(b->backend.addr, text), wrong);
-}
-
-static int by_endpoint(const void *a, const void *b)
-{
-	const struct resource *x = *(const struct resource *const *)a;
-	const struct resource *y = *(const struct resource *const *)b;
-
-	if (x->backend.addr != y->backend.addr)
-		return x->backend.addr < y->backend.addr ? -1 : 1;
-	return (int)x->backend.port - (int)y->backend.port;
-}
-
-/* `scratch` has room for all backends. Each (address, port) once in its pool. */
-static int check_twice(const struct resource **scratch, const struct plan *plan,
-		       const struct plan_range *range, struct problem *why)
-{
-	char one[RESOURCE_PATH_SIZE], other[RESOURCE_PATH_SIZE], text[ADDRESS_TEXT_SIZE];
-
-	if (!range->n)
-		return 0;
-	memcpy(scratch, &plan->backend[range->first], range->n * sizeof(*scratch));
-	qsort(scratch, range->n, sizeof(*scratch), by_endpoint);
-	for (uint32_t i = 1; i < range->n; i++) {
-		const struct resource *b = scratch[i];
-
-		if (!by_endpoint(&scratch[i - 1], &scratch[i]))
-			return problem_set(
-				why, PROBLEM_ALREADY_EXISTS, "%s: %s port %u is also %s",
-				resource_path(RESOURCE_BACKEND, b->name, one),
-				address_text(b->backend.addr, text), ntohs(b->backend.port),
-				resource_path(RESOURCE_BACKEND, scratch[i - 1]->name, other));
-	}
+	plan->servers_made = 0;
+	if (list_locals(plan, why) || list_servers(plan, why))
+		return -EINVAL;
+	plan->servers_made = plan->model->touches;
 	return 0;
 }
 
-/* All pools' backends are checked against each other, those in use also for their route. */
-static int add_backends(struct plan *plan, const struct resource **scratch, struct problem *why)
+/* ---- the whole ---- */
+
+int plan_update(struct plan *plan, struct problem *why)
 {
-	const struct resource *b;
-
-	for (uint32_t p = 0; p < plan->n_pools; p++) {
-		struct plan_pool *pool = &plan->pool[p];
-		bool used = pool->has_cycle[SL_SCHED_RR] || pool->has_cycle[SL_SCHED_WRR];
-
-		pool->backends.first = plan->n_backends;
-		b = model_backends(plan->model, pool->pool->name);
-		for (; b; b = model_next_backend(b)) {
-			if (used && check_backend(plan, b, why))
-				return -EINVAL;
-			plan->weight[plan->n_backends] = b->backend.weight;
-			plan->backend[plan->n_backends++] = b;
-			pool->backends.n++;
-		}
-		if (check_twice(scratch, plan, &pool->backends, why))
-			return -EINVAL;
-		if (!used) { /* it stays out of the snapshot */
-			plan->n_backends = pool->backends.first;
-			pool->backends.n = 0;
-		}
-	}
+	if (update_routes(plan, why) || update_own(plan, why) || check_gateways(plan, why) ||
+	    update_pools(plan, why) || update_servers(plan, why) || plan_fill_pools(plan, why))
+		return -EINVAL;
 	return 0;
 }
 
-/* ---- cycles ---- */
-
-static int plan_cycle(struct plan *plan, struct plan_pool *pool, enum sl_scheduler scheduler,
-		      struct problem *why)
+void plan_keep(struct plan *plan)
 {
-	const struct plan_range *range = &pool->backends;
-	uint64_t length = cycle_length(scheduler, &plan->weight[range->first], range->n);
+	uint64_t now = plan->model->touches;
 
-	if (scheduler == SL_SCHED_WRR && length > CYCLE_MAX)
-		return problem_set(why, PROBLEM_INVALID_ARGUMENT,
-				   "backend_pools[%s]: the weights, divided by their greatest "
-				   "common divisor, add up to %llu, over %d",
-				   pool->pool->name, (unsigned long long)length, CYCLE_MAX);
-	pool->cycle[scheduler] = (struct plan_range){plan->n_picks, length};
-	plan->n_picks += length;
-	return 0;
-}
-
-static int add_cycles(struct plan *plan, struct problem *why)
-{
+	plan->routes_made = plan->own_made = plan->pools_made = plan->servers_made = now;
 	for (uint32_t p = 0; p < plan->n_pools; p++)
-		for (int s = 0; s < SL_SCHED_MAX; s++)
-			if (plan->pool[p].has_cycle[s] && plan_cycle(plan, &plan->pool[p], s, why))
-				return -EINVAL;
-	return 0;
+		plan->pool[p].made = now;
 }
 
-static int check_gateways(const struct plan *plan, struct problem *why)
+struct plan *plan_new(const struct model *model)
 {
-	const struct resource *r = model_after(plan->model, RESOURCE_ROUTE, "");
-	char text[ADDRESS_TEXT_SIZE];
+	struct plan *plan = calloc(1, sizeof(*plan));
 
-	for (; r; r = model_next(r))
-		if (r->route.gateway && own_find(&plan->own, r->route.gateway))
-			return problem_set(why, PROBLEM_FAILED_PRECONDITION,
-					   "routes[%s].gateway: %s is the appliance's own", r->name,
-					   address_text(r->route.gateway, text));
-	return 0;
-}
-
-int plan_make(struct plan *plan, const struct model *model, struct problem *why)
-{
-	const struct resource **scratch =
-		calloc(model->count[RESOURCE_BACKEND] + 1, sizeof(*scratch));
-	int rc = 0;
-
-	*plan = (struct plan){.model = model};
-	if (!scratch)
-		rc = problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory");
-	if (rc || (rc = allocate(plan, why)) || (rc = routes_build(&plan->routes, model, why)) ||
-	    (rc = own_build(&plan->own, model, &plan->routes, why)) ||
-	    (rc = check_gateways(plan, why)))
-		goto out;
-	list_pools(plan);
-	if ((rc = add_servers(plan, why)) || (rc = add_backends(plan, scratch, why)))
-		goto out;
-	rc = add_cycles(plan, why);
-out:
-	free(scratch);
-	return rc;
+	if (!plan)
+		return NULL;
+	plan->model = model;
+	plan->cycles = cycles_new();
+	if (plan->cycles)
+		return plan;
+	free(plan);
+	errno = ENOMEM;
+	return NULL;
 }
 
 void plan_free(struct plan *plan)
 {
+	if (!plan)
+		return;
 	routes_free(&plan->routes);
 	own_free(&plan->own);
+	plan_free_pools(plan);
+	cycles_free(plan->cycles);
+	free(plan->local);
 	free(plan->server);
 	free(plan->server_hash);
-	free(plan->pool);
-	free(plan->local);
-	free(plan->backend);
-	free(plan->weight);
+	free(plan->cycle);
+	free(plan);
 }

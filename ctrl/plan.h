@@ -6,6 +6,11 @@
  *   already_exists       two resources claim the same address, endpoint or prefix
  *   failed_precondition  what a resource relies on is not there: a pool, a link, a route
  *   resource_exhausted   more than the boot configuration has room for
+ *
+ * A plan is kept between compilations and brought up to date: routes, own addresses, the list of
+ * virtual servers and each pool are parts, made again only when a resource was touched
+ * that they are made of (model.touched). A part that could not be made counts as not made.
+ * What comes out follows from the model alone, whatever the plan was before.
  */
 #ifndef CTRL_PLAN_H
 #define CTRL_PLAN_H
@@ -14,6 +19,7 @@
 
 #include <sluice/snapshot.h>
 
+#include "ctrl/cycles.h"
 #include "ctrl/model.h"
 #include "ctrl/own.h"
 #include "ctrl/routes.h"
@@ -24,12 +30,17 @@ struct plan_range {
 	uint32_t n;
 };
 
-/* A backend pool. One that no virtual server uses has no cycle and no backends here. */
+/* A backend pool. */
 struct plan_pool {
-	const struct resource *pool;
-	struct plan_range backends;            /* in plan.backend */
-	struct plan_range cycle[SL_SCHED_MAX]; /* in the snapshot's cycles */
-	bool has_cycle[SL_SCHED_MAX];
+	char name[RESOURCE_NAME_MAX + 1];
+	uint32_t place;             /* model_pool_place */
+	uint64_t made;              /* model.touches when the backends were read; 0: not yet */
+	uint64_t checked;           /* plan.ground against which their routes were checked */
+	struct sl_backend *backend; /* as the snapshot has them */
+	uint32_t n;
+	uint32_t first;                    /* in the snapshot, when it is there */
+	bool used[SL_SCHED_MAX];           /* by virtual servers with this scheduler */
+	struct cycle *cycle[SL_SCHED_MAX]; /* of those that are used */
 };
 
 /* A local address pool. */
@@ -46,25 +57,62 @@ struct plan_server {
 
 struct plan {
 	const struct model *model;
+
 	struct routes routes;
+	uint64_t routes_made; /* model.touches when it was made; 0: it isn't */
 	struct own own;
+	uint64_t own_made;
+	uint64_t ground;           /* counts what was made of these two */
+	uint64_t gateways_checked; /* the ground against which */
+
+	struct plan_pool *pool; /* sorted by name */
+	uint32_t n_pools;
+	uint64_t pools_made; /* of the list */
+	struct plan_local *local;
+	uint32_t n_locals;
+	uint32_t n_local_addresses;
 	struct plan_server *server;
 	uint32_t n_servers;
 	uint32_t *server_hash; /* position + 1, as in the snapshot */
 	uint32_t server_places;
-	struct plan_pool *pool;
-	uint32_t n_pools;
-	struct plan_local *local;
-	uint32_t n_locals;
-	uint32_t n_local_addresses;
-	const struct resource **backend;
-	uint16_t *weight; /* beside backend */
+	uint64_t servers_made; /* of these and of the local address pools */
+	struct cycles *cycles;
+
+	/* Of the pools in use. */
 	uint32_t n_backends;
+	struct cycle **cycle; /* each once, in the order of the pools; room for two a pool */
+	uint32_t n_cycles;
 	uint64_t n_picks; /* of all cycles */
+	uint64_t updates;
 };
 
-/* -EINVAL with *why; to be freed in any case. */
-int plan_make(struct plan *plan, const struct model *model, struct problem *why);
+struct plan *plan_new(const struct model *model);
 void plan_free(struct plan *plan);
+
+/* Bring it up to date. -EINVAL with *why. */
+int plan_update(struct plan *plan, struct problem *why);
+
+/*
+ * The model is again what it was at the last update, which went well: the same resources were
+ * taken out and put in. So all parts are up to date.
+ */
+void plan_keep(struct plan *plan);
+
+/* ---- ctrl/plan_pools.c ---- */
+
+/* The list of pools, without what is in them. */
+int plan_list_pools(struct plan *plan, struct problem *why);
+void plan_free_pools(struct plan *plan);
+
+static inline bool plan_pool_used(const struct plan_pool *pool)
+{
+	return pool->used[SL_SCHED_RR] || pool->used[SL_SCHED_WRR];
+}
+
+/* NULL when there is none. */
+struct plan_pool *plan_find_pool(const struct plan *plan, const char *name);
+
+/* What is in the pools: backends, checked, and cycles, placed. */
+int plan_fill_pools(struct plan *plan, struct problem *why);
 
 #endif

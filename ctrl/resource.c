@@ -2,7 +2,6 @@
 #include "ctrl/resource.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,10 @@
 
 #include "ctrl/fields.h"
 #include "sluice/v1/sluice.pb-c.h"
+
+/* Numbers that these fields have in every resource's message. */
+#define NAME_FIELD 1
+#define ETAG_FIELD 15
 
 static const struct {
 	const ProtobufCMessageDescriptor *descriptor;
@@ -56,22 +59,26 @@ bool resource_in_pool(const struct resource *backend, const char *pool)
 
 const char *resource_etag_text(uint64_t hash, char *out)
 {
-	snprintf(out, RESOURCE_ETAG_SIZE, "%016" PRIx64, hash);
+	for (int i = 15; i >= 0; i--, hash >>= 4)
+		out[i] = "0123456789abcdef"[hash & 15];
+	out[16] = '\0';
 	return out;
 }
 
-/* The string member of that name inside a message; NULL when its type has none. */
-static char **string_field(const ProtobufCMessage *message, const char *name)
+/* The string member with that number inside a message; NULL when its type has none. */
+static char **string_field(const ProtobufCMessage *message, unsigned int number)
 {
 	const ProtobufCFieldDescriptor *field =
-		protobuf_c_message_descriptor_get_field_by_name(message->descriptor, name);
+		protobuf_c_message_descriptor_get_field(message->descriptor, number);
 
-	return field ? (char **)((char *)message + field->offset) : NULL;
+	return field && field->type == PROTOBUF_C_TYPE_STRING
+		       ? (char **)((char *)message + field->offset)
+		       : NULL;
 }
 
 const char *resource_message_etag(const ProtobufCMessage *message)
 {
-	char **etag = string_field(message, "etag");
+	char **etag = string_field(message, ETAG_FIELD);
 
 	return etag && *etag ? *etag : "";
 }
@@ -113,7 +120,7 @@ static int keep_message(struct resource *r, const ProtobufCMessage *message)
 	r->message = protobuf_c_message_unpack(message->descriptor, NULL, r->packed_len, r->packed);
 	if (!r->message)
 		return -ENOMEM;
-	etag = string_field(r->message, "etag");
+	etag = string_field(r->message, ETAG_FIELD);
 	if (etag && r->kind != RESOURCE_BACKEND_POOL)
 		*etag = strdup(r->etag);
 	return etag && !*etag ? -ENOMEM : 0;
@@ -121,7 +128,7 @@ static int keep_message(struct resource *r, const ProtobufCMessage *message)
 
 static char *make_name(enum resource_kind kind, const char *pool, const ProtobufCMessage *message)
 {
-	char **own = string_field(message, "name");
+	char **own = string_field(message, NAME_FIELD);
 	char *name = NULL;
 
 	if (kind == RESOURCE_TIMEOUTS)

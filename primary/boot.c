@@ -54,24 +54,6 @@ static void usage(FILE *to)
 		"after the other, from the program as it is installed now.\n");
 }
 
-static bool set_log_level(const char *text)
-{
-	static const char *const levels[] = {
-		[RTE_LOG_ERR] = "error", [RTE_LOG_WARNING] = "warning", [RTE_LOG_NOTICE] = "notice",
-		[RTE_LOG_INFO] = "info", [RTE_LOG_DEBUG] = "debug",
-	};
-	const char *colon = strrchr(text, ':');
-	char type[SL_NAME_LEN];
-
-	if (!colon || (size_t)(colon - text) >= sizeof(type))
-		return false;
-	snprintf(type, sizeof(type), "%.*s", (int)(colon - text), text);
-	for (size_t i = 0; i < RTE_DIM(levels); i++)
-		if (levels[i] && !strcmp(levels[i], colon + 1))
-			return rte_log_set_level_pattern(type, i) == 0;
-	return false;
-}
-
 /* 0: go on; 1: help was asked for; -EINVAL: wrong usage, said. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
@@ -89,12 +71,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case 'c': o->config = optarg; break;
 		case 'k': o->check = true; break;
 		case 'l':
-			if (set_log_level(optarg))
+			if (sl_log_set_level(optarg))
 				break;
-			fprintf(stderr,
-				"sluice primary: '%s' is not TYPE:LEVEL; levels are error, "
-				"warning, notice, info, debug\n",
-				optarg);
+			fprintf(stderr, "sluice primary: '%s' " SL_LOG_LEVEL_WRONG "\n", optarg);
 			return -EINVAL;
 		case 'h': usage(stdout); return 1;
 		default: usage(stderr); return -EINVAL;

@@ -14,6 +14,7 @@
 #include <sluice/drop.h>
 #include <sluice/limits.h>
 
+struct sl_conn;
 struct worker;
 
 enum verdict {
@@ -33,6 +34,7 @@ struct list {
 
 struct burst {
 	uint16_t n;
+	uint16_t sent;   /* packets that left by a connection: settle has nothing to do with them */
 	bool redirected; /* from another worker's redirect ring */
 	struct rte_mbuf *pkt[SL_BURST];
 	uint8_t verdict[SL_BURST];
@@ -40,11 +42,12 @@ struct burst {
 
 	struct list flow;          /* TCP and UDP, headers checked */
 	struct list hit;           /* of these, found in the table */
-	struct list miss;          /* not found */
+	struct list miss;          /* not found (conn is NULL), or ended and to be opened anew */
+	bool again;                /* the round over `miss` is not the first */
 	uint64_t key[SL_BURST][2]; /* bytes 22-37 of the frame, masked: see conn.h */
 	uint64_t hash[SL_BURST];
-	uint32_t conn[SL_BURST]; /* entry number */
-	uint8_t dir[SL_BURST];   /* enum sl_conn_dir */
+	struct sl_conn *conn[SL_BURST];
+	uint8_t dir[SL_BURST]; /* enum sl_conn_dir */
 };
 
 static inline void list_add(struct list *l, unsigned int at)
@@ -67,11 +70,8 @@ static inline void burst_drop(struct burst *b, unsigned int at, enum sl_drop_rea
 /* The stages, in the order in which pipeline_run() (loop.c) calls them. */
 void stage_parse(struct worker *w, struct burst *b);
 void stage_lookup(struct worker *w, struct burst *b);
-void stage_schedule(struct worker *w, struct burst *b);
+void stage_forward(struct worker *w, struct burst *b);  /* what is in `hit` */
+void stage_schedule(struct worker *w, struct burst *b); /* `miss`: opened ones are then in `hit` */
 void stage_settle(struct worker *w, struct burst *b);
-/* ... of which these run over a list: what was found, then what was opened. */
-void stage_state(struct worker *w, struct burst *b, struct list *l);
-void stage_rewrite(struct worker *w, struct burst *b, const struct list *l);
-void stage_nexthop(struct worker *w, struct burst *b, const struct list *l);
 
 #endif

@@ -98,10 +98,7 @@ static void index_remove(struct conn_table *t, uint64_t hash, uint32_t ref)
 
 static uint64_t entry_hash(const struct conn_table *t, const struct sl_conn *e, unsigned int dir)
 {
-	uint64_t k[2];
-
-	memcpy(k, &e->key[dir], sizeof(k));
-	return conn_hash(t, k[0] & CONN_KEY_MASK, k[1]);
+	return conn_tuple_hash(t, &e->key[dir]);
 }
 
 static uint32_t bucket_find(const struct conn_table *t, uint32_t b, const uint64_t key[2],
@@ -109,18 +106,18 @@ static uint32_t bucket_find(const struct conn_table *t, uint32_t b, const uint64
 {
 	const struct sl_conn_bucket *bucket = &t->bucket[b];
 
-	for (int i = 0; i < PLACES; i++) {
-		uint32_t ref = bucket->ref[i];
+	for (unsigned int mask = conn_same_signature(bucket, sig); mask; mask &= mask - 1) {
+		/* two bits a place: the second finds the same again */
+		uint32_t ref = bucket->ref[__builtin_ctz(mask) / 2];
 
-		if (bucket->sig[i] != sig || !ref)
-			continue;
-		if (conn_key_is(&t->entry[(ref - 1) / 2].key[(ref - 1) & 1], key[0], key[1]))
+		if (ref && conn_key_is(&t->entry[(ref - 1) / 2].key[(ref - 1) & 1], key[0], key[1]))
 			return ref;
 	}
 	return 0;
 }
 
-uint32_t conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t hash, uint8_t *dir)
+struct sl_conn *conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t hash,
+			  uint8_t *dir)
 {
 	uint16_t sig = conn_signature(hash);
 	uint32_t b = conn_bucket(t, hash);
@@ -129,39 +126,37 @@ uint32_t conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t h
 	if (!ref)
 		ref = bucket_find(t, conn_other_bucket(t, b, sig), key, sig);
 	if (!ref)
-		return CONN_NONE;
+		return NULL;
 	*dir = (ref - 1) & 1;
-	return (ref - 1) / 2;
+	return &t->entry[(ref - 1) / 2];
 }
 
 /* ---- entries ---------------------------------------------------------------------- */
 
-/* Differences that a packet of direction `d` suffers: it leaves as key[!d] reversed. */
-static void set_deltas(struct sl_conn *e, unsigned int d)
+/*
+ * Differences that packets suffer: one of direction d leaves as key[!d] reversed. Back is the
+ * negative of forth, which is the complement; but the TTL goes down in both.
+ */
+static void set_deltas(struct sl_conn *e)
 {
-	const struct sl_tuple *in = &e->key[d], *out = &e->key[!d];
+	const struct sl_tuple *in = &e->key[SL_DIR_IN], *out = &e->key[SL_DIR_OUT];
+	/* less one in the high byte of its word: minus 0x0100 in network order */
+	const uint16_t ttl = (uint16_t)~RTE_BE16(0x0100);
 	uint32_t sum =
 		sl_csum_delta32(in->saddr, out->daddr) + sl_csum_delta32(in->daddr, out->saddr);
-	/* TTL less one, in the high byte of its word: minus 0x0100 in network order */
-	uint32_t ttl = (uint16_t)~rte_cpu_to_be_16(0x0100);
+	uint16_t addrs = sl_csum_fold(sum);
 
-	e->key[d].l3_delta = sl_csum_fold(sum + ttl);
 	sum += sl_csum_delta16(in->sport, out->dport) + sl_csum_delta16(in->dport, out->sport);
-	e->l4_delta[d] = sl_csum_fold(sum);
+	e->l4_delta[SL_DIR_IN] = sl_csum_fold(sum);
+	e->l4_delta[SL_DIR_OUT] = (uint16_t)~e->l4_delta[SL_DIR_IN];
+	e->key[SL_DIR_IN].l3_delta = sl_csum_fold((uint32_t)addrs + ttl);
+	e->key[SL_DIR_OUT].l3_delta = sl_csum_fold((uint32_t)(uint16_t)~addrs + ttl);
 }
 
 static void fill(struct sl_conn *e, const struct conn_new *c, uint32_t now)
 {
-	memcpy(&e->key[SL_DIR_IN], c->key, sizeof(c->key));
-	e->key[SL_DIR_OUT] = (struct sl_tuple){
-		.proto = e->key[SL_DIR_IN].proto,
-		.saddr = c->backend_addr,
-		.daddr = c->local_addr,
-		.sport = c->backend_port,
-		.dport = c->local_port,
-	};
-	set_deltas(e, SL_DIR_IN);
-	set_deltas(e, SL_DIR_OUT);
+	memcpy(e->key, c->key, sizeof(e->key));
+	set_deltas(e);
 	e->last_seen = now;
 	e->opened = now;
 	e->virtual_server = c->virtual_server;
@@ -174,14 +169,14 @@ static void fill(struct sl_conn *e, const struct conn_new *c, uint32_t now)
 
 void conn_intend(struct worker *w)
 {
-	w->conns.shared->intent = 1;
+	w->conns.shared->intent++;
 	rte_compiler_barrier();
 }
 
 void conn_agreed(struct worker *w)
 {
 	rte_compiler_barrier();
-	w->conns.shared->intent = 0;
+	w->conns.shared->intent--;
 }
 
 static uint32_t timeout_of(const struct worker *w, uint8_t state)
@@ -189,7 +184,7 @@ static uint32_t timeout_of(const struct worker *w, uint8_t state)
 	return w->timeout[state];
 }
 
-int conn_open(struct worker *w, const struct conn_new *c, uint32_t *at)
+int conn_open(struct worker *w, const struct conn_new *c, struct sl_conn **opened)
 {
 	struct conn_table *t = &w->conns;
 	uint32_t n = t->shared->n_free;
@@ -203,10 +198,10 @@ int conn_open(struct worker *w, const struct conn_new *c, uint32_t *at)
 	e->seq |= 1;
 	rte_compiler_barrier();
 	fill(e, c, w->clock.tick);
-	if (unlikely(!index_put(t, c->hash, make_ref(i, SL_DIR_IN))))
+	if (unlikely(!index_put(t, c->hash[SL_DIR_IN], make_ref(i, SL_DIR_IN))))
 		return -EXFULL;
-	if (unlikely(!index_put(t, entry_hash(t, e, SL_DIR_OUT), make_ref(i, SL_DIR_OUT)))) {
-		index_remove(t, c->hash, make_ref(i, SL_DIR_IN));
+	if (unlikely(!index_put(t, c->hash[SL_DIR_OUT], make_ref(i, SL_DIR_OUT)))) {
+		index_remove(t, c->hash[SL_DIR_IN], make_ref(i, SL_DIR_IN));
 		return -EXFULL;
 	}
 	t->shared->n_free = n - 1;
@@ -215,14 +210,14 @@ int conn_open(struct worker *w, const struct conn_new *c, uint32_t *at)
 	e->seq++;
 	flow_stats_opened(w, e);
 	w->stats->connections_opened++;
-	*at = i;
+	*opened = e;
 	return 0;
 }
 
-void conn_close(struct worker *w, uint32_t at)
+void conn_close(struct worker *w, struct sl_conn *e)
 {
 	struct conn_table *t = &w->conns;
-	struct sl_conn *e = &t->entry[at];
+	uint32_t at = (uint32_t)(e - t->entry);
 
 	conn_intend(w);
 	t->check[at] = 0; /* from here on it does not exist */
@@ -239,32 +234,33 @@ void conn_close(struct worker *w, uint32_t at)
 	w->stats->connections_closed++;
 }
 
-void conn_set_state(struct worker *w, uint32_t at, uint8_t state)
+void conn_set_state(struct worker *w, struct sl_conn *e, uint8_t state)
 {
 	uint32_t due = w->clock.tick + timeout_of(w, state);
+	uint32_t *check = &w->conns.check[e - w->conns.entry];
 
-	w->conns.entry[at].state = state;
-	if (due < w->conns.check[at])
-		w->conns.check[at] = due;
+	e->state = state;
+	if (due < *check)
+		*check = due;
 }
 
 /* ---- aging ------------------------------------------------------------------------- */
 
 #define SWEEP_NS     UINT64_C(1000000000) /* the whole table in this time */
 #define SWEEP_LOOKS  8192                 /* entries a slice at most */
-#define SWEEP_CLOSES 64                   /* connections ended a slice at most */
+#define SWEEP_CLOSES 32                   /* connections ended a slice at most */
 
 /* A due entry: end it, or look again when it may be due. Returns true when ended. */
 static bool sweep_due(struct worker *w, uint32_t i)
 {
-	const struct sl_conn *e = &w->conns.entry[i];
+	struct sl_conn *e = &w->conns.entry[i];
 	uint32_t due = e->last_seen + timeout_of(w, e->state);
 
 	if (due > w->clock.tick) {
 		w->conns.check[i] = due;
 		return false;
 	}
-	conn_close(w, i);
+	conn_close(w, e);
 	return true;
 }
 
@@ -283,23 +279,29 @@ static bool sweep_one(struct worker *w, uint32_t i)
 	return t->check[i] && look && sweep_due(w, i);
 }
 
+/* Entries come due with time; what a slice leaves, the next turn's slice does. */
+static uint32_t sweep_owed(struct worker *w)
+{
+	struct conn_table *t = &w->conns;
+	uint64_t elapsed = RTE_MIN(w->clock.ns - t->swept_ns, SWEEP_NS);
+	uint64_t looks = t->shared->capacity * elapsed / SWEEP_NS;
+
+	if (looks) {
+		t->swept_ns = w->clock.ns;
+		t->owed = (uint32_t)RTE_MIN(t->owed + looks, (uint64_t)t->shared->capacity);
+	}
+	return RTE_MIN(t->owed, (uint32_t)SWEEP_LOOKS);
+}
+
 void conn_sweep(struct worker *w)
 {
 	struct conn_table *t = &w->conns;
-	uint32_t capacity = t->shared->capacity;
-	uint64_t elapsed = RTE_MIN(w->clock.ns - t->swept_ns, SWEEP_NS);
-	uint32_t looks = (uint32_t)(capacity * elapsed / SWEEP_NS);
-	unsigned int closed = 0;
+	uint32_t looks = sweep_owed(w), closed = 0;
 
-	looks = RTE_MIN(looks, (uint32_t)SWEEP_LOOKS);
-	if (!looks || !w->snapshot)
-		return;
-	t->swept_ns = w->clock.ns;
 	while (looks-- && closed < SWEEP_CLOSES) {
-		uint32_t i = t->swept;
-
-		closed += sweep_one(w, i);
-		t->swept = i + 1 == capacity ? 0 : i + 1;
+		closed += sweep_one(w, t->swept);
+		t->swept = t->swept + 1 == t->shared->capacity ? 0 : t->swept + 1;
+		t->owed--;
 	}
 }
 
@@ -335,8 +337,7 @@ bool conn_restore(struct worker *w, uint32_t at, uint32_t idle, uint32_t age)
 	if (idle >= timeout || idle >= w->clock.tick)
 		return false;
 	conn_intend(w);
-	set_deltas(e, SL_DIR_IN);
-	set_deltas(e, SL_DIR_OUT);
+	set_deltas(e);
 	e->last_seen = w->clock.tick - idle;
 	e->opened = age < w->clock.tick ? w->clock.tick - age : 1;
 	e->flags = 0;
@@ -366,7 +367,8 @@ void conn_rebuild(struct worker *w)
 	}
 	local_port_rebuild(w);
 	t->shared->n_free = n_free;
-	conn_agreed(w);
+	rte_compiler_barrier();
+	t->shared->intent = 0; /* whatever was intended before */
 }
 
 bool conn_repair(struct worker *w)

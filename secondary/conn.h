@@ -24,12 +24,14 @@
 
 #include <sluice/conn.h>
 
+#include <rte_branch_prediction.h>
+#include <rte_prefetch.h>
+#include <rte_vect.h>
+
 struct worker;
 
 /* Protocol and source address: bytes 1 and 4-7, little endian. */
 #define CONN_KEY_MASK UINT64_C(0xffffffff0000ff00)
-
-#define CONN_NONE     UINT32_MAX
 
 struct conn_table {
 	struct sl_conn_table *shared;
@@ -39,20 +41,17 @@ struct conn_table {
 	uint32_t bucket_mask;
 	uint64_t secret[2];
 	uint32_t swept;    /* next entry to sweep */
+	uint32_t owed;     /* entries that are to be swept by now */
 	uint64_t swept_ns; /* when the last slice was done */
 	uint32_t recheck;  /* entries whose check[] may be too late: timeouts became shorter */
 };
 
-/* What identifies a new connection; addresses and ports in network byte order. */
+/* What a new connection is. */
 struct conn_new {
-	uint64_t key[2]; /* of the client's packet, masked */
-	uint64_t hash;   /* of it */
+	struct sl_tuple key[2]; /* parts that are no key are 0 */
+	uint64_t hash[2];       /* of the keys */
 	uint32_t virtual_server;
 	uint32_t backend;
-	uint32_t backend_addr;
-	uint32_t local_addr;
-	uint16_t backend_port;
-	uint16_t local_port;
 	uint16_t port_pool;
 	uint8_t state;
 };
@@ -80,6 +79,38 @@ static inline uint32_t conn_other_bucket(const struct conn_table *t, uint32_t b,
 	return (b ^ ((sig | 1u) * 0x5bd1e995u)) & t->bucket_mask;
 }
 
+static inline uint64_t conn_tuple_hash(const struct conn_table *t, const struct sl_tuple *k)
+{
+	uint64_t x[2];
+
+	memcpy(x, k, sizeof(x));
+	return conn_hash(t, x[0] & CONN_KEY_MASK, x[1]);
+}
+
+/* Places of a bucket with this signature: two bits a place, place i at bits 2i and 2i + 1. */
+static inline unsigned int conn_same_signature(const struct sl_conn_bucket *b, uint16_t sig)
+{
+	__m128i have = _mm_load_si128((const __m128i *)b->sig);
+
+	return (unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi16(have, _mm_set1_epi16((short)sig)));
+}
+
+static inline void conn_prefetch_bucket(const struct conn_table *t, uint64_t hash)
+{
+	rte_prefetch0(&t->bucket[conn_bucket(t, hash)]);
+}
+
+/* The entry that the k-th next conn_open() takes will be needed soon. */
+static inline void conn_prefetch_free(const struct conn_table *t, uint32_t k)
+{
+	if (likely(k < t->shared->n_free)) {
+		uint32_t i = t->shared->free[t->shared->n_free - 1 - k];
+
+		rte_prefetch0(&t->entry[i]);
+		rte_prefetch0(&t->check[i]);
+	}
+}
+
 static inline bool conn_key_is(const struct sl_tuple *k, uint64_t k0, uint64_t k1)
 {
 	uint64_t x[2];
@@ -104,28 +135,35 @@ bool conn_repair(struct worker *w);
 
 /*
  * What changes index, free stack, port pools or gauges stands between these two, so that
- * only a death in between costs the next worker a rebuild. conn_close() sees to it itself.
+ * only a death in between costs the next worker a rebuild. They nest; conn_close() sees to it
+ * itself.
  */
 void conn_intend(struct worker *w);
 void conn_agreed(struct worker *w);
 
-/* The entry and direction of a key, or CONN_NONE. */
-uint32_t conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t hash, uint8_t *dir);
+/* The entry and direction of a key; NULL when there is none. */
+struct sl_conn *conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t hash,
+			  uint8_t *dir);
 
-/* Open a connection. 0 with *at its entry number; -ENOSPC no entry; -EXFULL no index place. */
-int conn_open(struct worker *w, const struct conn_new *c, uint32_t *at);
+/* Open a connection. 0 with its entry; -ENOSPC no entry; -EXFULL no index place. */
+int conn_open(struct worker *w, const struct conn_new *c, struct sl_conn **opened);
 
 /* End a connection: index, local port, entry. */
-void conn_close(struct worker *w, uint32_t at);
+void conn_close(struct worker *w, struct sl_conn *e);
 
 /* Change state: the sweep must not look later than the new state's timeout says. */
-void conn_set_state(struct worker *w, uint32_t at, uint8_t state);
+void conn_set_state(struct worker *w, struct sl_conn *e, uint8_t state);
 
 /* Timeouts became shorter: within one round the sweep applies them to what is open. */
 void conn_timeouts_shorter(struct conn_table *t);
 
-/* One slice of aging, bounded. */
+/* One slice of aging, bounded; behind: the next turn should do another. */
 void conn_sweep(struct worker *w);
+
+static inline bool conn_sweep_behind(const struct conn_table *t)
+{
+	return t->owed != 0;
+}
 
 static inline uint32_t conn_count(const struct conn_table *t)
 {

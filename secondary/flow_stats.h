@@ -7,6 +7,8 @@
 #ifndef FLOW_STATS_H
 #define FLOW_STATS_H
 
+#include <rte_branch_prediction.h>
+
 #include <sluice/conn.h>
 #include <sluice/snapshot.h>
 #include <sluice/stats.h>
@@ -61,21 +63,16 @@ static inline void flow_stats_closed(struct worker *w, const struct sl_conn *e)
 	flow_stats_gauge(flow_stats_backend(w, e->backend), e->backend, -1);
 }
 
-static inline void flow_stats_add(struct sl_flow_stats *s, uint32_t ref, uint8_t dir,
+static inline void flow_stats_add(struct sl_flow_stats *s, uint32_t ref, unsigned int dir,
 				  uint32_t bytes)
 {
-	if (s->ref != ref)
+	if (unlikely(s->ref != ref))
 		return;
-	if (dir == SL_DIR_IN) {
-		s->in_packets++;
-		s->in_bytes += bytes;
-	} else {
-		s->out_packets++;
-		s->out_bytes += bytes;
-	}
+	s->packets[dir]++;
+	s->bytes[dir] += bytes;
 }
 
-static inline void flow_stats_packet(struct worker *w, const struct sl_conn *e, uint8_t dir,
+static inline void flow_stats_packet(struct worker *w, const struct sl_conn *e, unsigned int dir,
 				     uint32_t bytes)
 {
 	flow_stats_add(flow_stats_virtual_server(w, e->virtual_server), e->virtual_server, dir,

@@ -6,6 +6,7 @@
 #ifndef FRAME_H
 #define FRAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -40,19 +41,27 @@ static inline struct rte_udp_hdr *frame_udp(struct rte_mbuf *m)
 	return rte_pktmbuf_mtod_offset(m, struct rte_udp_hdr *, FRAME_L4);
 }
 
-/* An IPv4 header without options: its checksum, to be 0 over a right header. */
-static inline uint16_t frame_ip_csum(const struct rte_ipv4_hdr *ip)
+/* Folded sum over an IPv4 header without options: 0xffff when its checksum is right. */
+static inline uint16_t frame_ip_sum(const struct rte_ipv4_hdr *ip)
 {
-	uint32_t word[5];
-	uint64_t sum = 0;
+	uint64_t word[2], sum;
+	uint32_t last;
 
 	memcpy(word, ip, sizeof(word));
-	for (unsigned int i = 0; i < 5; i++)
-		sum += word[i];
+	memcpy(&last, &ip->dst_addr, sizeof(last));
+	sum = (word[0] & 0xffffffff) + (word[0] >> 32) + (word[1] & 0xffffffff) + (word[1] >> 32) +
+	      last;
 	sum = (sum & 0xffffffff) + (sum >> 32);
 	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t) ~((sum & 0xffff) + (sum >> 16));
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+
+/* Sources that no host has: multicast and above, loopback, "this network", RFC 1122 3.2.1.3. */
+static inline bool frame_bad_source(const struct rte_ipv4_hdr *ip)
+{
+	uint8_t first = (uint8_t)ip->src_addr; /* network byte order on a little-endian machine */
+
+	return first >= 224 || first == 127 || first == 0;
 }
 
 /* Answer the sender by the way it came: needs no route and no neighbour. */

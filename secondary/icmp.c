@@ -22,7 +22,7 @@
 static void finish_ip(struct rte_ipv4_hdr *ip)
 {
 	ip->hdr_checksum = 0;
-	ip->hdr_checksum = frame_ip_csum(ip);
+	ip->hdr_checksum = (uint16_t)~frame_ip_sum(ip);
 }
 
 static bool bad_checksum(const struct rte_icmp_hdr *icmp, uint32_t len)
@@ -60,6 +60,8 @@ void icmp_input(struct worker *w, struct burst *b, unsigned int at, uint32_t len
 		burst_drop(b, at, SL_DROP_L4_SHORT);
 	else if (!w->snapshot)
 		burst_drop(b, at, SL_DROP_NO_CONFIG);
+	else if (frame_bad_source(ip))
+		burst_drop(b, at, SL_DROP_IP_SOURCE);
 	else if (sl_own_address_find(w->snapshot, ip->src_addr))
 		burst_drop(b, at, SL_DROP_IP_SOURCE_OURS);
 	else if (bad_checksum(icmp, len))

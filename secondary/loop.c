@@ -15,6 +15,7 @@
 
 #include "secondary/burst.h"
 #include "secondary/command.h"
+#include "secondary/profile.h"
 #include "secondary/repair.h"
 #include "secondary/worker.h"
 
@@ -23,29 +24,23 @@
 #define IDLE_SLEEP_MIN 5000   /* ns */
 #define IDLE_SLEEP_MAX 100000 /* ns */
 
-static void forward(struct worker *w, struct burst *b)
-{
-	stage_state(w, b, &b->hit);
-	stage_rewrite(w, b, &b->hit);
-	stage_nexthop(w, b, &b->hit);
-}
-
 static void pipeline_run(struct worker *w, struct burst *b)
 {
+	profile_mark(w, SL_STAGE_RECEIVE, b->n);
 	stage_parse(w, b);
+	profile_mark(w, SL_STAGE_PARSE, b->n);
 	stage_lookup(w, b);
-	forward(w, b);
+	profile_mark(w, SL_STAGE_LOOKUP, b->flow.n);
+	stage_forward(w, b);
+	profile_mark(w, SL_STAGE_FORWARD, b->sent);
 	while (b->miss.n) { /* each round settles one at least: it opens, or gets its verdict */
 		stage_schedule(w, b);
-		forward(w, b);
+		profile_mark(w, SL_STAGE_SCHEDULE, b->hit.n);
+		stage_forward(w, b);
+		profile_mark(w, SL_STAGE_FORWARD, b->hit.n);
 	}
 	stage_settle(w, b);
-}
-
-static void prefetch_headers(const struct burst *b)
-{
-	for (unsigned int i = 0; i < b->n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(b->pkt[i], void *));
+	profile_mark(w, SL_STAGE_SETTLE, b->n);
 }
 
 static unsigned int receive_port(struct worker *w, struct burst *b, unsigned int port)
@@ -59,8 +54,8 @@ static unsigned int receive_port(struct worker *w, struct burst *b, unsigned int
 	b->redirected = false;
 	if (unlikely(w->slot->pool->quarantined))
 		sl_pool_delivered(w->slot->pool, b->pkt, b->n);
-	prefetch_headers(b);
-	for (unsigned int i = 0; i < b->n; i++) {
+	for (unsigned int i = 0, n = b->n; i < n; i++) {
+		rte_prefetch0(rte_pktmbuf_mtod(b->pkt[i], void *));
 		b->pkt[i]->port = (uint16_t)port; /* ours from here on */
 		bytes += b->pkt[i]->pkt_len;
 	}
@@ -76,7 +71,8 @@ static unsigned int receive_redirected(struct worker *w, struct burst *b, unsign
 	if (!b->n)
 		return 0;
 	b->redirected = true;
-	prefetch_headers(b);
+	for (unsigned int i = 0; i < b->n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(b->pkt[i], void *));
 	w->stats->redirect_in += b->n;
 	pipeline_run(w, b);
 	return b->n;
@@ -99,10 +95,14 @@ static void slow_jobs(struct worker *w)
 {
 	uint32_t tick = w->clock.tick;
 
-	if (!clock_turn(&w->clock))
+	if (!clock_turn(&w->clock)) {
+		if (conn_sweep_behind(&w->conns))
+			conn_sweep(w);
 		return;
+	}
 	w->slot->worker.heartbeat_ns = w->clock.ns;
 	repair_settle(w);
+	profile_ask(w);
 	conn_sweep(w);
 	if (w->clock.tick != tick && w->snapshot)
 		neigh_tick(w);
@@ -146,12 +146,16 @@ void loop_run(struct worker *w, const volatile sig_atomic_t *stop)
 		command_drain(w);
 		neigh_drain_events(w);
 		w->stats->buffers_returned += sl_pool_collect(w->slot->pool);
+		profile_mark(w, SL_STAGE_MESSAGES, 0);
 		n = receive_all(w, &b);
+		profile_mark(w, SL_STAGE_RECEIVE, 0); /* ports that had nothing */
 		tx_flush(w);
+		profile_mark(w, SL_STAGE_TRANSMIT, n);
 		if (n)
 			idle_turns = 0;
 		else
 			idle(w, &idle_turns);
+		profile_mark(w, SL_STAGE_IDLE, 0);
 		account(w, n != 0, since);
 	}
 	neigh_drop_waiting(w);

@@ -41,17 +41,19 @@ struct options {
 
 static void usage(FILE *out)
 {
-	fprintf(out, "usage: sluice worker --id N --lcore N --cpu N [--instance NAME]\n"
-		     "                     [--runtime-dir DIR]\n"
-		     "\n"
-		     "The data path on one CPU. Started by `sluice primary`, which gives each\n"
-		     "worker its slot, lcore id and CPU; by hand only to debug.\n"
-		     "\n"
-		     "  --id N             worker slot\n"
-		     "  --lcore N          DPDK lcore id, distinct from every other process's\n"
-		     "  --cpu N            CPU to pin to\n"
-		     "  --instance NAME    the appliance's name (default sluice)\n"
-		     "  --runtime-dir DIR  default " SL_DEFAULT_RUNTIME_DIR "\n");
+	fprintf(out,
+		"usage: sluice worker --id N --lcore N --cpu N [--instance NAME]\n"
+		"                     [--runtime-dir DIR]\n"
+		"\n"
+		"The data path on one CPU. Started by `sluice primary`, which gives each\n"
+		"worker its slot, lcore id and CPU; by hand only to debug.\n"
+		"\n"
+		"  --id N             worker slot\n"
+		"  --lcore N          DPDK lcore id, distinct from every other process's\n"
+		"  --cpu N            CPU to pin to\n"
+		"  --instance NAME    the appliance's name (default sluice)\n"
+		"  --runtime-dir DIR  default " SL_DEFAULT_RUNTIME_DIR "\n"
+		"  --log-level TYPE:LEVEL  for example 'sluice.worker:debug'; may be repeated\n");
 }
 
 static bool number(const char *text, unsigned int max, unsigned int *value)
@@ -76,6 +78,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"cpu", required_argument, NULL, 'c'},
 		{"instance", required_argument, NULL, 'n'},
 		{"runtime-dir", required_argument, NULL, 'r'},
+		{"log-level", required_argument, NULL, 'g'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -98,6 +101,11 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case 'c': good = number(optarg, 1023, &cpu); break;
 		case 'n': o->eal.instance = optarg; break;
 		case 'r': o->eal.runtime_dir = optarg; break;
+		case 'g':
+			if (sl_log_set_level(optarg))
+				break;
+			fprintf(stderr, "sluice worker: '%s' " SL_LOG_LEVEL_WRONG "\n", optarg);
+			return 2;
 		case 'h': usage(stdout); return 1;
 		default: usage(stderr); return 2;
 		}

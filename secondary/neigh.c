@@ -195,7 +195,7 @@ static bool wait_for(struct worker *w, uint16_t at, struct rte_mbuf *m, uint8_t 
 	return true;
 }
 
-static bool send_unconfirmed(struct worker *w, uint16_t at, struct rte_mbuf *m, uint8_t *why)
+bool neigh_send_unconfirmed(struct worker *w, uint16_t at, struct rte_mbuf *m, uint8_t *why)
 {
 	struct neigh *n = &w->neighs.entry[at];
 
@@ -207,18 +207,6 @@ static bool send_unconfirmed(struct worker *w, uint16_t at, struct rte_mbuf *m, 
 	case NEIGH_STATE_INCOMPLETE: return wait_for(w, at, m, why);
 	default: *why = SL_DROP_NEIGHBOUR_FAILED; return false;
 	}
-}
-
-bool neigh_send(struct worker *w, uint16_t at, struct rte_mbuf *m, uint8_t *why)
-{
-	struct neigh *n = &w->neighs.entry[at];
-
-	if (n->used != w->clock.tick)
-		n->used = w->clock.tick;
-	if (unlikely(n->state != NEIGH_STATE_REACHABLE))
-		return send_unconfirmed(w, at, m, why);
-	transmit(w, n, m);
-	return true;
 }
 
 static void release_waiting(struct worker *w, uint16_t at)

@@ -91,11 +91,8 @@ void neigh_attach(struct worker *w);
  */
 uint16_t neigh_get(struct worker *w, const struct sl_next_hop *hop, uint32_t addr);
 
-/*
- * Send a packet whose first 14 bytes are to be its Ethernet header. Takes the packet when it
- * returns true: it is in a transmit buffer or waits. False: dropped for *why, still the caller's.
- */
-bool neigh_send(struct worker *w, uint16_t at, struct rte_mbuf *m, uint8_t *why);
+/* neigh_send() (worker.h) where the neighbour is not known to be reachable. */
+bool neigh_send_unconfirmed(struct worker *w, uint16_t at, struct rte_mbuf *m, uint8_t *why);
 
 /* Somebody told us its MAC. */
 void neigh_learn(struct worker *w, const struct sl_neighbour_event *ev);

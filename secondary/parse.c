@@ -20,137 +20,194 @@
 #define MAC_MASK UINT64_C(0xffffffffffff)
 #define GO_ON    SL_DROP_MAX /* no reason to drop */
 
-/* Lengths, version, checksum of the IPv4 header. `room`: bytes from it to the frame's end. */
-static enum sl_drop_reason check_ip(const struct rte_mbuf *m, const struct rte_ipv4_hdr *ip,
-				    uint32_t room)
-{
-	uint64_t csum = m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
-	uint16_t total = rte_be_to_cpu_16(ip->total_length);
+/* Ethertype IPv4, version 4, no options: bytes 12-14 of the frame, little endian. */
+#define PLAIN      0x450008u
+#define PLAIN_MASK 0xffffffu
 
-	if (unlikely(ip->version_ihl != RTE_IPV4_VHL_DEF)) {
-		if (ip->version_ihl >> 4 != IPVERSION)
-			return SL_DROP_IP_VERSION;
-		if (rte_ipv4_hdr_len(ip) < sizeof(*ip) || rte_ipv4_hdr_len(ip) > room)
-			return SL_DROP_IP_HEADER_LENGTH;
-		return SL_DROP_IP_OPTIONS;
-	}
-	if (unlikely(total < sizeof(*ip) || total > room))
+/*
+ * An IPv4 header without options and the ports behind it, as loaded once: bytes 14-37 of
+ * the frame. Words are as they stand in memory.
+ */
+struct words {
+	uint64_t a; /* version, TOS, total length, id, fragment */
+	uint64_t b; /* TTL, protocol, checksum, source */
+	uint64_t c; /* destination, ports */
+};
+
+static inline uint16_t total_length(const struct words *x)
+{
+	return rte_be_to_cpu_16((uint16_t)(x->a >> 16));
+}
+
+static inline uint8_t protocol(const struct words *x)
+{
+	return (uint8_t)(x->b >> 8);
+}
+
+static inline bool fragment(const struct words *x)
+{
+	return (x->a >> 48) & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK);
+}
+
+/* Over the 20 bytes of the header; right when all ones (RFC 1071). */
+static inline bool bad_checksum(const struct words *x)
+{
+	uint64_t sum =
+		(uint32_t)x->a + (x->a >> 32) + (uint32_t)x->b + (x->b >> 32) + (uint32_t)x->c;
+
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+	return (uint16_t)(sum + (sum >> 16)) != 0xffff;
+}
+
+/* What of the header is wrong. `room`: bytes from it to the frame's end. */
+static inline enum sl_drop_reason check_ip(const struct words *x, uint64_t flags, uint32_t room)
+{
+	uint16_t total = total_length(x);
+
+	if (unlikely(total < sizeof(struct rte_ipv4_hdr) || total > room))
 		return SL_DROP_IP_TOTAL_LENGTH;
-	if (unlikely(csum == RTE_MBUF_F_RX_IP_CKSUM_BAD ||
-		     (csum != RTE_MBUF_F_RX_IP_CKSUM_GOOD && frame_ip_csum(ip))))
+	if ((flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) != RTE_MBUF_F_RX_IP_CKSUM_GOOD &&
+	    unlikely(bad_checksum(x)))
 		return SL_DROP_IP_CHECKSUM;
-	if (unlikely(ip->fragment_offset &
-		     rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)))
-		return SL_DROP_IP_FRAGMENT;
-	return GO_ON;
+	return unlikely(fragment(x)) ? SL_DROP_IP_FRAGMENT : GO_ON;
 }
 
-/* Sources that no host has: multicast and above, loopback, "this network", RFC 1122 3.2.1.3. */
-static bool bad_source(rte_be32_t addr)
+static inline enum sl_drop_reason check_tcp(const char *l4, uint32_t l4_len)
 {
-	uint8_t first = (uint8_t)addr; /* network byte order on a little-endian machine */
-
-	return first >= 224 || first == 127 || first == 0;
-}
-
-static enum sl_drop_reason check_tcp(struct rte_mbuf *m, uint32_t l4_len)
-{
+	const struct rte_tcp_hdr *tcp = (const struct rte_tcp_hdr *)l4;
 	uint32_t header;
 
-	if (unlikely(l4_len < sizeof(struct rte_tcp_hdr)))
+	if (unlikely(l4_len < sizeof(*tcp)))
 		return SL_DROP_L4_SHORT;
-	header = (uint32_t)(frame_tcp(m)->data_off >> 4) * 4;
-	if (unlikely(header < sizeof(struct rte_tcp_hdr) || header > l4_len))
+	header = (uint32_t)(tcp->data_off >> 4) * 4;
+	if (unlikely(header < sizeof(*tcp) || header > l4_len))
 		return SL_DROP_L4_HEADER_LENGTH;
 	return GO_ON;
 }
 
-static enum sl_drop_reason check_udp(struct rte_mbuf *m, uint32_t l4_len)
+static inline enum sl_drop_reason check_udp(const char *l4, uint32_t l4_len)
 {
+	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)l4;
 	uint32_t len;
 
-	if (unlikely(l4_len < sizeof(struct rte_udp_hdr)))
+	if (unlikely(l4_len < sizeof(*udp)))
 		return SL_DROP_L4_SHORT;
-	len = rte_be_to_cpu_16(frame_udp(m)->dgram_len);
-	if (unlikely(len < sizeof(struct rte_udp_hdr) || len > l4_len))
+	len = rte_be_to_cpu_16(udp->dgram_len);
+	if (unlikely(len < sizeof(*udp) || len > l4_len))
 		return SL_DROP_L4_HEADER_LENGTH;
 	return GO_ON;
 }
 
-/* The key's two words as they stand in the frame, and their hash. */
-static void take_key(struct worker *w, struct burst *b, unsigned int at)
+static inline void take_key(struct worker *w, struct burst *b, unsigned int at,
+			    const struct words *x)
 {
-	uint64_t *key = b->key[at];
+	uint64_t k0 = x->b & CONN_KEY_MASK, hash = conn_hash(&w->conns, k0, x->c);
 
-	memcpy(key, rte_pktmbuf_mtod_offset(b->pkt[at], char *, FRAME_TUPLE), sizeof(b->key[at]));
-	key[0] &= CONN_KEY_MASK;
-	b->hash[at] = conn_hash(&w->conns, key[0], key[1]);
-	rte_prefetch0(&w->conns.bucket[conn_bucket(&w->conns, b->hash[at])]);
-	list_add(&b->flow, at);
+	rte_prefetch0(&w->conns.bucket[conn_bucket(&w->conns, hash)]);
+	b->key[at][0] = k0;
+	b->key[at][1] = x->c;
+	b->hash[at] = hash;
 }
 
-static void parse_ipv4(struct worker *w, struct burst *b, unsigned int at)
+/* IPv4 without options to our MAC, at least as long as its header. True: TCP or UDP, go on. */
+static inline bool parse_plain(struct worker *w, struct burst *b, unsigned int at,
+			       const char *frame)
 {
 	struct rte_mbuf *m = b->pkt[at];
-	struct rte_ipv4_hdr *ip = frame_ip(m);
 	enum sl_drop_reason why;
+	struct words x;
 	uint32_t l4_len;
 
-	if (unlikely(m->data_len < FRAME_L4)) {
-		burst_drop(b, at, SL_DROP_FRAME_SHORT);
-		return;
-	}
-	why = check_ip(m, ip, m->data_len - FRAME_L3);
-	if (likely(why == GO_ON) && unlikely(bad_source(ip->src_addr)))
-		why = SL_DROP_IP_SOURCE;
-	if (likely(why == GO_ON)) {
-		l4_len = rte_be_to_cpu_16(ip->total_length) - (uint32_t)sizeof(*ip);
-		if (ip->next_proto_id == IPPROTO_TCP)
-			why = check_tcp(m, l4_len);
-		else if (ip->next_proto_id == IPPROTO_UDP)
-			why = check_udp(m, l4_len);
-		else if (ip->next_proto_id == IPPROTO_ICMP) {
-			icmp_input(w, b, at, l4_len);
-			return;
-		} else
-			why = SL_DROP_PROTOCOL;
+	memcpy(&x.a, frame + FRAME_L3, sizeof(x.a));
+	memcpy(&x.b, frame + FRAME_TUPLE, sizeof(x.b));
+	memcpy(&x.c, frame + FRAME_TUPLE + sizeof(x.b), sizeof(x.c));
+	why = check_ip(&x, m->ol_flags, m->data_len - FRAME_L3);
+	l4_len = total_length(&x) - (uint32_t)sizeof(struct rte_ipv4_hdr);
+	if (unlikely(why != GO_ON))
+		goto drop;
+	if (protocol(&x) == IPPROTO_UDP) {
+		why = check_udp(frame + FRAME_L4, l4_len);
+	} else if (protocol(&x) == IPPROTO_TCP) {
+		why = check_tcp(frame + FRAME_L4, l4_len);
+	} else if (protocol(&x) == IPPROTO_ICMP) {
+		icmp_input(w, b, at, l4_len);
+		return false;
+	} else {
+		why = SL_DROP_PROTOCOL;
 	}
 	if (unlikely(why != GO_ON))
-		burst_drop(b, at, why);
-	else
-		take_key(w, b, at);
+		goto drop;
+	take_key(w, b, at, &x);
+	return true;
+drop:
+	burst_drop(b, at, why);
+	return false;
 }
 
-static void parse_one(struct worker *w, struct burst *b, unsigned int at)
+/* IPv4 that is not plain: why it is dropped. */
+static enum sl_drop_reason odd_ipv4(const struct rte_mbuf *m, const struct rte_ipv4_hdr *ip)
+{
+	if (m->data_len < FRAME_L4)
+		return SL_DROP_FRAME_SHORT;
+	if (ip->version_ihl >> 4 != IPVERSION)
+		return SL_DROP_IP_VERSION;
+	if (rte_ipv4_hdr_len(ip) < sizeof(*ip) || rte_ipv4_hdr_len(ip) > m->data_len - FRAME_L3)
+		return SL_DROP_IP_HEADER_LENGTH;
+	return SL_DROP_IP_OPTIONS;
+}
+
+/* Everything else: ARP, and what has no business here. */
+static __rte_noinline void parse_odd(struct worker *w, struct burst *b, unsigned int at)
 {
 	struct rte_mbuf *m = b->pkt[at];
 	struct rte_ether_hdr *eth = frame_eth(m);
-	uint64_t mac;
+	bool to_us;
 
-	if (unlikely(m->data_len < RTE_ETHER_HDR_LEN)) {
+	if (m->data_len < RTE_ETHER_HDR_LEN) {
 		burst_drop(b, at, SL_DROP_FRAME_SHORT);
 		return;
 	}
-	memcpy(&mac, eth, sizeof(mac));
-	if (likely((mac & MAC_MASK) == w->port_mac[m->port] &&
-		   eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
-		parse_ipv4(w, b, at);
-	else if ((mac & MAC_MASK) != w->port_mac[m->port] &&
-		 !rte_is_broadcast_ether_addr(&eth->dst_addr))
+	to_us = rte_is_same_ether_addr(&eth->dst_addr, &w->root->port[m->port].mac);
+	if (!to_us && !rte_is_broadcast_ether_addr(&eth->dst_addr))
 		burst_drop(b, at, SL_DROP_OTHER_HOST);
 	else if (eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_ARP))
 		arp_input(w, b, at);
-	else if (eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4))
+	else if (eth->ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV4))
+		burst_drop(b, at, SL_DROP_ETHERTYPE);
+	else if (!to_us)
 		burst_drop(b, at, SL_DROP_OTHER_HOST); /* broadcast: none of ours to balance */
 	else
-		burst_drop(b, at, SL_DROP_ETHERTYPE);
+		burst_drop(b, at, odd_ipv4(m, frame_ip(m)));
+}
+
+static inline bool plain(const struct worker *w, const struct rte_mbuf *m, const char *frame)
+{
+	uint64_t mac;
+	uint32_t type;
+
+	if (unlikely(m->data_len < FRAME_L4))
+		return false;
+	memcpy(&mac, frame, sizeof(mac));
+	memcpy(&type, frame + offsetof(struct rte_ether_hdr, ether_type), sizeof(type));
+	return (mac & MAC_MASK) == w->port_mac[m->port] && (type & PLAIN_MASK) == PLAIN;
 }
 
 void stage_parse(struct worker *w, struct burst *b)
 {
-	b->flow.n = 0;
-	for (unsigned int i = 0; i < b->n; i++) {
-		b->verdict[i] = VERDICT_NONE;
-		parse_one(w, b, i);
+	unsigned int n = 0,
+		     n_packets = b->n; /* in registers, whatever is stored through pointers */
+
+	b->sent = 0;
+	b->again = false;
+	memset(b->verdict, VERDICT_NONE, sizeof(b->verdict));
+	for (unsigned int i = 0; i < n_packets; i++) {
+		const char *frame = rte_pktmbuf_mtod(b->pkt[i], const char *);
+
+		b->flow.at[n] = (uint8_t)i;
+		if (likely(plain(w, b->pkt[i], frame)))
+			n += parse_plain(w, b, i, frame);
+		else
+			parse_odd(w, b, i);
 	}
+	b->flow.n = (uint16_t)n;
 }

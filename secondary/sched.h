@@ -11,7 +11,7 @@
 struct worker;
 
 struct sched_ops {
-	/* A position in the snapshot's backends, or SCHED_NO_BACKEND. */
+	/* A position in the virtual server's backends, or SCHED_NO_BACKEND. */
 	uint32_t (*pick)(struct worker *w, const struct sl_virtual_server *vs);
 };
 

@@ -2,7 +2,11 @@
 /*
  * Stage: packets without a connection. Another worker's go to its redirect ring; a SYN or a
  * datagram to a virtual server opens a connection here; the rest gets its reason.
- * What was opened is left in `hit`, for the stages that forward.
+ *
+ * In two passes, so that memory is asked for before it is needed: decide for each packet
+ * (server, backend, local port), then write the connections. A packet that may belong to
+ * a connection which this very round opens stays in `miss` for the next round. What
+ * was opened is left in `hit`, for the stage that forwards.
  */
 #include "secondary/burst.h"
 
@@ -15,152 +19,95 @@
 #include <sluice/snapshot.h>
 
 #include "secondary/frame.h"
-#include "secondary/local_port.h"
+#include "secondary/mode.h"
 #include "secondary/sched.h"
-#include "secondary/tcp_state.h"
+#include "secondary/state.h"
 #include "secondary/worker.h"
 
-#define GO_ON      SL_DROP_MAX /* no reason to drop */
-#define PORT_TRIES 8           /* doubtful ports looked up for one connection */
+#define GO_ON SL_DROP_MAX /* no reason to drop */
 
 static const struct sched_ops *const schedulers[SL_SCHED_MAX] = {
 	[SL_SCHED_RR] = &sched_cycle,
 	[SL_SCHED_WRR] = &sched_cycle,
 };
 
+static const struct mode_ops *const modes[SL_MODE_MAX] = {
+	[SL_MODE_FULLNAT] = &mode_fullnat,
+};
+
+/* Connections that a round opens. */
+struct openings {
+	unsigned int n;
+	uint64_t seen; /* a bit for each hash: packets of one flow have the same */
+	struct {
+		uint8_t at;
+		const struct mode_ops *mode;
+		struct conn_new c;
+	} o[SL_BURST];
+};
+
 /* The worker whose packet this is: by its local port, or by the client. */
 static unsigned int owner_of(const struct worker *w, const struct rte_ipv4_hdr *ip,
 			     const struct rte_udp_hdr *ports)
 {
-	const struct sl_own_address *own = sl_own_address_find(w->snapshot, ip->dst_addr);
+	const struct sl_own_address *own;
 
+	if (w->n_workers == 1)
+		return w->id;
+	own = sl_own_address_find(w->snapshot, ip->dst_addr);
 	if (own && own->flags & SL_OWN_LOCAL && !(own->flags & SL_OWN_VIRTUAL))
 		return sl_owner_local_port(rte_be_to_cpu_16(ports->dst_port), w->n_workers);
 	return sl_owner_client(ip->src_addr, ports->src_port, w->root->seed, w->n_workers);
 }
 
-/* A free local port: the lists' addresses in turn, each with its pool for this backend. */
-static enum sl_drop_reason take_local_port(struct worker *w, const struct sl_virtual_server *vs,
-					   const struct sl_backend *backend, struct conn_new *c)
+static bool opens(const struct burst *b, unsigned int at, uint8_t proto)
 {
-	const struct sl_local_address *all =
-		sl_snapshot_at(w->snapshot, w->snapshot->local_addresses);
-	const uint32_t *list = sl_snapshot_at(w->snapshot, vs->local);
+	const uint8_t mask =
+		RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG | RTE_TCP_FIN_FLAG | RTE_TCP_RST_FLAG;
 
-	for (uint32_t k = 0; k < vs->local.count; k++) {
-		const struct sl_local_address *local =
-			&all[list[(w->local_turn + k) % vs->local.count]];
-		uint16_t port = local_port_take(w, local, backend, &c->port_pool);
-
-		if (port) {
-			w->local_turn++;
-			c->local_addr = local->addr;
-			c->local_port = rte_cpu_to_be_16(port);
-			return GO_ON;
-		}
-		w->stats->local_ports_exhausted++;
-	}
-	return SL_DROP_NO_LOCAL_PORT;
+	return proto == IPPROTO_UDP ||
+	       (frame_tcp(b->pkt[at])->tcp_flags & mask) == RTE_TCP_SYN_FLAG;
 }
 
-static void give_local_port_back(struct worker *w, const struct conn_new *c)
+/* Backend and the connection's other side. */
+static enum sl_drop_reason prepare(struct worker *w, struct burst *b, unsigned int at,
+				   const struct sl_virtual_server *vs, struct openings *round)
 {
-	local_port_put(w, c->port_pool, c->local_addr, rte_be_to_cpu_16(c->local_port));
-}
-
-/* In a doubtful pool a port may still belong to a connection of former times. */
-static bool port_in_use(const struct worker *w, const struct conn_new *c)
-{
-	struct sl_tuple reply = {
-		.proto = (uint8_t)(c->key[0] >> 8),
-		.saddr = c->backend_addr,
-		.daddr = c->local_addr,
-		.sport = c->backend_port,
-		.dport = c->local_port,
-	};
-	uint64_t key[2];
-	uint8_t dir;
-
-	if (likely(!local_port_doubtful(w, c->port_pool)))
-		return false;
-	memcpy(key, &reply, sizeof(key));
-	return conn_find(&w->conns, key, conn_hash(&w->conns, key[0], key[1]), &dir) != CONN_NONE;
-}
-
-static enum sl_drop_reason take_free_local_port(struct worker *w,
-						const struct sl_virtual_server *vs,
-						const struct sl_backend *backend,
-						struct conn_new *c)
-{
-	for (int i = 0; i < PORT_TRIES; i++) {
-		enum sl_drop_reason why = take_local_port(w, vs, backend, c);
-
-		if (why != GO_ON || !port_in_use(w, c))
-			return why;
-		give_local_port_back(w, c);
-	}
-	return SL_DROP_NO_LOCAL_PORT;
-}
-
-/* A local port and an entry for it. */
-static enum sl_drop_reason open_entry(struct worker *w, const struct sl_virtual_server *vs,
-				      const struct sl_backend *backend, struct conn_new *c,
-				      uint32_t *at)
-{
-	enum sl_drop_reason why = take_free_local_port(w, vs, backend, c);
-
-	if (unlikely(why != GO_ON))
-		return why;
-	switch (conn_open(w, c, at)) {
-	case 0: return GO_ON;
-	case -ENOSPC: why = SL_DROP_CONNECTION_TABLE_FULL; break;
-	default: why = SL_DROP_CONNECTION_INDEX_FULL;
-	}
-	give_local_port_back(w, c);
-	return why;
-}
-
-/* Open a connection to `vs` for packet `at`. */
-static enum sl_drop_reason open_connection(struct worker *w, struct burst *b, unsigned int at,
-					   const struct sl_virtual_server *vs)
-{
-	const struct sl_backend *all = sl_snapshot_at(w->snapshot, w->snapshot->backends);
+	const struct sl_backend *all = sl_snapshot_at(w->snapshot, vs->backends);
+	const struct mode_ops *mode = modes[vs->mode];
+	struct conn_new *c = &round->o[round->n].c;
 	uint32_t pick = schedulers[vs->scheduler]->pick(w, vs);
-	const struct sl_backend *backend = &all[pick];
-	struct conn_new c = {
-		.key = {b->key[at][0], b->key[at][1]},
-		.hash = b->hash[at],
-		.virtual_server = vs->ref,
-		.state = vs->proto == IPPROTO_TCP ? SL_CONN_SYN_SENT : SL_CONN_UDP,
-	};
 	enum sl_drop_reason why;
 
 	if (unlikely(pick == SCHED_NO_BACKEND))
 		return SL_DROP_NO_BACKEND;
-	c.backend = backend->ref;
-	c.backend_addr = backend->addr;
-	c.backend_port = backend->port;
-	b->dir[at] = SL_DIR_IN;
-	conn_intend(w);
-	why = open_entry(w, vs, backend, &c, &b->conn[at]);
-	conn_agreed(w);
-	return why;
+	memcpy(&c->key[SL_DIR_IN], b->key[at], sizeof(c->key[SL_DIR_IN]));
+	c->hash[SL_DIR_IN] = b->hash[at];
+	c->virtual_server = vs->ref;
+	c->backend = all[pick].ref;
+	c->state = vs->proto == IPPROTO_TCP ? SL_CONN_SYN_SENT : SL_CONN_UDP;
+	why = mode->prepare(w, vs, &all[pick], c);
+	if (unlikely(why != MODE_READY))
+		return why;
+	c->hash[SL_DIR_OUT] = conn_tuple_hash(&w->conns, &c->key[SL_DIR_OUT]);
+	conn_prefetch_bucket(&w->conns, c->hash[SL_DIR_OUT]);
+	conn_prefetch_free(&w->conns, round->n);
+	round->o[round->n].at = (uint8_t)at;
+	round->o[round->n++].mode = mode;
+	return GO_ON;
 }
 
-static bool opens(const struct burst *b, unsigned int at, uint8_t proto)
-{
-	return proto == IPPROTO_UDP ||
-	       tcp_event_of(frame_tcp(b->pkt[at])->tcp_flags) == TCP_EVENT_SYN;
-}
-
-/* A packet of ours to own that has no connection. */
-static enum sl_drop_reason serve(struct worker *w, struct burst *b, unsigned int at)
+/* A packet that is this worker's and has no connection. */
+static enum sl_drop_reason serve(struct worker *w, struct burst *b, unsigned int at,
+				 struct openings *round)
 {
 	const struct rte_ipv4_hdr *ip = frame_ip(b->pkt[at]);
 	const struct rte_udp_hdr *ports = frame_udp(b->pkt[at]);
 	const struct sl_own_address *own;
 	const struct sl_virtual_server *vs;
 
+	if (frame_bad_source(ip))
+		return SL_DROP_IP_SOURCE;
 	if (sl_own_address_find(w->snapshot, ip->src_addr))
 		return SL_DROP_IP_SOURCE_OURS;
 	vs = sl_virtual_server_find(w->snapshot, ip->dst_addr, ports->dst_port, ip->next_proto_id);
@@ -169,55 +116,91 @@ static enum sl_drop_reason serve(struct worker *w, struct burst *b, unsigned int
 		return own && own->flags & SL_OWN_LOCAL ? SL_DROP_NO_CONNECTION
 							: SL_DROP_NO_SERVICE;
 	}
-	if (!opens(b, at, ip->next_proto_id))
-		return SL_DROP_NO_CONNECTION;
-	return open_connection(w, b, at, vs);
+	return opens(b, at, ip->next_proto_id) ? prepare(w, b, at, vs, round)
+					       : SL_DROP_NO_CONNECTION;
 }
 
-/* An earlier packet of this burst may have opened the connection, or it has ended. */
+/* A former round opened its connection; or it has one that ended, which ends here. */
 static bool found_now(struct worker *w, struct burst *b, unsigned int at)
 {
-	const struct sl_conn *e;
+	struct sl_conn *e = b->conn[at];
 
-	b->conn[at] = conn_find(&w->conns, b->key[at], b->hash[at], &b->dir[at]);
-	if (b->conn[at] == CONN_NONE)
+	if (b->again)
+		e = conn_find(&w->conns, b->key[at], b->hash[at], &b->dir[at]);
+	if (!e)
 		return false;
-	e = &w->conns.entry[b->conn[at]];
-	if (e->state != SL_CONN_TIME_WAIT && e->state != SL_CONN_CLOSE)
-		return true;
-	conn_close(w, b->conn[at]);
-	return false;
+	if (state_ended(e->state)) {
+		conn_close(w, e);
+		return false;
+	}
+	b->conn[at] = e;
+	list_add(&b->hit, at);
+	return true;
 }
 
-static void miss(struct worker *w, struct burst *b, unsigned int at)
+/* False: it has to wait for the next round. */
+static bool decide(struct worker *w, struct burst *b, unsigned int at, struct openings *round)
 {
-	const struct rte_ipv4_hdr *ip = frame_ip(b->pkt[at]);
-	enum sl_drop_reason why = GO_ON;
-	unsigned int owner = owner_of(w, ip, frame_udp(b->pkt[at]));
+	unsigned int owner = owner_of(w, frame_ip(b->pkt[at]), frame_udp(b->pkt[at]));
+	uint64_t bit = UINT64_C(1) << (b->hash[at] >> 58);
+	enum sl_drop_reason why;
 
 	if (owner != w->id) {
 		if (b->redirected)
 			burst_drop(b, at, SL_DROP_REDIRECT_LOOP);
 		else
 			burst_verdict(b, at, VERDICT_REDIRECT, owner);
-		return;
+		return true;
 	}
-	if (!found_now(w, b, at))
-		why = serve(w, b, at);
-	if (why == GO_ON)
-		list_add(&b->hit, at);
-	else
+	if (round->seen & bit)
+		return false;
+	round->seen |= bit;
+	if (found_now(w, b, at))
+		return true;
+	why = serve(w, b, at, round);
+	if (why != GO_ON)
 		burst_drop(b, at, why);
+	return true;
+}
+
+static void open_all(struct worker *w, struct burst *b, const struct openings *round)
+{
+	for (unsigned int i = 0; i < round->n; i++) {
+		const struct conn_new *c = &round->o[i].c;
+		unsigned int at = round->o[i].at;
+		int rc = conn_open(w, c, &b->conn[at]);
+
+		if (likely(!rc)) {
+			b->dir[at] = SL_DIR_IN;
+			list_add(&b->hit, at);
+			continue;
+		}
+		round->o[i].mode->abandon(w, c);
+		burst_drop(b, at,
+			   rc == -ENOSPC ? SL_DROP_CONNECTION_TABLE_FULL
+					 : SL_DROP_CONNECTION_INDEX_FULL);
+	}
 }
 
 void stage_schedule(struct worker *w, struct burst *b)
 {
+	struct openings round;
+	unsigned int n = b->miss.n;
+
+	round.n = 0;
+	round.seen = 0;
 	b->hit.n = 0;
-	for (unsigned int k = 0; k < b->miss.n; k++) {
-		if (unlikely(!w->snapshot))
-			burst_drop(b, b->miss.at[k], SL_DROP_NO_CONFIG);
-		else
-			miss(w, b, b->miss.at[k]);
-	}
 	b->miss.n = 0;
+	conn_intend(w);
+	for (unsigned int k = 0; k < n; k++) {
+		unsigned int at = b->miss.at[k];
+
+		if (unlikely(!w->snapshot))
+			burst_drop(b, at, SL_DROP_NO_CONFIG);
+		else if (unlikely(!decide(w, b, at, &round)))
+			list_add(&b->miss, at);
+	}
+	open_all(w, b, &round);
+	conn_agreed(w);
+	b->again = true;
 }

@@ -41,8 +41,11 @@ static void redirect(struct worker *w, struct redirects *r)
 void stage_settle(struct worker *w, struct burst *b)
 {
 	struct redirects away;
-	struct dead dead = {.n = 0};
+	struct dead dead;
 
+	if (likely(b->sent == b->n))
+		return;
+	dead.n = 0;
 	memset(away.n, 0, sizeof(away.n));
 	for (unsigned int i = 0; i < b->n; i++) {
 		unsigned int argument = b->argument[i];

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include <rte_tcp.h>
+
 #include <sluice/conn.h>
 
 enum tcp_event {
@@ -19,9 +21,24 @@ enum tcp_event {
 	TCP_EVENT_MAX
 };
 
-enum tcp_event tcp_event_of(uint8_t flags);
+static inline enum tcp_event tcp_event_of(uint8_t flags)
+{
+	if (flags & RTE_TCP_RST_FLAG)
+		return TCP_EVENT_RST;
+	if (flags & RTE_TCP_SYN_FLAG)
+		return flags & RTE_TCP_ACK_FLAG ? TCP_EVENT_SYN_ACK : TCP_EVENT_SYN;
+	return flags & RTE_TCP_FIN_FLAG ? TCP_EVENT_FIN : TCP_EVENT_OTHER;
+}
+
+/* By direction, event and state; SL_CONN_NONE stands for "as it was". */
+extern const uint8_t tcp_transitions[2][TCP_EVENT_MAX][SL_CONN_STATE_MAX];
 
 /* The state after an event in a direction; the same when it means nothing there. */
-uint8_t tcp_next_state(uint8_t state, enum sl_conn_dir dir, enum tcp_event event);
+static inline uint8_t tcp_next_state(uint8_t state, enum sl_conn_dir dir, enum tcp_event event)
+{
+	uint8_t next = tcp_transitions[dir][event][state];
+
+	return next == SL_CONN_NONE ? state : next;
+}
 
 #endif

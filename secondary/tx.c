@@ -10,32 +10,26 @@ void tx_flush_port(struct worker *w, unsigned int port)
 	struct sl_port_stats *stats = &w->stats->port[port];
 	struct rte_mbuf **pkt = w->tx.port[port].pkt;
 	uint16_t n = w->tx.port[port].n, sent;
-	uint64_t bytes[SL_BURST + 1];
+	uint64_t bytes = 0;
 
 	if (!n)
 		return;
-	bytes[0] = 0; /* running sums: a sent packet is no longer ours to look at */
 	for (uint16_t i = 0; i < n; i++)
-		bytes[i + 1] = bytes[i] + pkt[i]->pkt_len;
+		bytes += pkt[i]->pkt_len;
 	sent = rte_eth_tx_burst(w->root->port[port].port_id, (uint16_t)w->id, pkt, n);
-	stats->tx_packets += sent;
-	stats->tx_bytes += bytes[sent];
-	if (sent < n) {
-		count_drop(w, SL_DROP_TX_FULL, n - sent);
-		rte_pktmbuf_free_bulk(&pkt[sent], n - sent);
-	}
 	w->tx.port[port].n = 0;
+	stats->tx_packets += sent;
+	stats->tx_bytes += bytes;
+	if (likely(sent == n))
+		return;
+	for (uint16_t i = sent; i < n; i++)
+		stats->tx_bytes -= pkt[i]->pkt_len;
+	count_drop(w, SL_DROP_TX_FULL, n - sent);
+	rte_pktmbuf_free_bulk(&pkt[sent], n - sent);
 }
 
 void tx_flush(struct worker *w)
 {
 	for (unsigned int port = 0; port < w->n_ports; port++)
-		tx_flush_port(w, port);
-}
-
-void tx_put(struct worker *w, unsigned int port, struct rte_mbuf *m)
-{
-	w->tx.port[port].pkt[w->tx.port[port].n++] = m;
-	if (w->tx.port[port].n == SL_BURST)
 		tx_flush_port(w, port);
 }

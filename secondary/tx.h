@@ -23,7 +23,4 @@ struct tx {
 void tx_flush_port(struct worker *w, unsigned int port);
 void tx_flush(struct worker *w);
 
-/* Hand a complete frame over. */
-void tx_put(struct worker *w, unsigned int port, struct rte_mbuf *m);
-
 #endif

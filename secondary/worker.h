@@ -8,6 +8,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_mbuf.h>
 
 #include <sluice/limits.h>
 #include <sluice/shm.h>
@@ -28,6 +32,8 @@ struct worker {
 	unsigned int n_workers;
 	unsigned int n_ports;
 	uint32_t frame_max[SL_MAX_PORTS]; /* bytes: the MTU and the Ethernet header */
+	bool profiling;                   /* see profile.h */
+	uint64_t profile_since;           /* TSC of the last mark */
 	struct clock clock;
 	uint64_t port_mac[SL_MAX_PORTS]; /* as the low 48 bits of a load from a frame */
 	struct conn_table conns;
@@ -55,6 +61,34 @@ static inline void worker_beat(struct worker *w)
 static inline void count_drop(struct worker *w, enum sl_drop_reason why, unsigned int n)
 {
 	w->stats->drops[why] += n;
+}
+
+/* Hand a complete frame over to a port. */
+static inline void tx_put(struct worker *w, unsigned int port, struct rte_mbuf *m)
+{
+	uint16_t n = w->tx.port[port].n;
+
+	w->tx.port[port].pkt[n++] = m;
+	w->tx.port[port].n = n;
+	if (unlikely(n == SL_BURST))
+		tx_flush_port(w, port);
+}
+
+/*
+ * Send a packet to a neighbour: its first 14 bytes become its Ethernet header. Takes the packet
+ * when it returns true: it is in a transmit buffer or waits. False: *why, still the caller's.
+ */
+static inline bool neigh_send(struct worker *w, uint16_t at, struct rte_mbuf *m, uint8_t *why)
+{
+	struct neigh *n = &w->neighs.entry[at];
+
+	if (unlikely(n->used != w->clock.tick))
+		n->used = w->clock.tick;
+	if (unlikely(n->state != NEIGH_STATE_REACHABLE))
+		return neigh_send_unconfirmed(w, at, m, why);
+	memcpy(rte_pktmbuf_mtod(m, char *), n->l2, sizeof(n->l2));
+	tx_put(w, n->port, m);
+	return true;
 }
 
 #endif

@@ -7,7 +7,7 @@
  *   rpc.c       one call: Connect protocol, JSON, by http.c over the unix socket
  *   kind.c      what the resources look like; resource.c their standard verbs
  *   apply.c     the configuration as a whole
- *   observe.c   connections, statistics, workers
+ *   observe.c   connections, workers; stats.c counters; profile.c a worker's time
  *   yaml_in.c   strict YAML to JSON, with lines; yaml_out.c back
  *   table.c     aligned columns
  *

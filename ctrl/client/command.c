@@ -53,6 +53,8 @@ static const struct command commands[] = {
 	{"worker", "restart", "[ID]", 0, 1, OPTION_ALL,
 	 "hand one over to a new process, or --all in turn; returns when it runs", NULL,
 	 observe_restart},
+	{"worker", "profile", "ID [MILLISECONDS]", 1, 2, 0,
+	 "where its time goes, by stage, over a second or as said", NULL, profile_worker},
 	{0},
 };
 

@@ -65,6 +65,11 @@ int config_show(const struct client *, const struct command *, int argc, char **
 int observe_connections(const struct client *, const struct command *, int argc, char **argv);
 int observe_workers(const struct client *, const struct command *, int argc, char **argv);
 int observe_restart(const struct client *, const struct command *, int argc, char **argv);
+/* Digits only. */
+bool observe_number(const char *text, unsigned long *number);
+
+/* profile.c */
+int profile_worker(const struct client *, const struct command *, int argc, char **argv);
 
 /* stats.c */
 int stats_show(const struct client *, const struct command *, int argc, char **argv);

@@ -161,6 +161,15 @@ int observe_workers(const struct client *client, const struct command *command, 
 	return CLIENT_OK;
 }
 
+bool observe_number(const char *text, unsigned long *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoul(text, &end, 10);
+	return !errno && end != text && !*end && text[0] != '-';
+}
+
 static int restart_one(const struct client *client, json_int_t id)
 {
 	json_t *reply;
@@ -199,7 +208,6 @@ static int restart_all(const struct client *client)
 int observe_restart(const struct client *client, const struct command *command, int argc,
 		    char **argv)
 {
-	char *end;
 	unsigned long id;
 
 	(void)command;
@@ -209,9 +217,7 @@ int observe_restart(const struct client *client, const struct command *command, 
 		return restart_all(client);
 	if (!argc)
 		return client_usage_error("the number of a worker, or --all");
-	errno = 0;
-	id = strtoul(argv[0], &end, 10);
-	if (errno || end == argv[0] || *end || argv[0][0] == '-')
+	if (!observe_number(argv[0], &id))
 		return client_usage_error("'%s' is not the number of a worker", argv[0]);
 	return restart_one(client, (json_int_t)id);
 }

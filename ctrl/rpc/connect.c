@@ -13,8 +13,8 @@
 #include "ctrl/rpc/json.h"
 #include "ctrl/rpc/services.h"
 
-#define JSON_FIELDS  "Content-Type: application/json\r\n"
-#define PROTO_FIELDS "Content-Type: application/proto\r\n"
+#define JSON_TYPE  "application/json"
+#define PROTO_TYPE "application/proto"
 
 /* The protocol's status for an error code. */
 static int status_of(enum problem_code code)
@@ -42,23 +42,22 @@ static int status_of(enum problem_code code)
 }
 
 /* {"code":"...","message":"..."} with that HTTP status. */
-static void reply_error(struct http_conn *conn, int status, const char *fields,
-			enum problem_code code, const char *text)
+static void reply_error(struct http_conn *conn, int status, enum problem_code code,
+			const char *text)
 {
 	struct evbuffer *body = http_conn_reply(conn);
-	char all[160];
 
-	snprintf(all, sizeof(all), "%s" JSON_FIELDS, fields);
 	evbuffer_drain(body, evbuffer_get_length(body));
 	evbuffer_add_printf(body, "{\"code\":\"%s\",\"message\":", problem_code_name(code));
 	json_encode_string(text, body);
 	evbuffer_add(body, "}", 1);
-	http_reply(conn, status, all);
+	http_reply_field(conn, "Content-Type", JSON_TYPE);
+	http_reply(conn, status);
 }
 
 static void reply_problem(struct http_conn *conn, enum problem_code code, const char *text)
 {
-	reply_error(conn, status_of(code), "", code, text);
+	reply_error(conn, status_of(code), code, text);
 }
 
 /* A media type; of parameters only charset=utf-8, for JSON. False: not served. */
@@ -67,11 +66,11 @@ static bool format_of(const char *type, enum rpc_format *format)
 	size_t len = type ? strcspn(type, "; \t") : 0;
 	const char *rest = type ? type + len + strspn(type + len, "; \t") : "";
 
-	if (len == strlen("application/proto") && !strncasecmp(type, "application/proto", len)) {
+	if (len == strlen(PROTO_TYPE) && !strncasecmp(type, PROTO_TYPE, len)) {
 		*format = RPC_FORMAT_PROTO;
 		return !*rest;
 	}
-	if (len == strlen("application/json") && !strncasecmp(type, "application/json", len)) {
+	if (len == strlen(JSON_TYPE) && !strncasecmp(type, JSON_TYPE, len)) {
 		*format = RPC_FORMAT_JSON;
 		return !*rest || !strcasecmp(rest, "charset=utf-8") ||
 		       !strcasecmp(rest, "charset=\"utf-8\"");
@@ -90,49 +89,49 @@ static void on_answer(void *transport, const struct rpc_answer *answer)
 		reply_problem(conn, answer->code, answer->text);
 		return;
 	}
-	format_of(http_head_field(http_conn_head(conn), "Content-Type"), &format);
-	if (rpc_encode(answer->message, format, http_conn_reply(conn)))
+	format_of(http_conn_field(conn, "Content-Type"), &format);
+	if (rpc_encode(answer->message, format, http_conn_reply(conn))) {
 		reply_problem(conn, PROBLEM_RESOURCE_EXHAUSTED, "no memory for the response");
-	else
-		http_reply(conn, 200, format == RPC_FORMAT_JSON ? JSON_FIELDS : PROTO_FIELDS);
+		return;
+	}
+	http_reply_field(conn, "Content-Type", format == RPC_FORMAT_JSON ? JSON_TYPE : PROTO_TYPE);
+	http_reply(conn, 200);
 }
 
 /* NULL: the refusal has been sent. */
-static const struct rpc_method *find_method(struct http_conn *conn, const struct http_head *head)
+static const struct rpc_method *find_method(struct http_conn *conn)
 {
-	const char *slash = strrchr(head->target, '/');
+	const char *target = http_conn_target(conn), *slash = strrchr(target, '/');
 	const struct rpc_method *method = NULL;
 	char service[96], text[256];
 
-	if (*head->target == '/' && slash > head->target) {
-		snprintf(service, sizeof(service), "%.*s", (int)(slash - head->target - 1),
-			 head->target + 1);
+	if (*target == '/' && slash > target) {
+		snprintf(service, sizeof(service), "%.*s", (int)(slash - target - 1), target + 1);
 		method = rpc_method_find(service, slash + 1);
 	}
 	if (!method) {
-		snprintf(text, sizeof(text), "%.160s is no method of this API", head->target);
-		reply_error(conn, 404, "", PROBLEM_UNIMPLEMENTED, text);
+		snprintf(text, sizeof(text), "%.160s is no method of this API", target);
+		reply_error(conn, 404, PROBLEM_UNIMPLEMENTED, text);
 		return NULL;
 	}
-	if (strcmp(head->method, "POST")) {
-		reply_error(conn, 405, "Allow: POST\r\n", PROBLEM_UNIMPLEMENTED,
-			    "methods are called by POST");
+	if (!http_conn_is_post(conn)) {
+		http_reply_field(conn, "Allow", "POST");
+		reply_error(conn, 405, PROBLEM_UNIMPLEMENTED, "methods are called by POST");
 		return NULL;
 	}
 	return method;
 }
 
 /* False: the refusal has been sent. */
-static bool check_fields(struct http_conn *conn, const struct http_head *head,
-			 enum rpc_format *format)
+static bool check_fields(struct http_conn *conn, enum rpc_format *format)
 {
-	const char *version = http_head_field(head, "Connect-Protocol-Version");
-	const char *encoding = http_head_field(head, "Content-Encoding");
+	const char *version = http_conn_field(conn, "Connect-Protocol-Version");
+	const char *encoding = http_conn_field(conn, "Content-Encoding");
 
-	if (!format_of(http_head_field(head, "Content-Type"), format)) {
-		reply_error(conn, 415, "Accept-Post: application/proto, application/json\r\n",
-			    PROBLEM_UNIMPLEMENTED,
-			    "Content-Type: application/proto and application/json are served");
+	if (!format_of(http_conn_field(conn, "Content-Type"), format)) {
+		http_reply_field(conn, "Accept-Post", PROTO_TYPE ", " JSON_TYPE);
+		reply_error(conn, 415, PROBLEM_UNIMPLEMENTED,
+			    "Content-Type: " PROTO_TYPE " and " JSON_TYPE " are served");
 		return false;
 	}
 	if (version && strcmp(version, "1")) {
@@ -149,9 +148,9 @@ static bool check_fields(struct http_conn *conn, const struct http_head *head,
 }
 
 /* Connect-Timeout-Ms: up to ten digits. False: the refusal has been sent. */
-static bool read_timeout(struct http_conn *conn, const struct http_head *head, uint32_t *ms)
+static bool read_timeout(struct http_conn *conn, uint32_t *ms)
 {
-	const char *field = http_head_field(head, "Connect-Timeout-Ms");
+	const char *field = http_conn_field(conn, "Connect-Timeout-Ms");
 	unsigned long long value;
 
 	*ms = RPC_TIMEOUT_MS;
@@ -203,14 +202,12 @@ static void author_of(const struct http_conn *conn, char *author, size_t size)
 static void on_request(struct http_conn *conn, void *arg)
 {
 	const struct connect *connect = arg;
-	const struct http_head *head = http_conn_head(conn);
-	const struct rpc_method *method = find_method(conn, head);
+	const struct rpc_method *method = find_method(conn);
 	struct rpc_start start = {.answer = on_answer, .transport = conn};
 	enum rpc_format format;
 	struct rpc_call *call;
 
-	if (!method || !check_fields(conn, head, &format) ||
-	    !read_timeout(conn, head, &start.timeout_ms))
+	if (!method || !check_fields(conn, &format) || !read_timeout(conn, &start.timeout_ms))
 		return;
 	call = rpc_call_new(connect->ctrl, method, connect->budget, connect->arena_limit);
 	if (!call) {
@@ -230,18 +227,9 @@ static void on_request(struct http_conn *conn, void *arg)
 /* What is wrong below the protocol, in its words. */
 static void on_refused(struct http_conn *conn, int status, const char *why, void *arg)
 {
-	enum problem_code code = PROBLEM_INVALID_ARGUMENT;
-
 	(void)arg;
-	switch (status) {
-	case 408: code = PROBLEM_DEADLINE_EXCEEDED; break;
-	case 413:
-	case 431: code = PROBLEM_RESOURCE_EXHAUSTED; break;
-	case 501:
-	case 505: code = PROBLEM_UNIMPLEMENTED; break;
-	case 503: code = PROBLEM_UNAVAILABLE; break;
-	}
-	reply_error(conn, status, "", code, why);
+	reply_error(conn, status, status == 501 ? PROBLEM_UNIMPLEMENTED : PROBLEM_INVALID_ARGUMENT,
+		    why);
 }
 
 static void on_gone(struct http_conn *conn, void *arg)

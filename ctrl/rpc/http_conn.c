@@ -1,301 +1,290 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One connection of evhttp's, seen from the side: its bufferevent's input tells that bytes have
+ * come, evhttp that a request is whole, that an answer is written and that it has closed.
+ */
 #include "ctrl/rpc/http_conn.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/keyvalq_struct.h>
 
-#define READ_AHEAD     65536 /* bytes taken from the socket before they are used */
-#define LINGER_SECONDS 2
-
-static void phase_begin(struct http_conn *conn, enum http_phase phase, unsigned int seconds)
+uint64_t http_now_ms(void)
 {
-	const struct timeval tv = {seconds, 0};
+	struct timespec ts;
 
-	conn->phase = phase;
-	conn->serial = ++conn->server->serial;
-	if (seconds)
-		event_add(conn->deadline, &tv);
-	else
-		event_del(conn->deadline); /* HTTP_CALL: the call has one of its own */
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* Give back what the last request took. */
-static void request_reset(struct http_conn *conn)
-{
-	evbuffer_drain(conn->body, evbuffer_get_length(conn->body));
-	conn->server->budget->left += conn->charged;
-	conn->charged = 0;
-	free(conn->head_text);
-	conn->head_text = NULL;
-	conn->head = (struct http_head){.method = "", .target = ""};
-	conn->chunked = (struct http_chunked){0};
-	conn->data = NULL;
-	conn->started = false;
-}
-
-static void request_wait(struct http_conn *conn)
-{
-	request_reset(conn);
-	phase_begin(conn, HTTP_HEAD, conn->server->limits.idle);
-}
-
-/* Whoever refuses does not know where the next request would begin. */
-static void refuse(struct http_conn *conn, int status, const char *why)
-{
-	struct http_handler *handler = &conn->server->handler;
-
-	evbuffer_drain(conn->body, evbuffer_get_length(conn->body));
-	conn->close_after = true;
-	phase_begin(conn, HTTP_CALL, 0);
-	handler->refused(conn, status, why, handler->arg);
-}
-
-static void request_complete(struct http_conn *conn)
-{
-	struct http_handler *handler = &conn->server->handler;
-
-	phase_begin(conn, HTTP_CALL, 0);
-	handler->request(conn, handler->arg);
-}
-
-/* True when the body may have so many bytes in all; else the refusal has been sent. */
-static bool body_charge(struct http_conn *conn, uint64_t bytes)
+static void phase_begin(struct http_conn *conn, enum http_phase phase)
 {
 	struct http_server *server = conn->server;
-	char why[96];
+	uint64_t now = http_now_ms();
 
-	if (bytes > server->limits.body) {
-		snprintf(why, sizeof(why), "the body is over %zu bytes", server->limits.body);
-		refuse(conn, 413, why);
-		return false;
+	conn->phase = phase;
+	switch (phase) {
+	case HTTP_IDLE: conn->deadline_ms = now + server->limits.idle * 1000ull; break;
+	case HTTP_REQUEST: conn->deadline_ms = now + server->limits.request * 1000ull; break;
+	case HTTP_CALL: conn->deadline_ms = UINT64_MAX; break; /* the call has one of its own */
+	case HTTP_REPLY: conn->deadline_ms = now + server->limits.reply * 1000ull; break;
 	}
-	if (bytes <= conn->charged)
-		return true;
-	if (bytes - conn->charged > server->budget->left) {
-		refuse(conn, 503, "too many large requests at a time");
-		return false;
+	TAILQ_REMOVE(&server->conns, conn, link);
+	TAILQ_INSERT_TAIL(&server->conns, conn, link);
+}
+
+/* ---- the budget ---- */
+
+static void charge(struct http_conn *conn, size_t bytes)
+{
+	struct rpc_budget *budget = conn->server->budget;
+
+	if (bytes > budget->left) {
+		conn->over_budget = true; /* the tick ends it */
+		bufferevent_disable(conn->bev, EV_READ);
+		bytes = budget->left;
 	}
-	server->budget->left -= bytes - conn->charged;
-	conn->charged = bytes;
-	return true;
+	budget->left -= bytes;
+	conn->charged += bytes;
 }
 
-static void read_body(struct http_conn *conn, struct evbuffer *in)
+/* Give back what the last request took, and begin anew with what has come after it. */
+static void charge_anew(struct http_conn *conn, size_t bytes)
 {
-	size_t have = evbuffer_get_length(conn->body);
-
-	if (conn->head.chunked) {
-		if (http_chunked_read(&conn->chunked, in, conn->body)) {
-			refuse(conn, 400, "malformed chunk");
-			return;
-		}
-		if (body_charge(conn, evbuffer_get_length(conn->body)) &&
-		    conn->chunked.state == HTTP_CHUNK_DONE)
-			request_complete(conn);
-		return;
-	}
-	evbuffer_remove_buffer(in, conn->body, conn->head.content_length - have);
-	if (evbuffer_get_length(conn->body) == conn->head.content_length)
-		request_complete(conn);
+	conn->server->budget->left += conn->charged;
+	conn->charged = 0;
+	conn->over_budget = false;
+	charge(conn, bytes);
 }
 
-static void begin_body(struct http_conn *conn)
-{
-	if (!body_charge(conn, conn->head.content_length))
-		return;
-	if (conn->head.expect_continue)
-		evbuffer_add_printf(bufferevent_get_output(conn->bev),
-				    "HTTP/1.1 100 Continue\r\n\r\n");
-	phase_begin(conn, HTTP_BODY, conn->server->limits.body_s);
-}
+/* ---- what evhttp and the socket tell ---- */
 
-static void parse_head(struct http_conn *conn, struct evbuffer *in, size_t len)
-{
-	const char *why;
-	int status;
-
-	conn->head_text = malloc(len + 1);
-	if (!conn->head_text) {
-		refuse(conn, 503, "out of memory");
-		return;
-	}
-	evbuffer_remove(in, conn->head_text, len);
-	conn->head_text[len] = '\0';
-	status = http_head_parse(&conn->head, conn->head_text, len, &why);
-	conn->close_after = status || !conn->head.keep_alive;
-	if (status)
-		refuse(conn, status, why);
-	else
-		begin_body(conn);
-}
-
-static void read_head(struct http_conn *conn, struct evbuffer *in)
-{
-	struct evbuffer_ptr end;
-
-	if (!conn->started) {
-		conn->started = true;
-		phase_begin(conn, HTTP_HEAD, conn->server->limits.head);
-	}
-	end = evbuffer_search(in, "\r\n\r\n", 4, NULL);
-	if (end.pos >= 0 && end.pos + 4 <= HTTP_HEAD_MAX)
-		parse_head(conn, in, end.pos + 4);
-	else if (end.pos >= 0 || evbuffer_get_length(in) > HTTP_HEAD_MAX)
-		refuse(conn, 431, "the header is over 16 KiB");
-}
-
-/* Go as far as the bytes that are here allow. */
-static void advance(struct http_conn *conn)
-{
-	struct evbuffer *in = bufferevent_get_input(conn->bev);
-
-	if (conn->phase == HTTP_HEAD && evbuffer_get_length(in))
-		read_head(conn, in);
-	if (conn->phase == HTTP_BODY)
-		read_body(conn, in);
-	if (conn->phase == HTTP_LINGER)
-		evbuffer_drain(in, evbuffer_get_length(in));
-}
-
-static void on_readable(struct bufferevent *bev, void *arg)
-{
-	(void)bev;
-	advance(arg);
-}
-
-static void linger(struct http_conn *conn)
-{
-	shutdown(bufferevent_getfd(conn->bev), SHUT_WR);
-	phase_begin(conn, HTTP_LINGER, LINGER_SECONDS);
-	advance(conn);
-}
-
-/* All output is with the kernel. */
-static void on_written(struct bufferevent *bev, void *arg)
+static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
 {
 	struct http_conn *conn = arg;
 
-	(void)bev;
-	if (conn->phase != HTTP_REPLY)
+	(void)input;
+	if (!info->n_added)
 		return;
-	if (conn->close_after) {
-		linger(conn);
-		return;
-	}
-	request_wait(conn);
-	advance(conn);
+	if (conn->phase == HTTP_IDLE)
+		phase_begin(conn, HTTP_REQUEST);
+	charge(conn, info->n_added);
 }
 
-/* Has the client closed both ways, or only said that nothing more will come? */
-static bool has_left(struct http_conn *conn)
-{
-	struct pollfd p = {.fd = bufferevent_getfd(conn->bev)};
-
-	return poll(&p, 1, 0) != 0;
-}
-
-static void on_end(struct bufferevent *bev, short what, void *arg)
+static void on_written(struct evhttp_request *request, void *arg)
 {
 	struct http_conn *conn = arg;
-	bool owes_reply = conn->phase == HTTP_CALL || conn->phase == HTTP_REPLY;
+	size_t ahead = evbuffer_get_length(bufferevent_get_input(conn->bev));
 
-	(void)bev;
-	if ((what & BEV_EVENT_EOF) && owes_reply && !has_left(conn))
-		conn->close_after = true;
-	else
-		http_conn_free(conn);
+	(void)request;
+	charge_anew(conn, ahead);
+	phase_begin(conn, ahead ? HTTP_REQUEST : HTTP_IDLE);
 }
 
-static void on_deadline(evutil_socket_t fd, short events, void *arg)
+static void conn_free(struct http_conn *conn)
 {
-	struct http_conn *conn = arg;
-
-	(void)fd;
-	(void)events;
-	if ((conn->phase == HTTP_HEAD && conn->started) || conn->phase == HTTP_BODY)
-		refuse(conn, 408, "the request took too long to arrive");
-	else
-		http_conn_free(conn);
-}
-
-static void parts_free(struct http_conn *conn)
-{
-	if (conn->deadline)
-		event_free(conn->deadline);
-	if (conn->body)
-		evbuffer_free(conn->body);
-	if (conn->reply)
-		evbuffer_free(conn->reply);
+	charge_anew(conn, 0);
 	free(conn);
 }
 
-struct http_conn *http_conn_new(struct http_server *server, evutil_socket_t fd)
+static void on_close(struct evhttp_connection *evcon, void *arg)
+{
+	struct http_conn *conn = arg;
+	struct http_server *server = conn->server;
+
+	(void)evcon;
+	if (conn->call) {
+		server->handler.gone(conn, server->handler.arg);
+		/* On an error evhttp leaves an unanswered request to its user, else it frees it. */
+		if (!evhttp_request_get_connection(conn->call))
+			evhttp_request_free(conn->call);
+	}
+	evbuffer_remove_cb(bufferevent_get_input(conn->bev), on_input, conn);
+	TAILQ_REMOVE(&server->conns, conn, link);
+	server->n_conns--;
+	conn_free(conn);
+}
+
+/* ---- its life ---- */
+
+struct http_conn *http_conn_new(struct http_server *server)
 {
 	struct http_conn *conn = calloc(1, sizeof(*conn));
 
 	if (!conn)
-		goto fail;
+		return NULL;
 	conn->server = server;
-	conn->body = evbuffer_new();
-	conn->reply = evbuffer_new();
-	conn->deadline = evtimer_new(server->base, on_deadline, conn);
-	if (!conn->body || !conn->reply || !conn->deadline)
-		goto fail;
-	conn->bev = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (!conn->bev)
-		goto fail;
-	bufferevent_setcb(conn->bev, on_readable, on_written, on_end, conn);
-	bufferevent_setwatermark(conn->bev, EV_READ, 0, READ_AHEAD);
-	bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
-	request_wait(conn);
-	TAILQ_INSERT_TAIL(&server->conns, conn, link);
-	server->n_conns++;
+	conn->bev = bufferevent_socket_new(server->base, -1, 0); /* evhttp closes the socket */
+	if (!conn->bev) {
+		free(conn);
+		return NULL;
+	}
+	/* evhttp may free it before we know of whom. */
+	bufferevent_incref(conn->bev);
+	/* It moves a body out of the input when that is whole, so that much has to have room. */
+	bufferevent_setwatermark(conn->bev, EV_READ, 0, server->limits.head + server->limits.body);
 	return conn;
-
-fail:
-	evutil_closesocket(fd);
-	if (conn)
-		parts_free(conn);
-	return NULL;
 }
 
-void http_conn_free(struct http_conn *conn)
+void http_conn_drop(struct http_conn *conn)
+{
+	bufferevent_decref(conn->bev);
+	conn_free(conn);
+}
+
+/* As if the client had left: the one way to end a connection in any state from outside. */
+void http_conn_end(struct http_conn *conn)
+{
+	bufferevent_trigger_event(conn->bev, BEV_EVENT_READING | BEV_EVENT_EOF, 0);
+}
+
+bool http_conn_adopt(struct http_conn *conn)
 {
 	struct http_server *server = conn->server;
+	bufferevent_event_cb on_event;
+	void *arg;
 
-	if (conn->phase == HTTP_CALL)
-		server->handler.gone(conn, server->handler.arg);
-	request_reset(conn);
-	bufferevent_free(conn->bev);
-	TAILQ_REMOVE(&server->conns, conn, link);
-	server->n_conns--;
-	parts_free(conn);
+	/* evhttp's callbacks get its connection; if it has freed that, there are none. */
+	bufferevent_getcb(conn->bev, NULL, NULL, &on_event, &arg);
+	if (!on_event || !evbuffer_add_cb(bufferevent_get_input(conn->bev), on_input, conn)) {
+		if (on_event)
+			http_conn_end(conn);
+		http_conn_drop(conn);
+		return false;
+	}
+	assert(evhttp_connection_get_bufferevent(arg) == conn->bev);
+	evhttp_connection_set_closecb(arg, on_close, conn);
+	bufferevent_decref(conn->bev);
+	TAILQ_INSERT_TAIL(&server->conns, conn, link);
+	server->n_conns++;
+	phase_begin(conn, HTTP_IDLE);
+	return true;
 }
 
-bool http_conn_is_idle(const struct http_conn *conn)
+/* Only in the middle of a request, where evhttp has nothing to say; as much as the socket takes. */
+static void refuse(struct http_conn *conn, const char *status)
 {
-	return conn->phase == HTTP_LINGER || (conn->phase == HTTP_HEAD && !conn->started);
+	char text[128];
+	int n = snprintf(text, sizeof(text),
+			 "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", status);
+
+	if (!evbuffer_get_length(bufferevent_get_output(conn->bev)))
+		send(bufferevent_getfd(conn->bev), text, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	http_conn_end(conn);
 }
 
-const struct http_head *http_conn_head(const struct http_conn *conn)
+/* Closed both ways; a client that only has nothing more to say still wants its answer. */
+static bool has_left(const struct http_conn *conn)
 {
-	return &conn->head;
+	struct pollfd p = {.fd = bufferevent_getfd(conn->bev)};
+
+	return poll(&p, 1, 0) > 0;
 }
 
-struct evbuffer *http_conn_body(struct http_conn *conn)
+void http_conn_check(struct http_conn *conn, uint64_t now_ms)
 {
-	return conn->body;
+	/* evhttp does not read while it waits for the answer. */
+	if (conn->phase == HTTP_CALL && has_left(conn))
+		http_conn_end(conn);
+	else if (conn->phase == HTTP_REQUEST && conn->over_budget)
+		refuse(conn, "503 Service Unavailable");
+	else if (conn->phase == HTTP_REQUEST && now_ms >= conn->deadline_ms)
+		refuse(conn, "408 Request Timeout");
+	else if (now_ms >= conn->deadline_ms)
+		http_conn_end(conn);
 }
 
-struct evbuffer *http_conn_reply(struct http_conn *conn)
+/* ---- requests and answers ---- */
+
+static unsigned int count_fields(const struct evkeyvalq *fields, const char *name)
 {
-	return conn->reply;
+	const struct evkeyval *field;
+	unsigned int n = 0;
+
+	TAILQ_FOREACH (field, fields, next)
+		n += !strcasecmp(field->key, name);
+	return n;
+}
+
+/*
+ * evhttp is lenient where servers have disagreed about a request's end. 0, or the status of the
+ * refusal with *why.
+ */
+static int check_framing(struct evhttp_request *request, const char **why)
+{
+	const struct evkeyvalq *fields = evhttp_request_get_input_headers(request);
+	unsigned int lengths = count_fields(fields, "Content-Length");
+	unsigned int encodings = count_fields(fields, "Transfer-Encoding");
+	const char *length = evhttp_find_header(fields, "Content-Length");
+	const char *encoding = evhttp_find_header(fields, "Transfer-Encoding");
+
+	if (lengths + encodings > 1) {
+		*why = "more than one field tells the body's length";
+		return 400;
+	}
+	if (length && length[strspn(length, "0123456789")]) {
+		*why = "Content-Length: not a number";
+		return 400;
+	}
+	if (encoding && strcasecmp(encoding, "chunked")) {
+		*why = "Transfer-Encoding: chunked alone is served";
+		return 501;
+	}
+	return 0;
+}
+
+void http_conn_request(struct http_conn *conn, struct evhttp_request *request)
+{
+	struct http_handler *handler = &conn->server->handler;
+	const char *why;
+	int status = check_framing(request, &why);
+
+	conn->call = request;
+	conn->data = NULL;
+	conn->over_budget = false; /* it is here now */
+	evhttp_request_set_on_complete_cb(request, on_written, conn);
+	phase_begin(conn, HTTP_CALL);
+	if (status) {
+		http_reply_field(conn, "Connection", "close");
+		handler->refused(conn, status, why, handler->arg);
+	} else {
+		handler->request(conn, handler->arg);
+	}
+}
+
+bool http_conn_is_post(const struct http_conn *conn)
+{
+	return evhttp_request_get_command(conn->call) == EVHTTP_REQ_POST;
+}
+
+const char *http_conn_target(const struct http_conn *conn)
+{
+	return evhttp_request_get_uri(conn->call);
+}
+
+const char *http_conn_field(const struct http_conn *conn, const char *name)
+{
+	return evhttp_find_header(evhttp_request_get_input_headers(conn->call), name);
+}
+
+struct evbuffer *http_conn_body(const struct http_conn *conn)
+{
+	return evhttp_request_get_input_buffer(conn->call);
+}
+
+struct evbuffer *http_conn_reply(const struct http_conn *conn)
+{
+	return evhttp_request_get_output_buffer(conn->call);
 }
 
 bool http_conn_peer(const struct http_conn *conn, struct ucred *peer)
@@ -316,40 +305,16 @@ void http_conn_set_data(struct http_conn *conn, void *data)
 	conn->data = data;
 }
 
-static const char *reason(int status)
+void http_reply_field(struct http_conn *conn, const char *name, const char *value)
 {
-	switch (status) {
-	case 200: return "OK";
-	case 400: return "Bad Request";
-	case 403: return "Forbidden";
-	case 404: return "Not Found";
-	case 405: return "Method Not Allowed";
-	case 408: return "Request Timeout";
-	case 409: return "Conflict";
-	case 413: return "Content Too Large";
-	case 415: return "Unsupported Media Type";
-	case 417: return "Expectation Failed";
-	case 429: return "Too Many Requests";
-	case 431: return "Request Header Fields Too Large";
-	case 500: return "Internal Server Error";
-	case 501: return "Not Implemented";
-	case 503: return "Service Unavailable";
-	case 504: return "Gateway Timeout";
-	case 505: return "HTTP Version Not Supported";
-	default: return "Unknown";
-	}
+	evhttp_add_header(evhttp_request_get_output_headers(conn->call), name, value);
 }
 
-void http_reply(struct http_conn *conn, int status, const char *fields)
+void http_reply(struct http_conn *conn, int status)
 {
-	struct evbuffer *out = bufferevent_get_output(conn->bev);
+	struct evhttp_request *request = conn->call;
 
-	evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n%s%sContent-Length: %zu\r\n\r\n", status,
-			    reason(status), fields,
-			    conn->close_after ? "Connection: close\r\n" : "",
-			    evbuffer_get_length(conn->reply));
-	if (strcmp(conn->head.method, "HEAD"))
-		evbuffer_add_buffer(out, conn->reply);
-	evbuffer_drain(conn->reply, evbuffer_get_length(conn->reply));
-	phase_begin(conn, HTTP_REPLY, conn->server->limits.reply);
+	conn->call = NULL;
+	phase_begin(conn, HTTP_REPLY);
+	evhttp_send_reply(request, status, NULL, NULL);
 }

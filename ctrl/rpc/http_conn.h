@@ -1,60 +1,67 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Between http_server.c (accepts, counts) and http_conn.c (one connection's life). */
+/* Between http_server.c (accepts, counts, looks at the clock) and http_conn.c (one connection). */
 #ifndef CTRL_RPC_HTTP_CONN_H
 #define CTRL_RPC_HTTP_CONN_H
 
+#include <stdint.h>
 #include <sys/queue.h>
 
-#include <event2/event.h>
+#include <event2/http.h>
 
 #include "ctrl/rpc/http.h"
 
+/* idle -> request -> call -> reply -> idle ... */
 enum http_phase {
-	HTTP_HEAD,   /* waiting for a request, or in its head */
-	HTTP_BODY,   /* in its body */
-	HTTP_CALL,   /* the handler has it */
-	HTTP_REPLY,  /* answered; the client is reading */
-	HTTP_LINGER, /* answered before the request's end: reads on for a while, to no purpose
-		      * but that the answer isn't lost to a reset */
+	HTTP_IDLE,    /* no byte of a request is here */
+	HTTP_REQUEST, /* some are */
+	HTTP_CALL,    /* the handler has it */
+	HTTP_REPLY,   /* answered; the client is reading */
 };
 
 struct http_conn {
 	TAILQ_ENTRY(http_conn) link;
 	struct http_server *server;
-	struct bufferevent *bev;
-	struct event *deadline; /* of the phase */
+	struct bufferevent *bev;     /* evhttp's */
+	struct evhttp_request *call; /* in HTTP_CALL only */
 	enum http_phase phase;
-	bool close_after; /* the reply */
-	bool started;     /* a request's first byte is here */
-	uint64_t serial;  /* of the last phase change, for the longest idle one */
-	char *head_text;  /* what `head` points into */
-	struct http_head head;
-	struct http_chunked chunked;
-	struct evbuffer *body;
-	struct evbuffer *reply;
-	size_t charged; /* bytes of the budget taken for the body */
+	uint64_t deadline_ms; /* of the phase, CLOCK_MONOTONIC */
+	size_t charged;       /* bytes of the budget taken for what has arrived */
+	bool over_budget;
 	void *data;
 };
 
 struct http_server {
 	struct event_base *base;
+	struct evhttp *http;
 	struct evconnlistener *listener;
-	struct event *resume; /* after accept failed */
+	struct event *adopt;
+	struct event *tick;
 	struct http_limits limits;
 	struct rpc_budget *budget;
 	struct http_handler handler;
-	TAILQ_HEAD(, http_conn) conns;
+	TAILQ_HEAD(, http_conn) conns; /* by the time of their last change of phase */
 	unsigned int n_conns;
-	uint64_t serial;
+	struct http_conn *newborn; /* accepted, not adopted yet; not on the list */
 };
 
-/* On the server's list. NULL when there is no memory; the socket is then closed. */
-struct http_conn *http_conn_new(struct http_server *server, evutil_socket_t fd);
+/* A connection that evhttp is about to make of this bufferevent. NULL: no memory. */
+struct http_conn *http_conn_new(struct http_server *server);
 
-/* End it, with what was going on, and off the list. */
-void http_conn_free(struct http_conn *conn);
+/* evhttp has made it: on the list from here on. False: it failed to, and conn is freed. */
+bool http_conn_adopt(struct http_conn *conn);
 
-/* No request is under way. */
-bool http_conn_is_idle(const struct http_conn *conn);
+/* Before it was adopted. */
+void http_conn_drop(struct http_conn *conn);
+
+/* A whole request has arrived. */
+void http_conn_request(struct http_conn *conn, struct evhttp_request *request);
+
+/* End it, with what was going on. */
+void http_conn_end(struct http_conn *conn);
+
+/* The same if that is due by now: a deadline, the budget, a client that has left. */
+void http_conn_check(struct http_conn *conn, uint64_t now_ms);
+
+uint64_t http_now_ms(void);
 
 #endif

@@ -38,7 +38,9 @@ const ProtobufCMessage *interface_view(struct rpc_call *call, const struct resou
 	*view = *(const Sluice__V1__Interface *)interface->message;
 	if (!port)
 		return &view->base;
-	view->mac = rpc_format(call, RTE_ETHER_ADDR_PRT_FMT, RTE_ETHER_ADDR_BYTES(&port->mac));
+	/* As the kernel prints them; DPDK's format is in capitals. */
+	view->mac =
+		rpc_format(call, "%02x:%02x:%02x:%02x:%02x:%02x", RTE_ETHER_ADDR_BYTES(&port->mac));
 	view->mtu = port->mtu;
 	view->link_up = port->link_up;
 	view->steering = (char *)steering_name(port->steering);

@@ -26,10 +26,10 @@ static struct rpc_budget budget = {.left = 256 * (size_t)MIB};
 
 static const struct http_limits limits = {
 	.connections = 64,
+	.head = 16384,
 	.body = 16 * MIB,
 	.idle = 60,
-	.head = 10,
-	.body_s = 30,
+	.request = 30,
 	.reply = 30,
 };
 
@@ -62,8 +62,10 @@ struct rpc *rpc_new(struct ctrl *ctrl, const char *socket_path)
 		errno = EPROTO;
 		goto fail;
 	}
-	if (!rpc)
+	if (!rpc) {
+		sl_log(rpc_log, ERR, "the API: out of memory");
 		goto fail;
+	}
 	rpc->connect = (struct connect){ctrl, &budget, ARENA_LIMIT};
 	rpc->path = strdup(socket_path);
 	if (rpc->path)

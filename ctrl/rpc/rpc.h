@@ -3,7 +3,7 @@
  * The API (proto/sluice/v1/sluice.proto) on a unix socket.
  *
  *   unix_socket  the listening socket
- *   http_*       HTTP/1.1: requests in, answers out, limits
+ *   http_*       HTTP/1.1 by evhttp, bounded: requests in, answers out
  *   connect      the Connect protocol: which method, which format, errors
  *   decode       bytes to messages and back: wire_* and json_*, reflection in schema_*
  *   call         one call, its memory and deadline; knows no transport

@@ -57,6 +57,7 @@ static const struct rpc_method methods[] = {
 	METHOD(stats, "GetStats", stats_get, RESOURCE_KIND_MAX),
 	METHOD(worker, "ListWorkers", worker_list, RESOURCE_KIND_MAX),
 	METHOD(worker, "RestartWorker", worker_restart, RESOURCE_KIND_MAX),
+	METHOD(worker, "ProfileWorker", worker_profile, RESOURCE_KIND_MAX),
 };
 
 #define N_METHODS (sizeof(methods) / sizeof(methods[0]))

@@ -51,4 +51,7 @@ void stats_get(struct rpc_call *call);
 void worker_list(struct rpc_call *call);
 void worker_restart(struct rpc_call *call);
 
+/* profile.c */
+void worker_profile(struct rpc_call *call);
+
 #endif

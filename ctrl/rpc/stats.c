@@ -151,10 +151,10 @@ static void flow_add(Sluice__V1__FlowStats *m, const struct sl_flow_stats *stats
 		return;
 	m->connections += load(&stats->connections);
 	m->active_connections += __atomic_load_n(&stats->active, __ATOMIC_RELAXED);
-	m->in_packets += load(&stats->in_packets);
-	m->in_bytes += load(&stats->in_bytes);
-	m->out_packets += load(&stats->out_packets);
-	m->out_bytes += load(&stats->out_bytes);
+	m->in_packets += load(&stats->packets[SL_DIR_IN]);
+	m->in_bytes += load(&stats->bytes[SL_DIR_IN]);
+	m->out_packets += load(&stats->packets[SL_DIR_OUT]);
+	m->out_bytes += load(&stats->bytes[SL_DIR_OUT]);
 }
 
 static void set_flow(Sluice__V1__FlowStats *m, const struct sl_root *root, const struct resource *r)

@@ -115,7 +115,9 @@ void worker_restart(struct rpc_call *call)
 	const Sluice__V1__RestartWorkerRequest *request = (const void *)rpc_call_request(call);
 	const struct ctrl *ctrl = rpc_call_ctrl(call);
 
-	if (request->id >= ctrl->root->n_workers)
+	if (request->optional_id_case != SLUICE__V1__RESTART_WORKER_REQUEST__OPTIONAL_ID_ID)
+		rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "id: missing");
+	else if (request->id >= ctrl->root->n_workers)
 		rpc_fail(call, PROBLEM_NOT_FOUND, "workers[%u]: there are %u workers", request->id,
 			 ctrl->root->n_workers);
 	else if (primary_request(ctrl->primary, SL_PRIMARY_RESTART_WORKER, request->id,

@@ -127,7 +127,7 @@ struct sl_conn_table {
 	struct sl_conn_bucket *bucket;
 	uint32_t *free;
 	uint32_t n_free; /* the worker: entries on the stack; its commit point */
-	uint32_t intent; /* the worker: 1 while what is derived does not agree with entry[] */
+	uint32_t intent; /* the worker: not 0 while what is derived may differ from entry[] */
 };
 
 /*

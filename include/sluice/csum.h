@@ -32,7 +32,10 @@ static inline uint32_t sl_csum_delta32(uint32_t from, uint32_t to)
 /* A checksum field after a folded difference is applied. */
 static inline uint16_t sl_csum_apply(uint16_t field, uint16_t delta)
 {
-	return (uint16_t)~sl_csum_fold((uint16_t)~field + (uint32_t)delta);
+	uint16_t sum;
+	uint16_t carry = __builtin_add_overflow((uint16_t)~field, delta, &sum);
+
+	return (uint16_t) ~(sum + carry); /* two 16-bit words: one carry is all */
 }
 
 #endif

@@ -32,7 +32,8 @@
 	X(PROTOCOL, "protocol", "IP protocol that is not served")                                \
 	X(ICMP_TYPE, "icmp_type", "ICMP type that is not served")                                \
 	X(NO_SERVICE, "no_service", "no virtual server at this address, protocol and port")      \
-	X(NO_CONNECTION, "no_connection", "TCP packet of no known connection, and not a SYN")    \
+	X(NO_CONNECTION, "no_connection",                                                        \
+	  "packet of no known connection, and not one that opens one")                           \
 	X(NO_BACKEND, "no_backend", "virtual server has no backend with a weight")               \
 	X(NO_LOCAL_PORT, "no_local_port", "every local address is out of ports to this backend") \
 	X(CONNECTION_TABLE_FULL, "connection_table_full", "no free connection entry")            \

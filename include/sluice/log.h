@@ -10,6 +10,8 @@
 #ifndef SL_LOG_H
 #define SL_LOG_H
 
+#include <stdbool.h>
+
 #include <rte_log.h>
 
 #define SL_LOG_TYPE(variable, name) static RTE_LOG_REGISTER_IMPL(variable, name, INFO)
@@ -18,5 +20,10 @@
 #define sl_log(type, level, ...)       \
 	rte_log(RTE_LOG_##level, type, \
 		RTE_FMT("sluice: " RTE_FMT_HEAD(__VA_ARGS__, ) "\n", RTE_FMT_TAIL(__VA_ARGS__, )))
+
+/* The --log-level of each role: TYPE:LEVEL, the type a pattern. False: it isn't that. */
+bool sl_log_set_level(const char *text);
+
+#define SL_LOG_LEVEL_WRONG "is not TYPE:LEVEL; levels are error, warning, notice, info, debug"
 
 #endif

@@ -21,6 +21,7 @@
 #include <sluice/lease.h>
 #include <sluice/limits.h>
 #include <sluice/pool.h>
+#include <sluice/profile.h>
 #include <sluice/snapshot.h>
 #include <sluice/stats.h>
 
@@ -132,8 +133,12 @@ struct sl_worker_slot {
 		uint32_t neigh_epoch;     /* outlives a process, as the entries do: neigh.h */
 	} worker __rte_cache_aligned;
 
+	/* Writer: ctrl. Until then (CLOCK_MONOTONIC) the worker keeps its profile. */
+	uint64_t profile_until_ns __rte_cache_aligned;
+
 	struct sl_conn_table conns __rte_cache_aligned;
 	struct sl_worker_stats stats __rte_cache_aligned;
+	struct sl_profile profile __rte_cache_aligned;
 };
 
 /* The two halves. Writer of `current` and of the halves: ctrl. */

@@ -59,12 +59,17 @@ struct sl_virtual_server {
 	uint8_t proto;
 	uint8_t scheduler; /* enum sl_scheduler */
 	uint8_t mode;      /* enum sl_mode */
-	uint8_t reserved[3];
-	struct sl_span
-		cycle; /* uint32_t: positions in `backends`; the cycle that rr and wrr walk */
+	uint8_t pad[3];
+	struct sl_span backends; /* struct sl_backend: its pool's */
+	/*
+	 * uint32_t: positions in its pool's backends; the cycle that rr and wrr walk. Pools of
+	 * equal shares have the same one.
+	 */
+	struct sl_span cycle;
 	struct sl_span local; /* uint32_t: positions in `local_addresses` */
+	uint32_t reserved[6];
 };
-static_assert(sizeof(struct sl_virtual_server) == 32, "two a cache line");
+static_assert(sizeof(struct sl_virtual_server) == 64, "one a cache line");
 
 struct sl_backend {
 	uint32_t ref;
@@ -118,7 +123,7 @@ struct sl_snapshot {
 	uint64_t revision;              /* of the configuration, in the store */
 	struct sl_span virtual_servers; /* struct sl_virtual_server */
 	struct sl_span virtual_hash; /* uint32_t: position + 1, 0 empty; count is a power of two */
-	struct sl_span backends;     /* struct sl_backend */
+	struct sl_span backends;     /* struct sl_backend; a pool's stand together */
 	struct sl_span cycles;       /* uint32_t, see sl_virtual_server.cycle */
 	struct sl_span local_addresses;      /* struct sl_local_address */
 	struct sl_span local_lists;          /* uint32_t, see sl_virtual_server.local */

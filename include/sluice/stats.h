@@ -9,6 +9,7 @@
 #ifndef SL_STATS_H
 #define SL_STATS_H
 
+#include <assert.h>
 #include <stdint.h>
 
 #include <sluice/drop.h>
@@ -74,10 +75,10 @@ struct sl_flow_stats {
 	uint32_t ref;
 	uint32_t active;      /* gauge: connections open now, in any state */
 	uint64_t connections; /* opened since */
-	uint64_t in_packets;  /* client to backend */
-	uint64_t in_bytes;
-	uint64_t out_packets; /* backend to client */
-	uint64_t out_bytes;
+	uint64_t packets[2];  /* by enum sl_conn_dir */
+	uint64_t bytes[2];
+	uint64_t reserved[2];
 };
+static_assert(sizeof(struct sl_flow_stats) == 64, "one cache line");
 
 #endif

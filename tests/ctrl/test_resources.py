@@ -271,6 +271,17 @@ def workers(api):
             raise AssertionError(f"worker {missing} was restarted")
 
 
+def profile(api):
+    """The stages' times add up to what was asked for, within what a busy machine does to it."""
+    found = api.call("WorkerService/ProfileWorker", {"id": 0, "milliseconds": 200})
+    counted = sum(int(s.get("cycles", 0)) for s in found["stages"])
+    equal(counted, int(found["cycles"]), "cycles of all stages")
+    seconds = counted / int(found["cyclesPerSecond"])
+    assert 0.15 < seconds < 0.3, f"{seconds} s were counted of 0.2"
+    again = api.call("WorkerService/ProfileWorker", {"id": 0, "milliseconds": 20})
+    assert int(again["cycles"]) < counted, "the second profile contains the first"
+
+
 def tests(report):
     with Instance("--no-config") as instance:
         api = instance.api
@@ -283,7 +294,8 @@ def tests(report):
         for name, run in (("references are kept", references), ("interfaces", interfaces),
                           ("paging", paging), ("GetConfig and ApplyConfig", whole_config),
                           ("connections and statistics", read_only),
-                          ("workers: list and restart", workers)):
+                          ("workers: list and restart", workers),
+                          ("a worker's time by stage", profile)):
             with report.case(name):
                 run(api)
 

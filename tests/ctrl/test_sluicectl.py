@@ -98,6 +98,9 @@ def observers(instance):
         as_json(instance, *command)
     workers = done(instance.ctl("worker", "list"))
     equal(workers.count("running"), 2, "running workers")
+    profile = done(instance.ctl("worker", "profile", "1", "50"))
+    assert "CYCLES/PACKET" in profile and "rewrite" in profile, profile
+    failed(instance.ctl("worker", "profile", "9"), REFUSED)
     done(instance.ctl("worker", "restart", "0"))
     equal(done(instance.ctl("worker", "restart", "--all")).count("runs again"), 2, "restarted")
     failed(instance.ctl("worker", "restart", "9"), REFUSED)
@@ -125,6 +128,7 @@ def usage(instance):
                       ("-o", "xml", "config", "show"), ("--timeout", "soon", "config", "show"),
                       ("apply",), ("apply", "-f"), ("worker", "restart", "first"),
                       ("worker", "restart"), ("worker", "restart", "--all", "1"),
+                      ("worker", "profile", "0", "long"),
                       ("virtual-server", "create", "v", "port=eighty")):
         failed(instance.ctl(*arguments), USAGE)
     assert "usage" in done(instance.ctl("--help"))

@@ -22,13 +22,14 @@
 #include "secondary/local_port.h"
 #include "tests/unit/lib/bed.h"
 
-#define MANY    100000
-#define BUCKETS 65536
-#define SERVER  SL_REF(3, 1)
-#define BACKEND SL_REF(5, 1)
-#define VIP     0x500002c0u /* 192.0.2.80 */
-#define REAL    0x653364c6u /* 198.51.100.101 */
-#define LOCALS  4
+#define MANY      100000
+#define BUCKETS   65536
+#define SERVER    SL_REF(3, 1)
+#define CONN_NONE UINT32_MAX
+#define BACKEND   SL_REF(5, 1)
+#define VIP       0x500002c0u /* 192.0.2.80 */
+#define REAL      0x653364c6u /* 198.51.100.101 */
+#define LOCALS    4
 
 static char dir[] = "/tmp/sluice-checkpoint-XXXXXX";
 static char file[64], refused[96];
@@ -83,20 +84,19 @@ static struct bed *new_bed(unsigned int n_workers, uint32_t capacity)
 
 static struct conn_new connection(struct bed *b, uint32_t n)
 {
-	struct sl_tuple t = {.proto = IPPROTO_UDP,
-			     .saddr = 0x0a000000u + n,
-			     .daddr = VIP,
-			     .sport = (uint16_t)(n * 7),
-			     .dport = 0x5000};
-	struct conn_new c = {.virtual_server = SERVER,
-			     .backend = BACKEND,
-			     .backend_addr = REAL,
-			     .backend_port = 0x5000,
-			     .state = SL_CONN_UDP};
+	struct conn_new c = {
+		.key = {{.proto = IPPROTO_UDP,
+			 .saddr = 0x0a000000u + n,
+			 .daddr = VIP,
+			 .sport = (uint16_t)(n * 7),
+			 .dport = 0x5000},
+			{.proto = IPPROTO_UDP, .saddr = REAL, .sport = 0x5000}},
+		.virtual_server = SERVER,
+		.backend = BACKEND,
+		.state = SL_CONN_UDP,
+	};
 
-	memcpy(c.key, &t, sizeof(t));
-	c.key[0] &= CONN_KEY_MASK;
-	c.hash = conn_hash(&b->worker.conns, c.key[0], c.key[1]);
+	c.hash[SL_DIR_IN] = conn_tuple_hash(&b->worker.conns, &c.key[SL_DIR_IN]);
 	return c;
 }
 
@@ -112,7 +112,7 @@ static uint16_t take_port(struct bed *b, struct conn_new *c)
 		uint16_t port = local_port_take(&b->worker, &snapshot.local[i], &snapshot.backend,
 						&c->port_pool);
 
-		c->local_addr = snapshot.local[i].addr;
+		c->key[SL_DIR_OUT].daddr = snapshot.local[i].addr;
 		if (port)
 			return port;
 	}
@@ -123,23 +123,29 @@ static void open_many(struct bed *b, uint32_t count)
 {
 	for (uint32_t n = 0; count; n++) {
 		struct conn_new c = connection(b, n);
-		uint32_t at;
+		struct sl_conn *e;
 
 		if (!is_ours(b, n))
 			continue;
-		c.local_port = rte_cpu_to_be_16(take_port(b, &c));
-		assert_int_not_equal(c.local_port, 0);
-		assert_int_equal(conn_open(&b->worker, &c, &at), 0);
+		c.key[SL_DIR_OUT].dport = rte_cpu_to_be_16(take_port(b, &c));
+		assert_int_not_equal(c.key[SL_DIR_OUT].dport, 0);
+		c.hash[SL_DIR_OUT] = conn_tuple_hash(&b->worker.conns, &c.key[SL_DIR_OUT]);
+		assert_int_equal(conn_open(&b->worker, &c, &e), 0);
 		count--;
 	}
 }
 
 static uint32_t find(struct bed *b, uint32_t n)
 {
+	const struct conn_table *t = &b->worker.conns;
 	struct conn_new c = connection(b, n);
+	struct sl_conn *e;
+	uint64_t key[2];
 	uint8_t dir;
 
-	return conn_find(&b->worker.conns, c.key, c.hash, &dir);
+	memcpy(key, &c.key[SL_DIR_IN], sizeof(key));
+	e = conn_find(t, key, c.hash[SL_DIR_IN], &dir);
+	return e ? (uint32_t)(e - t->entry) : CONN_NONE;
 }
 
 static void write_from(struct bed *b)
@@ -163,7 +169,7 @@ static void many(void **state)
 
 	(void)state;
 	open_many(from, MANY);
-	conn_close(&from->worker, find(from, is_ours(from, 0) ? 0 : 1));
+	conn_close(&from->worker, &from->slot.conns.entry[find(from, is_ours(from, 0) ? 0 : 1)]);
 	began = seconds();
 	write_from(from);
 	print_message("%u connections written in %.3f s\n", MANY - 1, seconds() - began);

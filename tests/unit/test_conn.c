@@ -17,11 +17,13 @@
 #include "secondary/local_port.h"
 #include "tests/unit/lib/bed.h"
 
-#define SERVER  SL_REF(3, 1)
-#define BACKEND SL_REF(5, 1)
-#define VIP     0x500002c0u /* 192.0.2.80 */
-#define LOCAL   0x0a3364c6u /* 198.51.100.10 */
-#define REAL    0x653364c6u /* 198.51.100.101 */
+#define CONN_NONE UINT32_MAX /* no entry */
+
+#define SERVER    SL_REF(3, 1)
+#define BACKEND   SL_REF(5, 1)
+#define VIP       0x500002c0u /* 192.0.2.80 */
+#define LOCAL     0x0a3364c6u /* 198.51.100.10 */
+#define REAL      0x653364c6u /* 198.51.100.101 */
 
 static const struct sl_local_address local = {.ref = SL_REF(0, 1), .addr = LOCAL};
 static const struct sl_backend backend = {.ref = BACKEND, .addr = REAL, .port = 0x5000};
@@ -53,33 +55,38 @@ static struct sl_tuple client_tuple(uint32_t n)
 
 static uint32_t find(struct bed *b, const struct sl_tuple *t, uint8_t *dir)
 {
+	const struct conn_table *table = &b->worker.conns;
+	struct sl_conn *e;
 	uint64_t key[2];
 
 	key_of(t, key);
-	return conn_find(&b->worker.conns, key, conn_hash(&b->worker.conns, key[0], key[1]), dir);
+	e = conn_find(table, key, conn_hash(table, key[0], key[1]), dir);
+	return e ? (uint32_t)(e - table->entry) : CONN_NONE;
 }
 
 static int open_one(struct bed *b, uint32_t n, uint32_t *at)
 {
-	struct sl_tuple t = client_tuple(n);
+	const struct conn_table *t = &b->worker.conns;
 	struct conn_new c = {
+		.key = {client_tuple(n),
+			{.proto = IPPROTO_UDP, .saddr = REAL, .daddr = LOCAL, .sport = 0x5000}},
 		.virtual_server = SERVER,
 		.backend = BACKEND,
-		.backend_addr = REAL,
-		.backend_port = 0x5000,
-		.local_addr = LOCAL,
 		.state = SL_CONN_UDP,
 	};
 	uint16_t port = local_port_take(&b->worker, &local, &backend, &c.port_pool);
+	struct sl_conn *e;
 	int rc;
 
 	assert_int_not_equal(port, 0);
-	c.local_port = rte_cpu_to_be_16(port);
-	key_of(&t, c.key);
-	c.hash = conn_hash(&b->worker.conns, c.key[0], c.key[1]);
-	rc = conn_open(&b->worker, &c, at);
+	c.key[SL_DIR_OUT].dport = rte_cpu_to_be_16(port);
+	for (int dir = 0; dir < 2; dir++)
+		c.hash[dir] = conn_tuple_hash(t, &c.key[dir]);
+	rc = conn_open(&b->worker, &c, &e);
 	if (rc)
 		local_port_put(&b->worker, c.port_pool, LOCAL, port);
+	else
+		*at = (uint32_t)(e - t->entry);
 	return rc;
 }
 
@@ -135,7 +142,7 @@ static void random_operations(void **state)
 			model_open(b, m, n);
 			open += m[n].at != CONN_NONE;
 		} else if (next_random() % 3 == 0) {
-			conn_close(&b->worker, m[n].at);
+			conn_close(&b->worker, &b->worker.conns.entry[m[n].at]);
 			m[n].at = CONN_NONE;
 			open--;
 		}
@@ -230,7 +237,7 @@ static void state_shortens(void **state)
 
 	(void)state;
 	assert_int_equal(open_one(b, 1, &at), 0);
-	conn_set_state(&b->worker, at, SL_CONN_CLOSE);
+	conn_set_state(&b->worker, &b->worker.conns.entry[at], SL_CONN_CLOSE);
 	bed_pass(b, 9 * SL_TICK_HZ);
 	assert_int_not_equal(b->slot.conns.check[at], 0);
 	bed_pass(b, 3 * SL_TICK_HZ);

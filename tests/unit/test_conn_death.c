@@ -26,34 +26,33 @@
 #include "secondary/local_port.h"
 #include "tests/unit/lib/bed.h"
 
-#define CAPACITY 16
-#define BUCKETS  8
-#define FORMER   3 /* connections that are open before */
-#define BACKEND  SL_REF(5, 1)
-#define VIP      0x500002c0u /* 192.0.2.80 */
-#define LOCAL    0x0a3364c6u /* 198.51.100.10 */
-#define REAL     0x653364c6u /* 198.51.100.101 */
+#define CAPACITY  16
+#define BUCKETS   8
+#define FORMER    3 /* connections that are open before */
+#define CONN_NONE UINT32_MAX
+#define BACKEND   SL_REF(5, 1)
+#define VIP       0x500002c0u /* 192.0.2.80 */
+#define LOCAL     0x0a3364c6u /* 198.51.100.10 */
+#define REAL      0x653364c6u /* 198.51.100.101 */
 
 static const struct sl_local_address local = {.ref = SL_REF(0, 1), .addr = LOCAL};
 static const struct sl_backend backend = {.ref = BACKEND, .addr = REAL, .port = 0x5000};
 
 static struct conn_new connection(struct bed *b, uint32_t n)
 {
-	struct sl_tuple t = {.proto = IPPROTO_UDP,
-			     .saddr = 0x0a000000u + n,
-			     .daddr = VIP,
-			     .sport = 7,
-			     .dport = 0x5000};
-	struct conn_new c = {.virtual_server = SL_REF(3, 1),
-			     .backend = BACKEND,
-			     .backend_addr = REAL,
-			     .backend_port = 0x5000,
-			     .local_addr = LOCAL,
-			     .state = SL_CONN_UDP};
+	struct conn_new c = {
+		.key = {{.proto = IPPROTO_UDP,
+			 .saddr = 0x0a000000u + n,
+			 .daddr = VIP,
+			 .sport = 7,
+			 .dport = 0x5000},
+			{.proto = IPPROTO_UDP, .saddr = REAL, .daddr = LOCAL, .sport = 0x5000}},
+		.virtual_server = SL_REF(3, 1),
+		.backend = BACKEND,
+		.state = SL_CONN_UDP,
+	};
 
-	memcpy(c.key, &t, sizeof(t));
-	c.key[0] &= CONN_KEY_MASK;
-	c.hash = conn_hash(&b->worker.conns, c.key[0], c.key[1]);
+	c.hash[SL_DIR_IN] = conn_tuple_hash(&b->worker.conns, &c.key[SL_DIR_IN]);
 	return c;
 }
 
@@ -61,22 +60,28 @@ static struct conn_new connection(struct bed *b, uint32_t n)
 static void open_one(struct bed *b, uint32_t n)
 {
 	struct conn_new c = connection(b, n);
-	uint32_t at;
+	struct sl_conn *e;
 
 	conn_intend(&b->worker);
-	c.local_port =
+	c.key[SL_DIR_OUT].dport =
 		rte_cpu_to_be_16(local_port_take(&b->worker, &local, &backend, &c.port_pool));
-	if (conn_open(&b->worker, &c, &at))
+	c.hash[SL_DIR_OUT] = conn_tuple_hash(&b->worker.conns, &c.key[SL_DIR_OUT]);
+	if (conn_open(&b->worker, &c, &e))
 		abort();
 	conn_agreed(&b->worker);
 }
 
 static uint32_t find(struct bed *b, uint32_t n)
 {
+	const struct conn_table *t = &b->worker.conns;
 	struct conn_new c = connection(b, n);
+	struct sl_conn *e;
+	uint64_t key[2];
 	uint8_t dir;
 
-	return conn_find(&b->worker.conns, c.key, c.hash, &dir);
+	memcpy(key, &c.key[SL_DIR_IN], sizeof(key));
+	e = conn_find(t, key, c.hash[SL_DIR_IN], &dir);
+	return e ? (uint32_t)(e - t->entry) : CONN_NONE;
 }
 
 static void open_next(struct bed *b)
@@ -86,7 +91,7 @@ static void open_next(struct bed *b)
 
 static void close_first(struct bed *b)
 {
-	conn_close(&b->worker, find(b, 0));
+	conn_close(&b->worker, &b->worker.conns.entry[find(b, 0)]);
 }
 
 /* The same memory here as it is there: after a fork the addresses are the same. */
@@ -156,10 +161,11 @@ static void judge(struct bed *b, int steps, bool changed_is_open)
 	judge_ports(b, steps, open);
 	for (uint32_t n = 10; n < 10 + CAPACITY - open; n++) { /* and it is as good as new */
 		struct conn_new c = connection(b, n);
-		uint32_t at;
+		struct sl_conn *e;
 
-		c.local_port = (uint16_t)n;
-		SAY(!conn_open(&b->worker, &c, &at));
+		c.key[SL_DIR_OUT].dport = (uint16_t)n;
+		c.hash[SL_DIR_OUT] = conn_tuple_hash(&b->worker.conns, &c.key[SL_DIR_OUT]);
+		SAY(!conn_open(&b->worker, &c, &e));
 	}
 }
 

@@ -258,15 +258,19 @@ static void next_hops(void **state)
 /* Exact over a cycle, and no prefix of it is a whole pick of any backend away from its share. */
 static void check_cycle(const uint16_t *weight, uint32_t n)
 {
-	uint64_t length = cycle_length(SL_SCHED_WRR, weight, n), sum = 0;
-	uint32_t *cycle = calloc(length + 1, sizeof(*cycle)), *seen = calloc(n, sizeof(*seen));
+	uint16_t share[8];
+	uint64_t length, sum = 0;
+	uint32_t *cycle, *seen = calloc(n, sizeof(*seen));
 
+	cycle_shares(SL_SCHED_WRR, weight, n, share);
+	length = cycle_length(share, n);
+	cycle = calloc(length + 1, sizeof(*cycle));
 	for (uint32_t i = 0; i < n; i++)
 		sum += weight[i];
-	assert_int_equal(cycle_make(SL_SCHED_WRR, weight, n, 100, cycle), 0);
+	assert_int_equal(cycle_make(share, n, cycle), 0);
 	for (uint64_t k = 0; k < length; k++) {
-		assert_in_range(cycle[k], 100, 100 + n - 1);
-		seen[cycle[k] - 100]++;
+		assert_in_range(cycle[k], 0, n - 1);
+		seen[cycle[k]]++;
 		for (uint32_t i = 0; i < n; i++) {
 			double share = (double)(k + 1) * weight[i] / (double)sum;
 			double away = seen[i] - share;
@@ -282,6 +286,14 @@ static void check_cycle(const uint16_t *weight, uint32_t n)
 	free(cycle);
 }
 
+static uint64_t wrr_length(const uint16_t weight[4])
+{
+	uint16_t share[4];
+
+	cycle_shares(SL_SCHED_WRR, weight, 4, share);
+	return cycle_length(share, 4);
+}
+
 static void wrr_is_exact(void **state)
 {
 	static const uint16_t some[][4] = {
@@ -292,9 +304,9 @@ static void wrr_is_exact(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++)
 		check_cycle(some[i], 4);
-	assert_int_equal(cycle_length(SL_SCHED_WRR, some[2], 4), 10);
-	assert_int_equal(cycle_length(SL_SCHED_WRR, some[3], 4), 1);
-	assert_int_equal(cycle_length(SL_SCHED_WRR, some[6], 4), 0);
+	assert_int_equal(wrr_length(some[2]), 10);
+	assert_int_equal(wrr_length(some[3]), 1);
+	assert_int_equal(wrr_length(some[6]), 0);
 	for (int round = 0; round < 50; round++) {
 		uint16_t weight[8];
 
@@ -307,17 +319,19 @@ static void wrr_is_exact(void **state)
 static void rr_takes_each_once(void **state)
 {
 	static const uint16_t weight[] = {9, 0, 1, 65535};
+	uint16_t share[4];
 	uint32_t cycle[4];
 
 	(void)state;
-	assert_int_equal(cycle_length(SL_SCHED_RR, weight, 4), 3);
-	assert_int_equal(cycle_make(SL_SCHED_RR, weight, 4, 10, cycle), 0);
-	assert_int_equal(cycle[0], 10);
-	assert_int_equal(cycle[1], 12);
-	assert_int_equal(cycle[2], 13);
+	cycle_shares(SL_SCHED_RR, weight, 4, share);
+	assert_int_equal(cycle_length(share, 4), 3);
+	assert_int_equal(cycle_make(share, 4, cycle), 0);
+	assert_int_equal(cycle[0], 0);
+	assert_int_equal(cycle[1], 2);
+	assert_int_equal(cycle[2], 3);
 }
 
-/* Servers of one pool and scheduler share a cycle; a drained backend is there but in no cycle. */
+/* Pools of equal shares have one cycle; a drained backend is there but in no cycle. */
 static void cycles_are_shared(void **state)
 {
 	const struct sl_virtual_server *v;
@@ -330,21 +344,30 @@ static void cycles_are_shared(void **state)
 	      "'backendPools': [{'name': 'p', 'backends': ["
 	      "{'name': 'a', 'address': '198.51.100.101', 'port': 80, 'weight': 0},"
 	      "{'name': 'b', 'address': '198.51.100.102', 'port': 80, 'weight': 4},"
-	      "{'name': 'c', 'address': '198.51.100.103', 'port': 80, 'weight': 6}]}],"
+	      "{'name': 'c', 'address': '198.51.100.103', 'port': 80, 'weight': 6}]},"
+	      "{'name': 'q', 'backends': ["
+	      "{'name': 'a', 'address': '198.51.100.104', 'port': 80, 'weight': 0},"
+	      "{'name': 'b', 'address': '198.51.100.105', 'port': 80, 'weight': 2},"
+	      "{'name': 'c', 'address': '198.51.100.106', 'port': 80, 'weight': 3}]}],"
 	      "'virtualServers': ["
 	      "{'name': 'v1', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp',"
 	      " 'backendPool': 'p', 'localAddressPool': 'l'},"
 	      "{'name': 'v2', 'address': '192.0.2.1', 'port': 2, 'protocol': 'tcp',"
 	      " 'backendPool': 'p', 'localAddressPool': 'l'},"
 	      "{'name': 'v3', 'address': '192.0.2.1', 'port': 3, 'protocol': 'tcp',"
-	      " 'scheduler': 'rr', 'backendPool': 'p', 'localAddressPool': 'l'}]}");
+	      " 'scheduler': 'rr', 'backendPool': 'p', 'localAddressPool': 'l'},"
+	      "{'name': 'v4', 'address': '192.0.2.1', 'port': 4, 'protocol': 'tcp',"
+	      " 'backendPool': 'q', 'localAddressPool': 'l'}]}");
 	v = sl_snapshot_at(snapshot, snapshot->virtual_servers);
-	b = sl_snapshot_at(snapshot, snapshot->backends);
 	assert_int_equal(v[0].cycle.offset, v[1].cycle.offset);
 	assert_int_equal(v[0].cycle.count, 5);
 	assert_int_equal(v[2].cycle.count, 2);
+	assert_int_equal(v[3].cycle.offset, v[0].cycle.offset);
 	assert_int_equal(snapshot->cycles.count, 7);
-	assert_int_equal(snapshot->backends.count, 3);
+	assert_int_equal(snapshot->backends.count, 6);
+	b = sl_snapshot_at(snapshot, v[3].backends);
+	assert_int_equal(v[3].backends.count, 3);
+	assert_int_equal(b[1].addr, addr("198.51.100.105"));
 	cycle = sl_snapshot_at(snapshot, snapshot->cycles);
 	for (uint32_t i = 0; i < snapshot->cycles.count; i++)
 		assert_int_not_equal(b[cycle[i]].weight, 0);
@@ -410,7 +433,7 @@ static int compile_again(struct sl_snapshot *out, size_t room, const struct sl_s
 	const struct compile_target target = {
 		.out = out, .room = room, .generation = 2, .revision = 1, .previous = previous};
 
-	return compile(model, &target, &why);
+	return bed_compile(model, &target, &why);
 }
 
 static void too_small_a_half(void **state)

@@ -323,11 +323,46 @@ static void each_relation(void **state)
 	bed_root_free(root);
 }
 
+/* What a virtual server uses stays; the words are about who asked. */
+static void pools_in_use_stay(void **state)
+{
+	static const struct {
+		enum resource_kind kind;
+		const char *name, *reason;
+	} uses[] = {
+		{RESOURCE_BACKEND_POOL, "web", "backend pool web is used by virtual server web"},
+		{RESOURCE_LOCAL_ADDRESS_POOL, "lan",
+		 "local address pool lan is used by virtual server web"},
+	};
+	struct sl_root *root = bed_root_new();
+	struct model *model = model_new(root);
+	struct apply_request q = {.op = APPLY_DELETE};
+	struct problem why;
+
+	(void)state;
+	assert_int_equal(bed_config(model, bed_good, NULL, &why), 0);
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+		q.kind = uses[i].kind;
+		q.name = uses[i].name;
+		assert_int_equal(bed_try(model, &q, NULL, &why), PROBLEM_FAILED_PRECONDITION);
+		assert_string_equal(why.text, uses[i].reason);
+	}
+	q.kind = RESOURCE_VIRTUAL_SERVER;
+	q.name = "web";
+	assert_int_equal(bed_try(model, &q, NULL, &why), 0);
+	q.kind = RESOURCE_BACKEND_POOL;
+	assert_int_equal(bed_try(model, &q, NULL, &why), 0);
+	model_free(model);
+	bed_json_free();
+	bed_root_free(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_field),
 		cmocka_unit_test(each_relation),
+		cmocka_unit_test(pools_in_use_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

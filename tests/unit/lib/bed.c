@@ -122,6 +122,10 @@ void bed_free(struct bed *b)
 	free(s->cursor);
 	free(s->virtual_server_stats);
 	free(s->backend_stats);
+	free(s->neighbours);
+	free(b->served);
+	free(s->command);
+	free(s->answer);
 	free(b);
 }
 

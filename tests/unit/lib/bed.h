@@ -13,6 +13,7 @@ struct bed {
 	struct sl_root root;
 	struct sl_worker_slot slot;
 	struct sl_snapshot snapshot;
+	struct sl_snapshot *served; /* bed_serve()'s */
 	struct worker worker;
 };
 
@@ -25,6 +26,13 @@ void bed_attach(struct bed *bed);
 
 /* The same slot under a new process after a death: private parts anew, then rebuilt. */
 void bed_die_and_rebuild(struct bed *bed);
+
+/*
+ * Give the worker something to serve: 192.0.2.80:80 for TCP and UDP on port 0's link, `backends`
+ * from 198.51.100.101 on behind local address 198.51.100.10 on port 1's, clients in
+ * 10.0.0.0/8 by a gateway. Ports and pool are the caller's.
+ */
+void bed_serve(struct bed *bed, unsigned int backends);
 
 /* Let time pass: ticks, with the sweep and the timers run as the loop would. */
 void bed_pass(struct bed *bed, uint32_t ticks);

@@ -92,8 +92,8 @@ ProtobufCMessage *bed_json(const ProtobufCMessageDescriptor *type, const char *t
 	char *json = strdup(text);
 
 	if (!arena.budget) {
-		budget.left = 64 << 20;
-		rpc_arena_init(&arena, &budget, 64 << 20);
+		budget.left = (size_t)1 << 30;
+		rpc_arena_init(&arena, &budget, budget.left);
 	}
 	assert_non_null(json);
 	for (char *c = json; *c; c++)
@@ -114,12 +114,23 @@ void bed_json_free(void)
 
 /* ---- changes ---- */
 
+int bed_compile(const struct model *model, const struct compile_target *target, struct problem *why)
+{
+	struct compiler *compiler = compiler_new(model);
+	int rc;
+
+	assert_non_null(compiler);
+	rc = compile(compiler, target, why);
+	compiler_free(compiler);
+	return rc;
+}
+
 static int try(struct change_set *set, struct model *model, const struct apply_request *request,
 	       struct compile_target *target, struct problem *why)
 {
 	if (change_resolve(set, model, request, why) || change_enter(set, why))
 		return -1;
-	return compile(model, target, why);
+	return bed_compile(model, target, why);
 }
 
 enum problem_code bed_try(struct model *model, const struct apply_request *request,

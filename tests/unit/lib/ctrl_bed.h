@@ -10,6 +10,7 @@
 
 #include "ctrl/apply.h"
 #include "ctrl/change.h"
+#include "ctrl/compile.h"
 #include "ctrl/model.h"
 
 #define BED_HALF (1u << 20) /* bytes of a snapshot */
@@ -23,6 +24,10 @@ ProtobufCMessage *bed_json(const ProtobufCMessageDescriptor *type, const char *t
 #define BED_CONFIG(text) bed_json(&sluice__v1__config__descriptor, text)
 /* Frees all messages. */
 void bed_json_free(void);
+
+/* Compile from nothing. */
+int bed_compile(const struct model *model, const struct compile_target *target,
+		struct problem *why);
 
 /*
  * Try a request on the model: resolve, enter, compile to `out` (of BED_HALF, or NULL). It

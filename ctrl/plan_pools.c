@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The pools of a plan. Almost all of a large configuration is in them. */
+#include "ctrl/plan.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctrl/address.h"
+#include "ctrl/cycle.h"
+
+static int no_memory(struct problem *why)
+{
+	return problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory");
+}
+
+static void drop_cycles(struct plan_pool *pool)
+{
+	for (int s = 0; s < SL_SCHED_MAX; s++) {
+		cycles_put(pool->cycle[s]);
+		pool->cycle[s] = NULL;
+	}
+}
+
+static void clear_pool(struct plan_pool *pool)
+{
+	drop_cycles(pool);
+	free(pool->backend);
+}
+
+void plan_free_pools(struct plan *plan)
+{
+	for (uint32_t p = 0; p < plan->n_pools; p++)
+		clear_pool(&plan->pool[p]);
+	free(plan->pool);
+}
+
+/* ---- the list: both old and new are sorted, what is in both is kept ---- */
+
+int plan_list_pools(struct plan *plan, struct problem *why)
+{
+	const struct resource *r = model_after(plan->model, RESOURCE_BACKEND_POOL, "");
+	size_t count = plan->model->count[RESOURCE_BACKEND_POOL];
+	struct plan_pool *list = calloc(count + 1, sizeof(*list)), *old = plan->pool;
+	struct plan_pool *end = old + plan->n_pools;
+	uint32_t n = 0;
+
+	if (!list)
+		return no_memory(why);
+	for (; r; r = model_next(r), n++) {
+		while (old < end && strcmp(old->name, r->name) < 0)
+			clear_pool(old++);
+		if (old < end && !strcmp(old->name, r->name)) {
+			list[n] = *old++;
+			continue;
+		}
+		memcpy(list[n].name, r->name, strlen(r->name) + 1);
+		list[n].place = model_pool_place(r->name);
+	}
+	while (old < end)
+		clear_pool(old++);
+	free(plan->pool);
+	plan->pool = list;
+	plan->n_pools = n;
+	return 0;
+}
+
+static int by_name(const void *name, const void *pool)
+{
+	return strcmp(name, ((const struct plan_pool *)pool)->name);
+}
+
+struct plan_pool *plan_find_pool(const struct plan *plan, const char *name)
+{
+	return bsearch(name, plan->pool, plan->n_pools, sizeof(*plan->pool), by_name);
+}
+
+/* ---- backends ---- */
+
+/* For a reason's text: the nth of a pool. */
+static const struct resource *nth(const struct plan *plan, const struct plan_pool *pool, uint32_t n)
+{
+	const struct resource *b = model_backends(plan->model, pool->name);
+
+	while (n--)
+		b = model_next_backend(b);
+	return b;
+}
+
+struct endpoint {
+	uint64_t key;
+	uint32_t position;
+};
+
+static int by_endpoint(const void *a, const void *b)
+{
+	const struct endpoint *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->position < y->position ? -1 : x->position > y->position;
+}
+
+static int report_twice(const struct plan *plan, const struct plan_pool *pool, uint32_t a,
+			uint32_t b, struct problem *why)
+{
+	char one[RESOURCE_PATH_SIZE], other[RESOURCE_PATH_SIZE], text[ADDRESS_TEXT_SIZE];
+
+	return problem_set(why, PROBLEM_ALREADY_EXISTS, "%s: %s port %u is also %s",
+			   resource_path(RESOURCE_BACKEND, nth(plan, pool, b)->name, one),
+			   address_text(pool->backend[b].addr, text), ntohs(pool->backend[b].port),
+			   resource_path(RESOURCE_BACKEND, nth(plan, pool, a)->name, other));
+}
+
+/* Each (address, port) once in its pool. */
+static int check_twice(const struct plan *plan, const struct plan_pool *pool, struct problem *why)
+{
+	struct endpoint *list = malloc((pool->n + 1) * sizeof(*list));
+	int rc = 0;
+
+	if (!list)
+		return no_memory(why);
+	for (uint32_t i = 0; i < pool->n; i++)
+		list[i] = (struct endpoint){
+			(uint64_t)pool->backend[i].addr << 16 | pool->backend[i].port, i};
+	qsort(list, pool->n, sizeof(*list), by_endpoint);
+	for (uint32_t i = 1; i < pool->n && !rc; i++)
+		if (list[i - 1].key == list[i].key)
+			rc = report_twice(plan, pool, list[i - 1].position, list[i].position, why);
+	free(list);
+	return rc;
+}
+
+/*
+ * *at is where the pool's backends may begin, because the pool before ended there; it is left
+ * behind them.
+ */
+static int read_backends(const struct plan *plan, struct plan_pool *pool,
+			 const struct resource **at, struct problem *why)
+{
+	const struct resource *first = *at, *b;
+	uint32_t n = 0;
+
+	if (!first || !resource_in_pool(first, pool->name))
+		first = model_backends(plan->model, pool->name);
+	for (b = first; b && resource_in_pool(b, pool->name); b = model_next(b))
+		n++;
+	free(pool->backend);
+	pool->n = n;
+	pool->backend = malloc((n + 1) * sizeof(*pool->backend));
+	if (!pool->backend)
+		return no_memory(why);
+	b = first;
+	for (uint32_t i = 0; i < n; i++, b = model_next(b))
+		pool->backend[i] = (struct sl_backend){
+			.ref = b->ref,
+			.addr = b->backend.addr,
+			.port = b->backend.port,
+			.weight = b->backend.weight,
+		};
+	*at = b;
+	return check_twice(plan, pool, why);
+}
+
+static int check_route(const struct plan *plan, const struct plan_pool *pool, uint32_t position,
+		       struct problem *why)
+{
+	uint32_t addr = pool->backend[position].addr;
+	const struct sl_next_hop *hop = routes_find(&plan->routes, addr);
+	char path[RESOURCE_PATH_SIZE], text[ADDRESS_TEXT_SIZE];
+	const char *wrong;
+
+	if (own_find(&plan->own, addr))
+		wrong = "is the appliance's own";
+	else if (!hop)
+		wrong = "has no route";
+	else if (hop->flags & SL_ROUTE_BLACKHOLE)
+		wrong = "has a route that is a blackhole";
+	else
+		return 0;
+	return problem_set(why, PROBLEM_FAILED_PRECONDITION, "%s.address: %s %s",
+			   resource_path(RESOURCE_BACKEND, nth(plan, pool, position)->name, path),
+			   address_text(addr, text), wrong);
+}
+
+static int check_routes(const struct plan *plan, struct plan_pool *pool, struct problem *why)
+{
+	pool->checked = 0;
+	for (uint32_t i = 0; i < pool->n; i++)
+		if (check_route(plan, pool, i, why))
+			return -EINVAL;
+	pool->checked = plan->ground;
+	return 0;
+}
+
+/* ---- cycles ---- */
+
+static int make_cycle(struct plan *plan, struct plan_pool *pool, enum sl_scheduler scheduler,
+		      struct problem *why)
+{
+	uint16_t *share = malloc((pool->n + 1) * sizeof(*share));
+	uint64_t length;
+
+	if (!share)
+		return no_memory(why);
+	for (uint32_t i = 0; i < pool->n; i++)
+		share[i] = pool->backend[i].weight;
+	cycle_shares(scheduler, share, pool->n, share);
+	length = cycle_length(share, pool->n);
+	if (length <= CYCLE_MAX)
+		pool->cycle[scheduler] = cycles_get(plan->cycles, share, pool->n);
+	free(share);
+	if (pool->cycle[scheduler])
+		return 0;
+	if (length <= CYCLE_MAX)
+		return no_memory(why);
+	return problem_set(why, PROBLEM_INVALID_ARGUMENT,
+			   "backend_pools[%s]: the weights, divided by their greatest "
+			   "common divisor, add up to %llu, over %d",
+			   pool->name, (unsigned long long)length, CYCLE_MAX);
+}
+
+/* A cycle stands where the first pool that has it would put it. */
+static void place_cycle(struct plan *plan, struct cycle *cycle)
+{
+	if (cycle->placed == plan->updates)
+		return;
+	cycle->placed = plan->updates;
+	cycle->first = plan->n_picks;
+	plan->n_picks += cycle->length;
+	plan->cycle[plan->n_cycles++] = cycle;
+}
+
+static int fill_cycles(struct plan *plan, struct plan_pool *pool, struct problem *why)
+{
+	for (int s = 0; s < SL_SCHED_MAX; s++) {
+		if (!pool->used[s]) {
+			cycles_put(pool->cycle[s]);
+			pool->cycle[s] = NULL;
+			continue;
+		}
+		if (!pool->cycle[s] && make_cycle(plan, pool, s, why))
+			return -EINVAL;
+		place_cycle(plan, pool->cycle[s]);
+	}
+	return 0;
+}
+
+/* ---- all of it ---- */
+
+/* Endpoints are unique in every pool; only those in use need routes, and are in the snapshot. */
+static int fill_pool(struct plan *plan, struct plan_pool *pool, const struct resource **at,
+		     struct problem *why)
+{
+	if (!pool->made || plan->model->pool_touched[pool->place] > pool->made) {
+		drop_cycles(pool);
+		pool->made = 0;
+		pool->checked = 0;
+		if (read_backends(plan, pool, at, why))
+			return -EINVAL;
+		pool->made = plan->model->touches;
+	}
+	if (!plan_pool_used(pool)) {
+		drop_cycles(pool);
+		return 0;
+	}
+	if (pool->checked != plan->ground && check_routes(plan, pool, why))
+		return -EINVAL;
+	pool->first = plan->n_backends;
+	plan->n_backends += pool->n;
+	return fill_cycles(plan, pool, why);
+}
+
+int plan_fill_pools(struct plan *plan, struct problem *why)
+{
+	const struct resource *at = NULL;
+	int rc = 0;
+
+	plan->updates++;
+	plan->n_backends = plan->n_cycles = 0;
+	plan->n_picks = 0;
+	for (uint32_t p = 0; p < plan->n_pools && !rc; p++)
+		rc = fill_pool(plan, &plan->pool[p], &at, why);
+	return rc;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Stage: packets with a connection go out: state, rewrite, next hop. All that these touch was
+ * prefetched by lookup, so one pass does all three.
+ */
+#include "secondary/burst.h"
+
+#include <rte_branch_prediction.h>
+
+#include "secondary/icmp.h"
+#include "secondary/nexthop.h"
+#include "secondary/rewrite.h"
+#include "secondary/state.h"
+#include "secondary/worker.h"
+
+static __rte_noinline void ttl_exceeded(struct worker *w, struct burst *b, unsigned int at)
+{
+	icmp_error(w, b, at, ICMP_TIME_EXCEEDED, 0);
+	burst_drop(b, at, SL_DROP_TTL_EXCEEDED);
+}
+
+/* True: the packet left. */
+static inline bool forward_one(struct worker *w, struct burst *b, unsigned int at)
+{
+	struct rte_mbuf *m = b->pkt[at];
+	struct sl_conn *e = b->conn[at];
+	unsigned int dir = b->dir[at];
+	uint8_t why = SL_DROP_NO_ROUTE;
+
+	if (unlikely(frame_ip(m)->time_to_live <= 1)) {
+		ttl_exceeded(w, b, at);
+		return false;
+	}
+	if (unlikely(!state_advance(w, e, dir, m))) {
+		/* schedule ends the old connection after this burst's other packets are done with
+		 * it */
+		list_add(&b->miss, at);
+		return false;
+	}
+	rewrite_packet(m, e, dir);
+	if (unlikely(!nexthop_send(w, e, dir, m, &why))) {
+		burst_drop(b, at, why);
+		return false;
+	}
+	b->verdict[at] = VERDICT_HELD;
+	return true;
+}
+
+void stage_forward(struct worker *w, struct burst *b)
+{
+	unsigned int n = b->hit.n, sent = 0;
+
+	for (unsigned int k = 0; k < n; k++)
+		sent += forward_one(w, b, b->hit.at[k]);
+	b->sent += (uint16_t)sent;
+}

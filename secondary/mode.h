@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Forwarding modes: what a new connection's other side looks like. One file a mode (mode_*.c), its
+ * ops the last paragraph; the table is in schedule.c.
+ */
+#ifndef MODE_H
+#define MODE_H
+
+#include <sluice/drop.h>
+#include <sluice/snapshot.h>
+
+struct conn_new;
+struct worker;
+
+#define MODE_READY SL_DROP_MAX /* no reason to drop */
+
+struct mode_ops {
+	/* Fill c->key[OUT] (and what belongs to it) for a connection to `backend`. */
+	enum sl_drop_reason (*prepare)(struct worker *w, const struct sl_virtual_server *vs,
+				       const struct sl_backend *backend, struct conn_new *c);
+	/* It was prepared, but could not be opened: give back what it took. */
+	void (*abandon)(struct worker *w, const struct conn_new *c);
+};
+
+extern const struct mode_ops mode_fullnat;
+
+#endif

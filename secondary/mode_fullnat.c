@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * FullNAT: the backend sees a local address and a local port of ours, which names the worker that
+ * owns the connection, so that its answer comes back here.
+ */
+#include "secondary/mode.h"
+
+#include <rte_branch_prediction.h>
+#include <rte_byteorder.h>
+
+#include "secondary/local_port.h"
+#include "secondary/worker.h"
+
+#define PORT_TRIES 8 /* doubtful ports looked up for one connection */
+
+/* A free local port: the list's addresses in turn, each with its pool for this backend. */
+static enum sl_drop_reason take_port(struct worker *w, const struct sl_virtual_server *vs,
+				     const struct sl_backend *backend, struct conn_new *c)
+{
+	const struct sl_local_address *all =
+		sl_snapshot_at(w->snapshot, w->snapshot->local_addresses);
+	const uint32_t *list = sl_snapshot_at(w->snapshot, vs->local);
+	uint32_t n = vs->local.count, turn = w->local_turn++;
+
+	for (uint32_t k = 0; k < n; k++) {
+		const struct sl_local_address *local = &all[list[(turn + k) % n]];
+		uint16_t port = local_port_take(w, local, backend, &c->port_pool);
+
+		if (likely(port)) {
+			c->key[SL_DIR_OUT].daddr = local->addr;
+			c->key[SL_DIR_OUT].dport = rte_cpu_to_be_16(port);
+			return MODE_READY;
+		}
+		w->stats->local_ports_exhausted++;
+	}
+	return SL_DROP_NO_LOCAL_PORT;
+}
+
+static void give_back(struct worker *w, const struct conn_new *c)
+{
+	local_port_put(w, c->port_pool, c->key[SL_DIR_OUT].daddr,
+		       rte_be_to_cpu_16(c->key[SL_DIR_OUT].dport));
+}
+
+/* In a doubtful pool a port may still belong to a connection of former times. */
+static bool in_use(const struct worker *w, const struct conn_new *c)
+{
+	uint64_t key[2];
+	uint8_t dir;
+
+	if (likely(!local_port_doubtful(w, c->port_pool)))
+		return false;
+	memcpy(key, &c->key[SL_DIR_OUT], sizeof(key));
+	return conn_find(&w->conns, key, conn_hash(&w->conns, key[0], key[1]), &dir) != NULL;
+}
+
+static enum sl_drop_reason fullnat_prepare(struct worker *w, const struct sl_virtual_server *vs,
+					   const struct sl_backend *backend, struct conn_new *c)
+{
+	c->key[SL_DIR_OUT] = (struct sl_tuple){
+		.proto = c->key[SL_DIR_IN].proto, .saddr = backend->addr, .sport = backend->port};
+	for (int i = 0; i < PORT_TRIES; i++) {
+		enum sl_drop_reason why = take_port(w, vs, backend, c);
+
+		if (why != MODE_READY || !in_use(w, c))
+			return why;
+		give_back(w, c);
+	}
+	return SL_DROP_NO_LOCAL_PORT;
+}
+
+const struct mode_ops mode_fullnat = {
+	.prepare = fullnat_prepare,
+	.abandon = give_back,
+};

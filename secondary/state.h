@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a packet does to its connection: TCP state, last_seen, counters. A SYN for a connection
+ * that has ended (the client uses its port again) opens a new one instead.
+ */
+#ifndef STATE_H
+#define STATE_H
+
+#include <stdbool.h>
+
+#include <rte_branch_prediction.h>
+
+#include "secondary/flow_stats.h"
+#include "secondary/frame.h"
+#include "secondary/tcp_state.h"
+#include "secondary/worker.h"
+
+static inline bool state_ended(uint8_t state)
+{
+	return state == SL_CONN_TIME_WAIT || state == SL_CONN_CLOSE;
+}
+
+static inline bool state_tcp(struct worker *w, struct sl_conn *e, unsigned int dir, uint8_t flags)
+{
+	enum tcp_event event = tcp_event_of(flags);
+	uint8_t next = tcp_next_state(e->state, dir, event);
+
+	if (unlikely(event == TCP_EVENT_SYN && dir == SL_DIR_IN && state_ended(e->state)))
+		return false;
+	if (unlikely(next != e->state))
+		conn_set_state(w, e, next);
+	return true;
+}
+
+/* False: nothing was done, the packet opens a new connection. */
+static inline bool state_advance(struct worker *w, struct sl_conn *e, unsigned int dir,
+				 struct rte_mbuf *m)
+{
+	if (e->state != SL_CONN_UDP && unlikely(!state_tcp(w, e, dir, frame_tcp(m)->tcp_flags)))
+		return false;
+	if (unlikely(e->last_seen != w->clock.tick))
+		e->last_seen = w->clock.tick;
+	flow_stats_packet(w, e, dir, m->pkt_len);
+	return true;
+}
+
+#endif

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is measured packet by packet: the cases, and their figures from the workers' results.
+
+A run starts the appliance, measures, ends it. Runs of different cases alternate, so that a bad
+minute of the machine does not fall on one case alone; a figure is the median of its runs.
+"""
+
+import contextlib
+from statistics import median
+
+from bed import Appliance, BenchError, config_of
+
+FLOWS = (1, 1000, 10000, 100000, 1000000)
+
+# Packets of a connection's whole life as the generator plays it, and lives to measure.
+# UDP: a request, its answer. TCP: SYN, SYN+ACK, request, answer, FIN, FIN, ACK.
+NEW = {"udp": (2, 2000000), "tcp": (7, 1000000)}
+
+MIN_SLICES = 8  # of the worker's; fewer, and the machine was too busy to tell
+SETTLE_S = 30   # over what a run should take
+
+
+class Case:
+    """One line of the table. `task` is the generator's (hook.c)."""
+
+    def __init__(self, name, flows=None, workers=1, alone=True, lives=None, **task):
+        self.name = name
+        self.flows = flows
+        self.workers = workers
+        self.alone = alone  # False: another appliance is as busy on the other CPU
+        self.task = {"load": "new" if lives else "steady", "flows": flows or lives, **task}
+        self.runs = []
+        self.problems = []
+
+    def title(self):
+        return " ".join(filter(None, (self.name, str(self.flows or ""),
+                                      f"{self.workers} workers" if self.workers > 1 else "",
+                                      self.note())))
+
+    def note(self):
+        """What makes this another case than the one of the same name, flows and workers."""
+        if not self.alone:
+            return "busy neighbour"
+        return "bed of two" if "owners" in self.task and self.workers == 1 else ""
+
+    def run(self, path, ms):
+        """Measure once more. What went wrong is kept: such a run gives no figure."""
+        try:
+            self.runs.append(self.measure(path, ms))
+        except BenchError as error:
+            self.problems.append(str(error))
+
+    def measure(self, path, ms):
+        limits = {} if self.workers == 1 else {"connections": 262144}
+        task = {**self.task, "ms": ms}
+        with contextlib.ExitStack() as stack:
+            if not self.alone:
+                stack.enter_context(busy_neighbour(f"{path}/other", task))
+            appliance = stack.enter_context(Appliance(f"{path}/run", task, self.workers,
+                                                      limits=limits))
+            appliance.apply(config_of())
+            results = appliance.results(SETTLE_S + ms / 1000)
+        for result in results:
+            if result["drops"]:
+                raise BenchError(f"{result['drops']} packets were dropped")
+            if result["slices"] < MIN_SLICES and "rate" not in task:
+                raise BenchError(f"only {result['slices']} of {result['slices_all']} slices had "
+                                 "neighbours at full speed")
+        return results
+
+    def figures(self):
+        """The result as it stands in bench.json, or None."""
+        if not self.runs:
+            return None
+        workers = [w for run in self.runs for w in run]
+        ns = [w["ns"] for w in workers]
+        ratio = median(w["swap_ns"] / w["ns"] for w in workers)
+        found = {
+            "name": self.name, "workers": self.workers, "ns_per_packet": round(median(ns), 2),
+            "ns_min": min(ns), "ns_max": max(ns),
+            "cpu_ns_per_packet": round(median(w["cpu_ns"] for w in workers), 2),
+            "mpps": round(self.workers * 1000 / median(ns), 3),
+            "ratio_to_5tswap": round(ratio, 3),
+            "bytes_per_connection": median(w["bytes_per_connection"] for w in workers),
+            "runs": len(self.runs),
+        }
+        if self.flows:
+            found["flows"] = self.flows
+        if self.note():
+            found["note"] = self.note()
+        if self.task["load"] == "new":
+            packets = NEW[self.task["proto"]][0]
+            found["ns_per_connection"] = round(packets * median(ns), 1)
+            found["connections_per_second"] = round(1e9 / (packets * median(ns)))
+        return found
+
+
+@contextlib.contextmanager
+def busy_neighbour(path, task):
+    """An appliance of its own that does the same on the other CPU until told to end."""
+    with Appliance(path, {**task, "ms": 0}, cpu_from=1) as other:
+        other.apply(config_of())
+        yield
+
+
+def all_cases():
+    found = [Case(f"{proto}_fnat", flows, proto=proto)
+             for flows in FLOWS for proto in ("udp", "tcp")]
+    found += [Case("udp_fnat_mixed", 100000, proto="udp", arms=1),
+              Case("udp_fnat_rr", 100000, proto="udp", order="rr"),
+              Case("udp_fnat_zipf", 100000, proto="udp", order="zipf")]
+    found += [Case(f"{proto}_new", proto=proto, lives=lives)
+              for proto, (_, lives) in NEW.items()]
+    for flows in (1000, 100000):  # the generator's search for its worker's clients costs time
+        two = {"proto": "udp", "owners": 2}
+        found += [Case("udp_fnat", flows, workers=2, **two), Case("udp_fnat", flows, **two),
+                  Case("udp_fnat", flows, alone=False, **two)]
+    return found

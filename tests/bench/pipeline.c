@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The worker's loop over the generator, without primary or devices, for counting instructions:
+ *
+ *     pipeline udp|tcp FLOWS PACKETS
+ *
+ * Instructions are repeatable where time is not; tests/bench/instructions runs this under
+ * callgrind, collecting only inside loop_run and subtracting the generator's functions.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include "secondary/loop.h"
+#include "tests/bench/gen.h"
+#include "tests/unit/lib/bed.h"
+
+#define BUFFERS  8191
+#define BACKENDS 16
+
+static volatile sig_atomic_t stop;
+static uint64_t left;
+
+static uint16_t receive(void *queue, struct rte_mbuf **pkt, uint16_t n)
+{
+	uint16_t got = gen_receive((unsigned int)(uintptr_t)queue - 1, pkt, n);
+
+	if (gen_phase() == GEN_RUNNING) {
+		left -= RTE_MIN(left, (uint64_t)got);
+		stop = left == 0;
+	}
+	return got;
+}
+
+static uint16_t transmit(void *queue, struct rte_mbuf **pkt, uint16_t n)
+{
+	return gen_send((unsigned int)(uintptr_t)queue - 1, pkt, n);
+}
+
+static void make_ports(struct bed *b)
+{
+	static void *queue[2][1] = {{(void *)1}, {(void *)2}};
+
+	b->root.n_ports = 2;
+	b->worker.n_ports = 2;
+	for (uint16_t p = 0; p < 2; p++) {
+		b->root.port[p].port_id = p;
+		b->root.port[p].mtu = 1500;
+		b->root.port[p].mac = (struct rte_ether_addr){{2, 0, 0, 0, 1, (uint8_t)p}};
+		memcpy(&b->worker.port_mac[p], &b->root.port[p].mac, RTE_ETHER_ADDR_LEN);
+		b->worker.frame_max[p] = 1514;
+		rte_eth_fp_ops[p].rx_pkt_burst = receive;
+		rte_eth_fp_ops[p].tx_pkt_burst = transmit;
+		rte_eth_fp_ops[p].rxq.data = queue[p];
+		rte_eth_fp_ops[p].txq.data = queue[p];
+	}
+}
+
+static int make_pool(struct bed *b)
+{
+	b->slot.pool = calloc(1, sl_pool_size(BUFFERS));
+	if (!b->slot.pool)
+		return -1;
+	b->slot.pool->capacity = BUFFERS;
+	b->slot.mempool = sl_pool_create("pool", b->slot.pool, 2176, SOCKET_ID_ANY);
+	sl_pool_act_as(0);
+	return b->slot.mempool ? 0 : -1;
+}
+
+int main(int argc, char **argv)
+{
+	char *args[] = {
+		argv[0],          "--no-huge",  "--no-shconf",       "-m", "128", "--no-pci",
+		"--no-telemetry", "--lcores=0", "--log-level=error", NULL};
+	struct gen_config config = {
+		.load = GEN_STEADY, .order = GEN_UNIFORM, .arms = 2, .frame = 60};
+	struct bed *b;
+
+	if (argc != 4 || rte_eal_init(9, args) < 0)
+		return 2;
+	config.tcp = !strcmp(argv[1], "tcp");
+	config.flows = (uint32_t)strtoul(argv[2], NULL, 10);
+	left = strtoull(argv[3], NULL, 10);
+	b = bed_new(1, 1u << 17, 1u << 16);
+	if (make_pool(b))
+		return 2;
+	b->worker.clock.tsc_due = UINT64_MAX; /* time stands still: what follows the clock, rests */
+	make_ports(b);
+	bed_serve(b, BACKENDS);
+	gen_init(&config, &b->worker);
+	loop_run(&b->worker, &stop);
+	for (int i = 0; i < SL_DROP_MAX; i++)
+		if (b->slot.stats.drops[i])
+			printf("dropped: %s %lu\n", sl_drop_texts[i].name, b->slot.stats.drops[i]);
+	printf("packets %lu\n",
+	       b->slot.stats.port[0].rx_packets + b->slot.stats.port[1].rx_packets);
+	return 0;
+}

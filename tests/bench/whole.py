@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is measured of the whole appliance: latency, a large configuration, an idle worker.
+
+Each function returns its result as it stands in bench.json.
+"""
+
+import ipaddress
+import os
+import time
+from statistics import median
+
+from bed import Appliance, BenchError, config_of
+
+SERVERS, BACKENDS_EACH = 10000, 10
+LARGE = {"virtual-servers": 16384, "backends": 131072, "snapshot": "64MiB", "connections": 131072}
+CHANGES = 5
+
+IDLE_RATE = 500  # requests a second: the worker sleeps between two of them
+IDLE_S = 3       # over which an idle worker's CPU time is counted
+
+
+def latency(path, ms, mpps):
+    """Request and answer through the worker at half of what it can do, from when each was due."""
+    rate = int(mpps * 1e6 / 2 / 2)  # two packets each
+    with Appliance(f"{path}/run", {"load": "steady", "proto": "udp", "flows": 100000, "ms": ms,
+                                   "rate": rate}) as appliance:
+        appliance.apply(config_of())
+        result, = appliance.results(30 + ms / 1000)
+    return {"name": "latency", "flows": 100000, "workers": 1, "requests_per_second": rate,
+            "p50_us": result["latency_us"]["p50"], "p99_us": result["latency_us"]["p99"]}
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        user, system = file.read().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def idle(path):
+    """A worker with `idle: adaptive`: what a rare request waits, then its CPU without any."""
+    with Appliance(f"{path}/run", {"load": "steady", "proto": "udp", "flows": 1000, "ms": 2000,
+                                   "rate": IDLE_RATE}, idle="adaptive") as appliance:
+        appliance.apply(config_of())
+        result, = appliance.results(30)
+        pid = appliance.api.call("WorkerService/ListWorkers")["workers"][0]["pid"]
+        before, begun = cpu_seconds(pid), time.monotonic()
+        time.sleep(IDLE_S)
+        share = (cpu_seconds(pid) - before) / (time.monotonic() - begun)
+    return {"name": "idle", "workers": 1, "cpu_percent": round(share * 100, 2),
+            "requests_per_second": IDLE_RATE, "p50_us": result["latency_us"]["p50"],
+            "p99_us": result["latency_us"]["p99"]}
+
+
+def large_config():
+    """The generator's own virtual servers, and SERVERS more with a pool of their own each."""
+    config = config_of()
+    config["routes"].append({"name": "far", "prefix": "172.16.0.0/12",
+                             "gateway": "198.51.100.254"})
+    virtual = ipaddress.ip_address("100.64.0.0")
+    backend = ipaddress.ip_address("172.16.0.0")
+    for i in range(SERVERS):
+        config["backend_pools"].append({"name": f"p{i}", "backends": [
+            {"name": f"b{j}", "address": str(backend + i * BACKENDS_EACH + j), "port": 80}
+            for j in range(BACKENDS_EACH)]})
+        config["virtual_servers"].append({
+            "name": f"v{i}", "address": str(virtual + i), "port": 80, "protocol": "tcp",
+            "scheduler": "wrr", "backend_pool": f"p{i}", "local_address_pool": "local"})
+    return config
+
+
+def stages(path):
+    """The worker's own account of its time; `receive` and `transmit` contain the generator."""
+    with Appliance(f"{path}/run", {"load": "steady", "proto": "udp", "flows": 100000,
+                                   "ms": 0}) as appliance:
+        appliance.apply(config_of())
+        time.sleep(0.3)  # the generator's flows are open
+        found = appliance.api.call("WorkerService/ProfileWorker", {"id": 0, "milliseconds": 500})
+    ns = 1e9 / int(found["cyclesPerSecond"])
+    packets = max(int(s.get("packets", 0)) for s in found["stages"])
+    return {"name": "stages", "flows": 100000, "workers": 1, "ns_per_packet_by_stage": {
+        s["name"]: round(int(s.get("cycles", 0)) * ns / packets, 2) for s in found["stages"]}}
+
+
+def change_one(appliance):
+    """One weight of all of them, some times over; milliseconds a call."""
+    return median(appliance.timed("BackendPoolService/UpdateBackend", {
+        "backend_pool": f"p{i}",
+        "backend": {"name": "b0", "port": 80, "weight": 2,
+                    "address": str(ipaddress.ip_address("172.16.0.0") + i * BACKENDS_EACH)}})
+        for i in range(CHANGES))
+
+
+def config_apply(path):
+    """All that a call takes, from the JSON sent to the answer received, with traffic meanwhile."""
+    config = large_config()
+    with Appliance(f"{path}/run", {"load": "steady", "proto": "udp", "flows": 1000, "ms": 0,
+                                   "pauses": 1},
+                   limits=LARGE) as appliance:
+        appliance.apply(config_of())
+        time.sleep(0.3)  # the generator's flows are open
+        checked = appliance.timed("ConfigService/ApplyConfig",
+                                  {"config": config, "validate_only": True})
+        applied = appliance.apply(config)
+        changed = change_one(appliance)
+        appliance.stop()
+        result, = appliance.results(1)
+    if result["drops"]:
+        raise BenchError(f"{result['drops']} packets were dropped meanwhile")
+    pause = result["pause_us"]
+    return {"name": "config_apply", "virtual_servers": SERVERS,
+            "backends": SERVERS * BACKENDS_EACH, "validate_ms": round(checked, 1),
+            "apply_ms": round(applied, 1), "change_one_ms": round(changed, 1),
+            "pause_us": pause["switch"], "pause_other_us": pause["other"],
+            "snapshots": pause["switches"]}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A snapshot made by hand, so that tests of the worker need no control daemon. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_ring_elem.h>
+
+#include <sluice/msg.h>
+
+#include "tests/unit/lib/bed.h"
+
+#define SNAPSHOT_BYTES 65536
+#define NEIGHBOURS     255
+#define OWN_PLACES     16
+
+struct layout {
+	struct sl_snapshot *s;
+	uint32_t used;
+};
+
+static void *take(struct layout *l, struct sl_span *span, uint32_t n, size_t size)
+{
+	span->offset = l->used;
+	span->count = n;
+	l->used += (uint32_t)((n * size + 63) & ~(size_t)63);
+	if (l->used > SNAPSHOT_BYTES)
+		abort();
+	return (char *)l->s + span->offset;
+}
+
+static void add_own(struct sl_own_address *own, const char *text, uint32_t port_mask,
+		    uint32_t flags)
+{
+	uint32_t addr = inet_addr(text), i = sl_own_hash(addr) & (OWN_PLACES - 1);
+
+	while (own[i].addr)
+		i = (i + 1) & (OWN_PLACES - 1);
+	own[i] = (struct sl_own_address){.addr = addr, .port_mask = port_mask, .flags = flags};
+}
+
+static void add_backends(struct layout *l, unsigned int n)
+{
+	struct sl_backend *b = take(l, &l->s->backends, n, sizeof(*b));
+	uint32_t *cycle = take(l, &l->s->cycles, n, sizeof(*cycle));
+
+	for (uint32_t i = 0; i < n; i++) {
+		b[i] = (struct sl_backend){.ref = SL_REF(i, 1),
+					   .addr = htonl(ntohl(inet_addr("198.51.100.101")) + i),
+					   .port = htons(80),
+					   .weight = 1};
+		cycle[i] = i;
+	}
+}
+
+static void add_local_address(struct layout *l)
+{
+	struct sl_local_address *local = take(l, &l->s->local_addresses, 1, sizeof(*local));
+	uint32_t *list = take(l, &l->s->local_lists, 1, sizeof(*list));
+
+	*local = (struct sl_local_address){.ref = SL_REF(0, 1), .addr = inet_addr("198.51.100.10")};
+	*list = 0;
+}
+
+static void add_servers(struct layout *l)
+{
+	static const uint8_t protos[] = {IPPROTO_TCP, IPPROTO_UDP};
+	struct sl_virtual_server *v = take(l, &l->s->virtual_servers, 2, sizeof(*v));
+	uint32_t *hash = take(l, &l->s->virtual_hash, 4, sizeof(*hash));
+
+	for (uint32_t i = 0; i < 2; i++) {
+		uint32_t at;
+
+		v[i] = (struct sl_virtual_server){.ref = SL_REF(i, 1),
+						  .addr = inet_addr("192.0.2.80"),
+						  .port = htons(80),
+						  .proto = protos[i],
+						  .scheduler = SL_SCHED_RR,
+						  .backends = l->s->backends,
+						  .cycle = l->s->cycles,
+						  .local = l->s->local_lists};
+		at = sl_virtual_hash(v[i].addr, v[i].port, v[i].proto) & 3;
+		while (hash[at])
+			at = (at + 1) & 3;
+		hash[at] = i + 1;
+	}
+}
+
+static void add_routes(struct layout *l)
+{
+	static const struct {
+		const char *start;
+		uint32_t hop;
+	} ranges[] = {{"0.0.0.0", SL_NO_ROUTE},     {"10.0.0.0", 2},
+		      {"11.0.0.0", SL_NO_ROUTE},    {"192.0.2.0", 0},
+		      {"192.0.3.0", SL_NO_ROUTE},   {"198.51.100.0", 1},
+		      {"198.51.101.0", SL_NO_ROUTE}};
+	struct sl_next_hop *hop = take(l, &l->s->next_hops, 3, sizeof(*hop));
+	uint32_t *start = take(l, &l->s->route_start, 7, sizeof(*start));
+	uint32_t *to = take(l, &l->s->route_hop, 7, sizeof(*to));
+
+	hop[0] = (struct sl_next_hop){.source = inet_addr("192.0.2.1"), .port = 0, .mtu = 1500};
+	hop[1] = (struct sl_next_hop){.source = inet_addr("198.51.100.1"), .port = 1, .mtu = 1500};
+	hop[2] = hop[0];
+	hop[2].gateway = inet_addr("192.0.2.254");
+	for (int i = 0; i < 7; i++) {
+		start[i] = ntohl(inet_addr(ranges[i].start));
+		to[i] = ranges[i].hop;
+	}
+}
+
+static struct rte_ring *new_ring(unsigned int elem_size)
+{
+	struct rte_ring *r =
+		aligned_alloc(64, (size_t)rte_ring_get_memsize_elem(elem_size, SL_COMMAND_RING));
+
+	if (!r || rte_ring_init(r, "bed", SL_COMMAND_RING, RING_F_SP_ENQ | RING_F_SC_DEQ))
+		abort();
+	return r;
+}
+
+void bed_serve(struct bed *b, unsigned int backends)
+{
+	struct layout l = {.s = aligned_alloc(64, SNAPSHOT_BYTES)};
+	struct sl_own_address *own;
+
+	if (!l.s)
+		abort();
+	memset(l.s, 0, SNAPSHOT_BYTES);
+	memcpy(l.s->timeout, b->snapshot.timeout, sizeof(l.s->timeout));
+	l.s->magic = SL_SNAPSHOT_MAGIC;
+	l.used = (sizeof(*l.s) + 63) & ~63u;
+	add_backends(&l, backends);
+	add_local_address(&l);
+	add_servers(&l);
+	add_routes(&l);
+	own = take(&l, &l.s->own_hash, OWN_PLACES, sizeof(*own));
+	add_own(own, "192.0.2.1", 1, SL_OWN_INTERFACE);
+	add_own(own, "198.51.100.1", 2, SL_OWN_INTERFACE);
+	add_own(own, "192.0.2.80", 1, SL_OWN_VIRTUAL);
+	add_own(own, "198.51.100.10", 2, SL_OWN_LOCAL);
+	l.s->size = l.used;
+	b->served = l.s;
+	b->worker.snapshot = l.s;
+	b->slot.command = new_ring(sizeof(struct sl_command));
+	b->slot.answer = new_ring(sizeof(struct sl_answer));
+	b->root.max_neighbours = NEIGHBOURS;
+	b->slot.neighbour_bytes = (NEIGHBOURS + 1) * sizeof(struct neigh);
+	b->slot.neighbours = aligned_alloc(64, b->slot.neighbour_bytes);
+	if (!b->slot.neighbours)
+		abort();
+	memset(b->slot.neighbours, 0, b->slot.neighbour_bytes);
+	if (neigh_prepare(&b->worker))
+		abort();
+	neigh_attach(&b->worker);
+}
