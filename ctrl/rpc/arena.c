@@ -25,6 +25,28 @@ static void allocator_free(void *arena, void *pointer)
 	(void)pointer;
 }
 
+bool rpc_budget_take(struct rpc_budget *budget, size_t bytes)
+{
+	size_t left = __atomic_load_n(&budget->left, __ATOMIC_RELAXED);
+
+	do
+		if (bytes > left)
+			return false;
+	while (!__atomic_compare_exchange_n(&budget->left, &left, left - bytes, true,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return true;
+}
+
+size_t rpc_budget_take_rest(struct rpc_budget *budget)
+{
+	return __atomic_exchange_n(&budget->left, 0, __ATOMIC_RELAXED);
+}
+
+void rpc_budget_give(struct rpc_budget *budget, size_t bytes)
+{
+	__atomic_add_fetch(&budget->left, bytes, __ATOMIC_RELAXED);
+}
+
 void rpc_arena_init(struct rpc_arena *arena, struct rpc_budget *budget, size_t limit)
 {
 	*arena = (struct rpc_arena){
@@ -49,18 +71,20 @@ static struct rpc_arena_chunk *chunk_add(struct rpc_arena *arena, size_t need)
 	size_t size = chunk_size(arena, need);
 	struct rpc_arena_chunk *chunk;
 
-	if (size > arena->left || size > arena->budget->left)
+	if (size > arena->left || !rpc_budget_take(arena->budget, size)) {
 		size = need;
-	if (size > arena->left || size > arena->budget->left)
-		return NULL;
+		if (size > arena->left || !rpc_budget_take(arena->budget, size))
+			return NULL;
+	}
 	chunk = calloc(1, sizeof(*chunk) + size);
-	if (!chunk)
+	if (!chunk) {
+		rpc_budget_give(arena->budget, size);
 		return NULL;
+	}
 	chunk->size = size;
 	chunk->next = arena->chunks;
 	arena->chunks = chunk;
 	arena->left -= size;
-	arena->budget->left -= size;
 	return chunk;
 }
 
@@ -93,7 +117,7 @@ void rpc_arena_clear(struct rpc_arena *arena)
 
 		arena->chunks = chunk->next;
 		arena->left += chunk->size;
-		arena->budget->left += chunk->size;
+		rpc_budget_give(arena->budget, chunk->size);
 		free(chunk);
 	}
 	arena->exhausted = false;

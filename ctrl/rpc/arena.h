@@ -14,8 +14,14 @@
 #include <protobuf-c/protobuf-c.h>
 
 struct rpc_budget {
-	size_t left; /* bytes */
+	size_t left; /* bytes; taken and given back by several threads */
 };
+
+/* False: there is not so much left. */
+bool rpc_budget_take(struct rpc_budget *budget, size_t bytes);
+/* Whatever there is. */
+size_t rpc_budget_take_rest(struct rpc_budget *budget);
+void rpc_budget_give(struct rpc_budget *budget, size_t bytes);
 
 struct rpc_arena {
 	ProtobufCAllocator allocator; /* the arena as protobuf-c wants it; frees nothing */

@@ -14,6 +14,7 @@ struct rpc_call {
 	const struct ctrl *ctrl;
 	const struct rpc_method *method;
 	struct rpc_arena arena;
+	const ProtobufCMessage *request;
 	struct rpc_start start; /* answer is NULL when nobody waits for it any more */
 	struct event *deadline;
 	uint64_t deadline_ms; /* CLOCK_MONOTONIC */
@@ -88,6 +89,16 @@ void rpc_call_start(struct rpc_call *call, const struct rpc_start *start)
 	call->start = *start;
 	call->deadline_ms = now_ms() + start->timeout_ms;
 	event_add(call->deadline, &tv);
+}
+
+bool rpc_call_wanted(const struct rpc_call *call)
+{
+	return call->start.answer != NULL;
+}
+
+void rpc_call_handle(struct rpc_call *call, const ProtobufCMessage *request)
+{
+	call->request = request;
 	call->method->handle(call);
 }
 
@@ -114,7 +125,7 @@ const char *rpc_call_author(const struct rpc_call *call)
 
 const ProtobufCMessage *rpc_call_request(const struct rpc_call *call)
 {
-	return call->start.request;
+	return call->request;
 }
 
 uint32_t rpc_call_time_left(const struct rpc_call *call)

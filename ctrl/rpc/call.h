@@ -2,11 +2,11 @@
 /*
  * One call of one method, whatever transport it came by.
  *
- * A transport makes a call, decodes the request into its arena and starts it. From there on the
- * call belongs to its handler, which ends it by exactly one rpc_reply() or rpc_fail(), at once
- * or later. The transport gets the answer once: from the handler, or deadline_exceeded when
- * that comes first; none after rpc_call_abandon() (the client has left). An answer that nobody
- * waits for any more just ends the call.
+ * A transport makes a call, starts its clock, decodes the request into its arena and has it
+ * handled. From there on the call belongs to its handler, which ends it by exactly one
+ * rpc_reply() or rpc_fail(), at once or later. The transport gets the answer once: from the
+ * handler, or deadline_exceeded when that comes first; none after rpc_call_abandon() (the client
+ * has left). An answer that nobody waits for any more just ends the call.
  */
 #ifndef CTRL_RPC_CALL_H
 #define CTRL_RPC_CALL_H
@@ -44,19 +44,24 @@ struct rpc_call *rpc_call_new(const struct ctrl *ctrl, const struct rpc_method *
 /* Where to decode the request to. */
 struct rpc_arena *rpc_call_arena(struct rpc_call *call);
 
-/* A call that was not started. */
+/* A call that is not handled. */
 void rpc_call_free(struct rpc_call *call);
 
 struct rpc_start {
-	const ProtobufCMessage *request;
 	uint32_t timeout_ms;
 	char author[32]; /* who calls, for the revision log */
 	rpc_answer_fn answer;
 	void *transport; /* answer's argument */
 };
 
-/* Run the handler. `answer` may be called before this returns. */
+/* From here on the deadline runs, which may call `answer`. */
 void rpc_call_start(struct rpc_call *call, const struct rpc_start *start);
+
+/* Does anybody wait for an answer yet? */
+bool rpc_call_wanted(const struct rpc_call *call);
+
+/* Run the handler. `answer` may be called before this returns. */
+void rpc_call_handle(struct rpc_call *call, const ProtobufCMessage *request);
 
 /* The transport wants no answer any more. */
 void rpc_call_abandon(struct rpc_call *call);

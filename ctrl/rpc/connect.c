@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctrl/rpc/connect.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,30 +167,105 @@ static bool read_timeout(struct http_conn *conn, uint32_t *ms)
 	return true;
 }
 
-/* NULL: the refusal has been sent. */
-static const ProtobufCMessage *decode_body(struct http_conn *conn, struct rpc_call *call,
-					   enum rpc_format format)
-{
-	const ProtobufCMessageDescriptor *type = rpc_method_types(rpc_call_method(call))->input;
-	struct evbuffer *body = http_conn_body(conn);
-	size_t len = evbuffer_get_length(body);
-	const void *bytes = len ? (const void *)evbuffer_pullup(body, -1) : "";
-	const ProtobufCMessage *message = NULL;
-	struct decode decode;
+/* ---- decoding: of a large body on the thread ---- */
 
-	if (!bytes) {
-		reply_problem(conn, PROBLEM_RESOURCE_EXHAUSTED, "no memory for the request");
-		return NULL;
-	}
-	message = rpc_decode(&decode, type, format, bytes, len, rpc_call_arena(call));
-	if (!message)
-		reply_problem(conn,
-			      decode.too_large ? PROBLEM_RESOURCE_EXHAUSTED
-					       : PROBLEM_INVALID_ARGUMENT,
-			      decode.why);
-	evbuffer_drain(body, len);
-	return message;
+#define LARGE_BODY (64 * 1024)
+
+/* A request from its last byte to its handler. The call and the body are the thread's meanwhile. */
+struct decoding {
+	LIST_ENTRY(decoding) link;
+	struct background_task task;
+	struct rpc_call *call;
+	struct evbuffer *body;
+	enum rpc_format format;
+	struct decode decode;
+	const ProtobufCMessage *message;
+};
+
+static struct decoding *decoding_of(struct background_task *task)
+{
+	return (struct decoding *)((char *)task - offsetof(struct decoding, task));
 }
+
+static void work_decode(struct background_task *task)
+{
+	struct decoding *d = decoding_of(task);
+	const ProtobufCMessageDescriptor *type = rpc_method_types(rpc_call_method(d->call))->input;
+	size_t len = evbuffer_get_length(d->body);
+	const void *bytes = len ? (const void *)evbuffer_pullup(d->body, -1) : "";
+
+	if (bytes)
+		d->message = rpc_decode(&d->decode, type, d->format, bytes, len,
+					rpc_call_arena(d->call));
+	else
+		decode_too_large(&d->decode);
+	evbuffer_drain(d->body, len);
+}
+
+static void decoding_free(struct decoding *d)
+{
+	LIST_REMOVE(d, link);
+	evbuffer_free(d->body);
+	free(d);
+}
+
+/* The client may have left, or the deadline may have come. */
+static void on_decoded(struct background_task *task)
+{
+	struct decoding *d = decoding_of(task);
+	struct rpc_call *call = d->call;
+
+	if (!rpc_call_wanted(call))
+		rpc_call_free(call);
+	else if (d->message)
+		rpc_call_handle(call, d->message);
+	else
+		rpc_fail(call,
+			 d->decode.too_large ? PROBLEM_RESOURCE_EXHAUSTED
+					     : PROBLEM_INVALID_ARGUMENT,
+			 "%s", d->decode.why);
+	decoding_free(d);
+}
+
+/* The call's clock runs. */
+static void decode(struct connect *connect, struct http_conn *conn, struct rpc_call *call,
+		   enum rpc_format format)
+{
+	struct decoding *d = calloc(1, sizeof(*d));
+
+	if (d)
+		d->body = evbuffer_new();
+	if (!d || !d->body || evbuffer_add_buffer(d->body, http_conn_body(conn))) {
+		if (d && d->body)
+			evbuffer_free(d->body);
+		free(d);
+		rpc_fail(call, PROBLEM_RESOURCE_EXHAUSTED, "no memory for the request");
+		return;
+	}
+	d->call = call;
+	d->format = format;
+	d->task.work = work_decode;
+	d->task.done = on_decoded;
+	LIST_INSERT_HEAD(&connect->decodings, d, link);
+	if (evbuffer_get_length(d->body) >= LARGE_BODY) {
+		background_run(connect->background, &d->task);
+	} else {
+		work_decode(&d->task);
+		on_decoded(&d->task);
+	}
+}
+
+void connect_end(struct connect *connect)
+{
+	struct decoding *d;
+
+	while ((d = LIST_FIRST(&connect->decodings))) {
+		rpc_call_free(d->call);
+		decoding_free(d);
+	}
+}
+
+/* ---- requests ---- */
 
 static void author_of(const struct http_conn *conn, char *author, size_t size)
 {
@@ -201,7 +277,7 @@ static void author_of(const struct http_conn *conn, char *author, size_t size)
 
 static void on_request(struct http_conn *conn, void *arg)
 {
-	const struct connect *connect = arg;
+	struct connect *connect = arg;
 	const struct rpc_method *method = find_method(conn);
 	struct rpc_start start = {.answer = on_answer, .transport = conn};
 	enum rpc_format format;
@@ -214,14 +290,10 @@ static void on_request(struct http_conn *conn, void *arg)
 		reply_problem(conn, PROBLEM_RESOURCE_EXHAUSTED, "no memory for the call");
 		return;
 	}
-	start.request = decode_body(conn, call, format);
-	if (!start.request) {
-		rpc_call_free(call);
-		return;
-	}
 	author_of(conn, start.author, sizeof(start.author));
 	http_conn_set_data(conn, call);
 	rpc_call_start(call, &start);
+	decode(connect, conn, call, format);
 }
 
 /* What is wrong below the protocol, in its words. */

@@ -49,19 +49,18 @@ static void charge(struct http_conn *conn, size_t bytes)
 {
 	struct rpc_budget *budget = conn->server->budget;
 
-	if (bytes > budget->left) {
+	if (!rpc_budget_take(budget, bytes)) {
 		conn->over_budget = true; /* the tick ends it */
 		bufferevent_disable(conn->bev, EV_READ);
-		bytes = budget->left;
+		bytes = rpc_budget_take_rest(budget);
 	}
-	budget->left -= bytes;
 	conn->charged += bytes;
 }
 
 /* Give back what the last request took, and begin anew with what has come after it. */
 static void charge_anew(struct http_conn *conn, size_t bytes)
 {
-	conn->server->budget->left += conn->charged;
+	rpc_budget_give(conn->server->budget, conn->charged);
 	conn->charged = 0;
 	conn->over_budget = false;
 	charge(conn, bytes);

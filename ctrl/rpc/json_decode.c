@@ -2,14 +2,15 @@
 /*
  * jansson reads the text into a tree, the tree is walked with the message's descriptor. The
  * tree lives in an arena of its own, with the same limit and budget as the message, and ends
- * with the call. jansson's allocator is one for the process, so it is lent for
- * the time of the parse; only the event loop's thread uses jansson.
+ * with the call. jansson's allocator is one for the process: ours takes from the
+ * arena of the thread that parses.
  */
 #include "ctrl/rpc/json.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,29 +20,32 @@
 
 #include "ctrl/rpc/schema.h"
 
-static struct rpc_arena *tree_arena;
+static __thread struct rpc_arena *tree_arena; /* NULL: this thread is not parsing */
 
 static void *tree_alloc(size_t size)
 {
-	return rpc_arena_alloc(tree_arena, size);
+	return tree_arena ? rpc_arena_alloc(tree_arena, size) : malloc(size);
 }
 
 static void tree_free(void *memory)
 {
-	(void)memory;
+	if (!tree_arena)
+		free(memory);
+}
+
+static void lend_allocator(void)
+{
+	json_set_alloc_funcs(tree_alloc, tree_free);
 }
 
 static json_t *tree_load(struct rpc_arena *arena, const char *text, size_t len, json_error_t *error)
 {
-	json_malloc_t saved_malloc;
-	json_free_t saved_free;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	json_t *tree;
 
-	json_get_alloc_funcs(&saved_malloc, &saved_free);
+	pthread_once(&once, lend_allocator);
 	tree_arena = arena;
-	json_set_alloc_funcs(tree_alloc, tree_free);
 	tree = json_loadb(text, len, JSON_REJECT_DUPLICATES, error);
-	json_set_alloc_funcs(saved_malloc, saved_free);
 	tree_arena = NULL;
 	return tree;
 }

@@ -66,9 +66,14 @@ struct rpc *rpc_new(struct ctrl *ctrl, const char *socket_path)
 		sl_log(rpc_log, ERR, "the API: out of memory");
 		goto fail;
 	}
-	rpc->connect = (struct connect){ctrl, &budget, ARENA_LIMIT};
+	rpc->connect = (struct connect){
+		.ctrl = ctrl,
+		.budget = &budget,
+		.arena_limit = ARENA_LIMIT,
+		.background = background_new(ctrl->base),
+	};
 	rpc->path = strdup(socket_path);
-	if (rpc->path)
+	if (rpc->path && rpc->connect.background)
 		rpc->server = serve(rpc, ctrl);
 	if (!rpc->server) {
 		sl_log(rpc_log, ERR, "socket %s: %s", socket_path, strerror(errno));
@@ -78,8 +83,10 @@ struct rpc *rpc_new(struct ctrl *ctrl, const char *socket_path)
 
 fail:
 	error = errno;
-	if (rpc)
+	if (rpc) {
+		background_free(rpc->connect.background);
 		free(rpc->path);
+	}
 	free(rpc);
 	errno = error;
 	return NULL;
@@ -90,6 +97,8 @@ void rpc_free(struct rpc *rpc)
 	if (!rpc)
 		return;
 	http_server_free(rpc->server);
+	background_free(rpc->connect.background);
+	connect_end(&rpc->connect);
 	unlink(rpc->path);
 	free(rpc->path);
 	free(rpc);
