@@ -14,8 +14,8 @@ const char *const ids_limit_names[IDS_MAX] = {
 };
 
 struct entry {
-	char *name; /* of the owner; NULL: free */
-	char *last; /* settled owner, when names are remembered */
+	const char *name; /* of the owner; NULL: free */
+	char *last;       /* settled owner, when names are remembered */
 	uint8_t generation;
 	uint8_t last_generation;
 };
@@ -38,12 +38,20 @@ struct ids *ids_new(uint32_t capacity, bool remember_names)
 	return ids;
 }
 
+/* Names are the owners' own where none is remembered. */
+static void free_name(const struct ids *ids, struct entry *e)
+{
+	if (ids->remember)
+		free((char *)e->name);
+	e->name = NULL;
+}
+
 void ids_free(struct ids *ids)
 {
 	if (!ids)
 		return;
 	for (uint32_t i = 0; i < ids->capacity; i++) {
-		free(ids->entry[i].name);
+		free_name(ids, &ids->entry[i]);
 		free(ids->entry[i].last);
 	}
 	free(ids);
@@ -93,7 +101,7 @@ int ids_put(struct ids *ids, uint32_t ref, const char *name)
 		return -ENOSPC;
 	if (ids->entry[id].name)
 		return -EEXIST;
-	ids->entry[id].name = strdup(name);
+	ids->entry[id].name = ids->remember ? strdup(name) : name;
 	ids->entry[id].generation = SL_REF_GENERATION(ref);
 	return ids->entry[id].name ? 0 : -ENOMEM;
 }
@@ -102,8 +110,7 @@ void ids_release(struct ids *ids, uint32_t ref)
 {
 	uint32_t id = SL_REF_ID(ref);
 
-	free(ids->entry[id].name);
-	ids->entry[id].name = NULL;
+	free_name(ids, &ids->entry[id]);
 	if (id < ids->lowest)
 		ids->lowest = id;
 }

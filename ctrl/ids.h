@@ -27,7 +27,8 @@ struct ids;
 
 /*
  * Ids are below `capacity`. When names are remembered, a name gets the id back that it
- * had last, if that is free. NULL with errno.
+ * had last, if that is free; when not, a name must live as long as its id is used (there
+ * may be many). NULL with errno.
  */
 struct ids *ids_new(uint32_t capacity, bool remember_names);
 void ids_free(struct ids *ids);
