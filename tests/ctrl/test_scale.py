@@ -7,6 +7,7 @@ The figures are printed; the bounds are far above them, for machines that do oth
 import paths  # noqa: F401
 
 import json
+import socket
 import threading
 import time
 
@@ -77,6 +78,38 @@ def timed(instance, what, method, message):
     return took, other.longest, json.loads(answer.body)
 
 
+def abandoned(instance, body):
+    """Say it all and leave: the daemon is still decoding then."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(instance.socket_path)
+        client.sendall(b"POST /sluice.v1.ConfigService/ApplyConfig HTTP/1.1\r\nHost: x\r\n"
+                       b"Content-Type: application/json\r\n"
+                       b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+
+def unlucky(report, instance):
+    """Large requests that come to nothing: carried out, they would leave no virtual server."""
+    body = json.dumps({"config": dict(config(), virtual_servers=[])}).encode()
+    method = "ConfigService/ApplyConfig"
+    with report.case("a large request with a mistake at its end"):
+        answer = instance.api.raw(method, body[:-2])
+        equal(answer.status, 400, answer.body[:300])
+    with report.case("a large request whose deadline comes first"):
+        answer = instance.api.raw(method, body, headers={"Connect-Timeout-Ms": "1"})
+        equal(answer.status, 504, answer.body[:300])
+    with report.case("neither was carried out"):
+        time.sleep(2)  # it would have been by now
+        listed = instance.api.call("VirtualServerService/ListVirtualServers", {"page_size": 1})
+        equal(len(listed["virtualServers"]), 1, "virtual servers listed")
+    with report.case("clients that leave while their request is decoded"):
+        for _ in range(3):
+            abandoned(instance, body)  # what they asked for may yet happen
+        pid = instance.pid("ctrl")
+        time.sleep(2)
+        instance.api.call("WorkerService/ListWorkers")
+        equal(instance.pid("ctrl"), pid, "pid of ctrl")
+
+
 def weight(value):
     return {"backend_pool": "pool-05000", "backend": dict(
         pool(5000)["backends"][3], weight=value)}
@@ -101,6 +134,7 @@ def tests(report):
                                         weight(value))
                 equal(answer["weight"], value, "weight")
                 assert took < 500, f"took {took:.0f} ms"
+        unlucky(report, instance)
 
 
 checks.main(tests)
