@@ -191,7 +191,7 @@ void stage_schedule(struct worker *w, struct burst *b)
 	round.seen = 0;
 	b->hit.n = 0;
 	b->miss.n = 0;
-	conn_intend(w);
+	conn_intend(w); /* ports are taken in the first pass, connections written in the second */
 	for (unsigned int k = 0; k < n; k++) {
 		unsigned int at = b->miss.at[k];
 
