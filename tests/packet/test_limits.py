@@ -3,7 +3,6 @@
 """Full tables and used-up ports: counted by name, the newest refused, the open ones go on."""
 
 import struct
-import time
 
 from bed import CONFIG, LOCALS, UDP, Bed, Talk, checksum
 import checks
@@ -18,7 +17,7 @@ ONE_LOCAL = {**CONFIG, "local_address_pools": [{"name": "local", "addresses": [L
 def flood(bed, count, first_port=1):
     """One datagram from each of `count` client endpoints, no faster than they are taken."""
     frame = bytearray(Talk(bed, UDP, 1).request(b"flood", chksum=0))
-    received = 0
+    received, taken = 0, wan_received(bed)
     for n in range(count):
         address, port = divmod(first_port + n, 60000)
         struct.pack_into("!B", frame, 29, 2 + address)
@@ -28,8 +27,13 @@ def flood(bed, count, first_port=1):
         bed.sockets["wan"].send(frame)
         if n % 200 == 199:
             received += drain(bed)
-            time.sleep(0.002)
+            eventually(5, "the workers' taking what was sent",
+                       lambda: wan_received(bed) - taken > n)
     return received + drain(bed, 0.3)
+
+
+def wan_received(bed):
+    return sum(int(p.get("rxPackets", 0)) for p in bed.stats()["ports"] if p["name"] == "wan")
 
 
 def drain(bed, seconds=0):
