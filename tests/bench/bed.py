@@ -18,7 +18,7 @@ from contextlib import contextmanager
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
-from api import Api  # noqa: E402
+from api import JSON, PROTO, Api  # noqa: E402
 
 BUILD = os.path.join(ROOT, os.environ.get("B") or "build")
 PROGRAM = os.path.join(BUILD, "sluice-bench")
@@ -114,7 +114,8 @@ def config_of(backends=16):
             {"name": f"b{i}", "address": f"198.51.100.{101 + i}", "port": 80}
             for i in range(backends)]}],
         "virtual_servers": [{"name": f"bench-{p}", "address": "192.0.2.80", "port": 80,
-                             "protocol": p, "scheduler": "rr", "backend_pool": "bench",
+                             "protocol": f"PROTOCOL_{p.upper()}",
+                             "scheduler": "SCHEDULER_RR", "backend_pool": "bench",
                              "local_address_pool": "local"} for p in ("udp", "tcp")],
     }
 
@@ -188,9 +189,11 @@ class Appliance:
         return self.timed("ConfigService/ApplyConfig", {"config": config})
 
     def timed(self, method, message):
-        body = json.dumps(message).encode()
+        """A call in JSON, or, when the message is bytes, in binary; milliseconds."""
+        binary = isinstance(message, bytes)
+        body = message if binary else json.dumps(message).encode()
         begun = time.monotonic()
-        answer = self.api.raw(method, body)
+        answer = self.api.raw(method, body, PROTO if binary else JSON)
         took = (time.monotonic() - begun) * 1000
         if answer.status != 200:
             raise BenchError(f"{method}: {answer.body.decode()[:200]}")

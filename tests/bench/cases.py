@@ -16,6 +16,7 @@ FLOWS = (1, 1000, 10000, 100000, 1000000)
 # UDP: a request, its answer. TCP: SYN, SYN+ACK, request, answer, FIN, FIN, ACK.
 NEW = {"udp": (2, 2000000), "tcp": (7, 1000000)}
 
+SLOWER = 1.15   # a run's reference over this times the fastest: the machine was slow
 MIN_SLICES = 8  # of the worker's; fewer, and the machine was too busy to tell
 SETTLE_S = 30   # over what a run should take
 
@@ -68,11 +69,23 @@ class Case:
                                  "neighbours at full speed")
         return results
 
-    def figures(self):
+    def bed(self):
+        """Cases with the same have the same reference, for the generator has the same to do."""
+        return (self.task["load"], self.task["proto"], self.task.get("arms"),
+                self.task.get("order"), max(self.workers, self.task.get("owners", 1)))
+
+    def good_runs(self, fastest):
+        """Those whose reference was near the fastest over the same bed: within a run slices are
+        judged by their neighbours (slices.c), but the machine may be slow for all of it."""
+        limit = SLOWER * fastest.get(self.bed(), 0)
+        return [run for run in self.runs if all(w["io_ns"] <= limit for w in run)]
+
+    def figures(self, fastest):
         """The result as it stands in bench.json, or None."""
-        if not self.runs:
+        runs = self.good_runs(fastest)
+        if not runs:
             return None
-        workers = [w for run in self.runs for w in run]
+        workers = [w for run in runs for w in run]
         ns = [w["ns"] for w in workers]
         ratio = median(w["swap_ns"] / w["ns"] for w in workers)
         found = {
@@ -82,7 +95,7 @@ class Case:
             "mpps": round(self.workers * 1000 / median(ns), 3),
             "ratio_to_5tswap": round(ratio, 3),
             "bytes_per_connection": median(w["bytes_per_connection"] for w in workers),
-            "runs": len(self.runs),
+            "runs": len(runs),
         }
         if self.flows:
             found["flows"] = self.flows
@@ -93,6 +106,16 @@ class Case:
             found["ns_per_connection"] = round(packets * median(ns), 1)
             found["connections_per_second"] = round(1e9 / (packets * median(ns)))
         return found
+
+
+def fastest_io(cases):
+    """By bed, of all runs."""
+    found = {}
+    for case in cases:
+        for run in case.runs:
+            io = max(w["io_ns"] for w in run)
+            found[case.bed()] = min(io, found.get(case.bed(), io))
+    return found
 
 
 @contextlib.contextmanager

@@ -164,7 +164,7 @@ static double quantile(const float *sorted, uint32_t n, double q)
 }
 
 /* A reference slice is fast when it is near the good ones of its kind, a worker's when its
- * neighbours are. */
+ * neighbours are and the kernel left it the CPU. */
 static void judge(bool *good, float *work)
 {
 	double limit[SLICE_KINDS];
@@ -175,7 +175,7 @@ static void judge(bool *good, float *work)
 		good[i] = s.kind[i] != SLICE_WORKER && s.ns[i] <= limit[s.kind[i]];
 	for (uint32_t i = 1; i + 1 < s.n; i++)
 		if (s.kind[i] == SLICE_WORKER)
-			good[i] = good[i - 1] && good[i + 1];
+			good[i] = good[i - 1] && good[i + 1] && s.ns[i] <= SLOWER * s.cpu_ns[i];
 }
 
 void slices_result(struct slices_result *r)

@@ -4,12 +4,15 @@
 Each function returns its result as it stands in bench.json.
 """
 
+import importlib
 import ipaddress
 import os
+import subprocess
+import sys
 import time
 from statistics import median
 
-from bed import Appliance, BenchError, config_of
+from bed import ROOT, Appliance, BenchError, config_of
 
 SERVERS, BACKENDS_EACH = 10000, 10
 LARGE = {"virtual-servers": 16384, "backends": 131072, "snapshot": "64MiB", "connections": 131072}
@@ -64,8 +67,8 @@ def large_config():
             {"name": f"b{j}", "address": str(backend + i * BACKENDS_EACH + j), "port": 80}
             for j in range(BACKENDS_EACH)]})
         config["virtual_servers"].append({
-            "name": f"v{i}", "address": str(virtual + i), "port": 80, "protocol": "tcp",
-            "scheduler": "wrr", "backend_pool": f"p{i}", "local_address_pool": "local"})
+            "name": f"v{i}", "address": str(virtual + i), "port": 80,
+            "protocol": "PROTOCOL_TCP", "scheduler": "SCHEDULER_WRR", "backend_pool": f"p{i}", "local_address_pool": "local"})
     return config
 
 
@@ -97,17 +100,34 @@ def change_one(appliance):
         for i in range(CHANGES))
 
 
+def encoded(directory, config, **fields):
+    """The request of ApplyConfig in binary, by Google's library from our .proto."""
+    subprocess.run(["protoc", f"--proto_path={ROOT}/proto", f"--python_out={directory}",
+                    "sluice/v1/sluice.proto"], check=True)
+    sys.path.insert(0, directory)
+    messages = importlib.import_module("sluice.v1.sluice_pb2")
+    from google.protobuf import json_format
+    return json_format.ParseDict({"config": config, **fields},
+                                 messages.ApplyConfigRequest()).SerializeToString()
+
+
 def config_apply(path):
-    """All that a call takes, from the JSON sent to the answer received, with traffic meanwhile."""
+    """Whole calls, from the request sent to the answer received, with traffic meanwhile. Checked:
+    decode, validate, compile. Applied: also committed to the disk, published, acknowledged."""
     config = large_config()
+    check = encoded(path, config, validate_only=True)
+    apply = encoded(path, config)
     with Appliance(f"{path}/run", {"load": "steady", "proto": "udp", "flows": 1000, "ms": 0,
                                    "pauses": 1},
                    limits=LARGE) as appliance:
         appliance.apply(config_of())
         time.sleep(0.3)  # the generator's flows are open
-        checked = appliance.timed("ConfigService/ApplyConfig",
-                                  {"config": config, "validate_only": True})
-        applied = appliance.apply(config)
+        ctrl = appliance.processes[-1].pid
+        cpu = [cpu_seconds(ctrl)]
+        checked = appliance.timed("ConfigService/ApplyConfig", check)
+        cpu.append(cpu_seconds(ctrl))
+        applied = appliance.timed("ConfigService/ApplyConfig", apply)
+        cpu.append(cpu_seconds(ctrl))
         changed = change_one(appliance)
         appliance.stop()
         result, = appliance.results(1)
@@ -116,6 +136,8 @@ def config_apply(path):
     pause = result["pause_us"]
     return {"name": "config_apply", "virtual_servers": SERVERS,
             "backends": SERVERS * BACKENDS_EACH, "validate_ms": round(checked, 1),
-            "apply_ms": round(applied, 1), "change_one_ms": round(changed, 1),
+            "validate_cpu_ms": round((cpu[1] - cpu[0]) * 1000),
+            "apply_ms": round(applied, 1), "apply_cpu_ms": round((cpu[2] - cpu[1]) * 1000),
+            "change_one_ms": round(changed, 1),
             "pause_us": pause["switch"], "pause_other_us": pause["other"],
             "snapshots": pause["switches"]}
