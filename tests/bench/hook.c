@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
@@ -36,6 +37,7 @@ static struct {
 	struct worker *w;
 	enum gen_phase phase;
 	uint64_t run_tsc; /* RUNNING since */
+	double run_cpu;   /* seconds of the thread's CPU time then */
 	uint64_t answers;
 	uint64_t drops;
 	bool written;
@@ -103,6 +105,14 @@ static void write_latency(FILE *f)
 			sample[n / 2] * us, sample[(uint64_t)n * 99 / 100] * us, n);
 }
 
+static double cpu_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static uint64_t drops(void)
 {
 	uint64_t sum = 0;
@@ -148,10 +158,10 @@ static void write_figures(FILE *f)
 		h.w->id, r.ns[SLICE_IO], r.ns[SLICE_SWAP], r.ns[SLICE_WORKER], r.ns_min, r.ns_max,
 		r.cpu_ns, r.kept, r.all, seconds);
 	fprintf(f,
-		",\"answers\":%" PRIu64 ",\"lives\":%" PRIu64 ",\"drops\":%" PRIu64
-		",\"connections\":%u,\"bytes_per_connection\":%.1f",
-		gen_answers() - h.answers, gen_lives(), drops() - h.drops, conn_count(&h.w->conns),
-		bytes_per_connection());
+		",\"cpu_share\":%.4f,\"answers\":%" PRIu64 ",\"lives\":%" PRIu64
+		",\"drops\":%" PRIu64 ",\"connections\":%u,\"bytes_per_connection\":%.1f",
+		(cpu_seconds() - h.run_cpu) / seconds, gen_answers() - h.answers, gen_lives(),
+		drops() - h.drops, conn_count(&h.w->conns), bytes_per_connection());
 }
 
 static void write_result(void)
@@ -188,6 +198,7 @@ static void follow_phase(void)
 		h.phase = phase;
 		if (phase == GEN_RUNNING) {
 			h.run_tsc = rte_rdtsc();
+			h.run_cpu = cpu_seconds();
 			h.answers = gen_answers();
 			h.drops = drops();
 			slices_reset();
