@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <rte_arp.h>
@@ -408,21 +407,10 @@ uint16_t gen_send(unsigned int port, struct rte_mbuf **pkt, uint16_t n)
 
 /* ---- begin and end ---------------------------------------------------------------------- */
 
-static int ascending(const void *a, const void *b)
+uint32_t gen_latencies(uint32_t **samples)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-uint32_t gen_latencies(const uint32_t **sorted)
-{
-	uint32_t n = g.n_samples;
-
-	qsort(g.sample, n, sizeof(g.sample[0]), ascending);
-	*sorted = g.sample;
-	g.n_samples = 0;
-	return n;
+	*samples = g.sample;
+	return g.n_samples;
 }
 
 void gen_init(const struct gen_config *config, struct worker *w)

@@ -60,7 +60,7 @@ bool gen_empty(void);
 uint64_t gen_answers(void);
 uint64_t gen_lives(void);
 
-/* Added latency of the answers since the last call: TSC cycles, sorted. Returns how many. */
-uint32_t gen_latencies(const uint32_t **sorted);
+/* Added latency of answers, TSC cycles, in the order of their arrival; how many. */
+uint32_t gen_latencies(uint32_t **samples);
 
 #endif

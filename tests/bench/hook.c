@@ -25,6 +25,8 @@
 #include "tests/bench/pauses.h"
 #include "tests/bench/slices.h"
 
+#define LATENCY_WINDOWS 10
+
 void __real_loop_run(struct worker *w, const volatile sig_atomic_t *stop);
 void __wrap_loop_run(struct worker *w, const volatile sig_atomic_t *stop);
 
@@ -94,15 +96,38 @@ static void read_environment(void)
 		exit(2);
 }
 
+static int ascending(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static uint32_t median(uint32_t *of, uint32_t n)
+{
+	qsort(of, n, sizeof(*of), ascending);
+	return of[n / 2];
+}
+
+/*
+ * Medians over windows of samples: a window in which the machine took the CPU away, and the queue
+ * after it, say nothing about the worker.
+ */
 static void write_latency(FILE *f)
 {
-	const uint32_t *sample;
-	uint32_t n = gen_latencies(&sample);
+	uint32_t *sample, p50[LATENCY_WINDOWS], p99[LATENCY_WINDOWS];
+	uint32_t n = gen_latencies(&sample) / LATENCY_WINDOWS;
 	double us = 1e6 / (double)rte_get_tsc_hz();
 
-	if (n)
-		fprintf(f, ",\"latency_us\":{\"p50\":%.2f,\"p99\":%.2f,\"samples\":%u}",
-			sample[n / 2] * us, sample[(uint64_t)n * 99 / 100] * us, n);
+	if (!n)
+		return;
+	for (int i = 0; i < LATENCY_WINDOWS; i++, sample += n) {
+		p50[i] = median(sample, n);
+		p99[i] = sample[(uint64_t)n * 99 / 100];
+	}
+	fprintf(f, ",\"latency_us\":{\"p50\":%.2f,\"p99\":%.2f,\"samples\":%u}",
+		median(p50, LATENCY_WINDOWS) * us, median(p99, LATENCY_WINDOWS) * us,
+		n * LATENCY_WINDOWS);
 }
 
 static double cpu_seconds(void)
