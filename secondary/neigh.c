@@ -127,7 +127,7 @@ static uint16_t create(struct worker *w, uint8_t port, uint32_t addr, uint32_t s
 
 	if (!at)
 		return 0;
-	*n = (struct neigh){.port = port, .addr = addr, .source = source, .used = w->clock.tick};
+	*n = (struct neigh){.port = port, .addr = addr, .source = source};
 	rte_compiler_barrier();
 	n->state = (uint8_t)state;
 	chain_add(t, at);
@@ -329,12 +329,7 @@ static void entry_due(struct worker *w, uint16_t at)
 		n->state = NEIGH_STATE_STALE;
 		n->due = w->clock.tick + NEIGH_UNUSED;
 		break;
-	case NEIGH_STATE_FAILED: destroy(w, at); break;
-	default: /* stale */
-		if (w->clock.tick - n->used >= NEIGH_UNUSED)
-			destroy(w, at);
-		else
-			n->due = n->used + NEIGH_UNUSED;
+	default: destroy(w, at); /* failed; or stale, which its first use would have ended */
 	}
 }
 

@@ -11,7 +11,7 @@
  *   stale       older; used as it is, and the first use starts a probe
  *   probe       asked (unicast), still used; after NEIGH_PROBES: incomplete
  *   failed      no answer; packets are dropped for NEIGH_FAILED, then asked anew
- * An entry that nobody used for NEIGH_UNUSED is free again.
+ * A stale entry that nobody used for NEIGH_UNUSED is free again.
  *
  * Writer: the worker. An entry exists when its state is not NONE, which is written last; the
  * hash chains and the waiting packets are private: chains are rebuilt at start,
@@ -57,9 +57,8 @@ struct neigh {
 	uint32_t addr;   /* network byte order */
 	uint32_t source; /* ours, to ask with */
 	uint32_t due;    /* tick: of the next probe, or of the state's end */
-	uint32_t used;   /* tick of the last packet */
 	uint8_t l2[14];  /* the Ethernet header of a packet to it */
-	uint8_t pad[30];
+	uint8_t pad[34];
 };
 static_assert(sizeof(struct neigh) == 64, "one cache line");
 

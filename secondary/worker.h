@@ -82,8 +82,6 @@ static inline bool neigh_send(struct worker *w, uint16_t at, struct rte_mbuf *m,
 {
 	struct neigh *n = &w->neighs.entry[at];
 
-	if (unlikely(n->used != w->clock.tick))
-		n->used = w->clock.tick;
 	if (unlikely(n->state != NEIGH_STATE_REACHABLE))
 		return neigh_send_unconfirmed(w, at, m, why);
 	memcpy(rte_pktmbuf_mtod(m, char *), n->l2, sizeof(n->l2));
