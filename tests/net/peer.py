@@ -217,6 +217,21 @@ class UdpFlow(asyncio.DatagramProtocol):
         self.answer.put_nowait(None)
 
 
+async def answer_to(flow, number):
+    """The answer that comes within two seconds; late ones, to earlier numbers, are passed over."""
+    async def next_answer():
+        while True:
+            answer = await flow.answer.get()
+            data = (answer or b"").partition(b" ")[2]
+            if not number or int.from_bytes(data[:8], "big") >= number or len(data) < 8:
+                return answer or b""
+
+    try:
+        return await asyncio.wait_for(next_answer(), 2)
+    except asyncio.TimeoutError:
+        return None
+
+
 async def udp_flow(args, counts, servers, until):
     loop = asyncio.get_running_loop()
     transport, flow = await loop.create_datagram_endpoint(UdpFlow, remote_addr=args.target)
@@ -226,14 +241,13 @@ async def udp_flow(args, counts, servers, until):
             break
         sent = number.to_bytes(8, "big") + random.randbytes(max(args.bytes - 8, 0))
         transport.sendto(sent)
-        try:
-            answer = await asyncio.wait_for(flow.answer.get(), 2)
-        except asyncio.TimeoutError:
+        answer = await answer_to(flow, number)
+        if answer is None:
             counts["lost"] += 1
+            server = None  # silent for so long, the connection may have expired
             continue
-        name, _, data = (answer or b"").partition(b" ")
-        # A flow stays with its server, and a late answer is to an earlier number.
-        good = data == sent and server in (None, name)
+        name, _, data = answer.partition(b" ")
+        good = data == sent and server in (None, name)  # a flow stays with its server
         counts["good" if good else "wrong"] += 1
         server = name
     servers[server.decode() if server else None] += 1
