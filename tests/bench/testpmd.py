@@ -34,8 +34,10 @@ def run(path, mode, seconds):
             "--vdev=net_null0", "--vdev=net_null1", "--log-level=error",
             "--", "-i", f"--forward-mode={mode}", "--nb-cores=1", "--total-num-mbufs=16384",
             "--record-core-cycles"]
+    # EAL's files go where they are removed with everything else.
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True) as process:
+                          stderr=subprocess.STDOUT, text=True,
+                          env=dict(os.environ, RUNTIME_DIRECTORY=path)) as process:
         try:
             process.stdin.write("start\n")
             process.stdin.flush()
