@@ -149,6 +149,7 @@ static struct sl_root *build(void)
 		sl_log(boot_log, ERR, "limits: the memory they ask for exceeds any machine");
 		return NULL;
 	}
+	huge_clear(config.hugepages.directory, config.instance);
 	if (huge_check(config.hugepages.directory, &need))
 		return NULL;
 	socket_mem(&need, mem, sizeof(mem));

@@ -2,6 +2,7 @@
 #include "primary/hugepages.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -64,6 +65,20 @@ static int check_node(unsigned int node, uint64_t bytes, uint64_t page)
 	       " are free; reserve them with: echo %" PRIu64 " > %s/nr_hugepages",
 	       node, pages, page >> 10, free, total + pages - free, pool);
 	return -ENOMEM;
+}
+
+void huge_clear(const char *directory, const char *instance)
+{
+	char pattern[PATH_MAX];
+	glob_t found;
+
+	snprintf(pattern, sizeof(pattern), "%s/%smap_*", directory, instance); /* EAL's names */
+	if (glob(pattern, GLOB_NOSORT, NULL, &found))
+		return; /* none, or what is wrong with the directory huge_check() will say */
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		unlink(found.gl_pathv[i]);
+	sl_log(huge_log, NOTICE, "hugepages: freed %zu pages of a former primary", found.gl_pathc);
+	globfree(&found);
 }
 
 int huge_check(const char *directory, struct huge_need *need)

@@ -19,6 +19,12 @@ struct huge_need {
 unsigned int huge_node_of_cpu(unsigned int cpu);
 
 /*
+ * Remove the files of `instance` that a killed primary left in `directory`: they keep
+ * their pages from being free. Nobody of the instance may live.
+ */
+void huge_clear(const char *directory, const char *instance);
+
+/*
  * Round `need` up to pages of `directory` and compare with what is free. 0, or
  * -errno with a line logged for every node that is short.
  */
