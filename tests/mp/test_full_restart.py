@@ -85,7 +85,9 @@ def after_a_crash(instance, traffic):
 
 def damaged(instance):
     """A checkpoint that is cut or altered is set aside with a reason, and the worker works."""
+    ctrl = instance.pid("ctrl")
     end([instance.pid("primary")], signal.SIGTERM)
+    eventually(5, "ctrl's end", lambda: not alive(ctrl))
     files = sorted(glob.glob(f"{instance.dir}/run/checkpoint/worker-?"))
     equal(len(files), 2, "checkpoints")
     os.truncate(files[0], os.path.getsize(files[0]) - 1)
