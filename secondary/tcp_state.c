@@ -1,59 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "secondary/tcp_state.h"
 
-#define S(symbol) SL_CONN_##symbol
-const uint8_t tcp_transitions[2][TCP_EVENT_MAX]
-			     [SL_CONN_STATE_MAX] = {
-				     [SL_DIR_IN] =
-					     {
-						     [TCP_EVENT_OTHER] =
-							     {
-								     [S(SYN_RECV)] = S(ESTABLISHED),
-								     [S(LAST_ACK)] = S(TIME_WAIT),
-							     },
-						     [TCP_EVENT_FIN] =
-							     {
-								     [S(SYN_RECV)] = S(FIN_WAIT),
-								     [S(ESTABLISHED)] = S(FIN_WAIT),
-								     [S(CLOSE_WAIT)] = S(LAST_ACK),
-							     },
-						     [TCP_EVENT_RST] =
-							     {
-								     [S(SYN_SENT)] = S(CLOSE),
-								     [S(SYN_RECV)] = S(CLOSE),
-								     [S(ESTABLISHED)] = S(CLOSE),
-								     [S(FIN_WAIT)] = S(CLOSE),
-								     [S(CLOSE_WAIT)] = S(CLOSE),
-								     [S(LAST_ACK)] = S(CLOSE),
-								     [S(TIME_WAIT)] = S(CLOSE),
-							     },
-					     },
-				     [SL_DIR_OUT] =
-					     {
-						     [TCP_EVENT_SYN_ACK] =
-							     {
-								     [S(SYN_SENT)] = S(SYN_RECV),
-							     },
-						     [TCP_EVENT_OTHER] =
-							     {
-								     [S(LAST_ACK)] = S(TIME_WAIT),
-							     },
-						     [TCP_EVENT_FIN] =
-							     {
-								     [S(SYN_RECV)] = S(CLOSE_WAIT),
-								     [S(ESTABLISHED)] =
-									     S(CLOSE_WAIT),
-								     [S(FIN_WAIT)] = S(LAST_ACK),
-							     },
-						     [TCP_EVENT_RST] =
-							     {
-								     [S(SYN_SENT)] = S(CLOSE),
-								     [S(SYN_RECV)] = S(CLOSE),
-								     [S(ESTABLISHED)] = S(CLOSE),
-								     [S(FIN_WAIT)] = S(CLOSE),
-								     [S(CLOSE_WAIT)] = S(CLOSE),
-								     [S(LAST_ACK)] = S(CLOSE),
-								     [S(TIME_WAIT)] = S(CLOSE),
-							     },
-					     },
+#define IN(event, state)  [SL_DIR_IN][TCP_EVENT_##event][SL_CONN_##state]
+#define OUT(event, state) [SL_DIR_OUT][TCP_EVENT_##event][SL_CONN_##state]
+#define RESET(state)      IN(RST, state) = SL_CONN_CLOSE, OUT(RST, state) = SL_CONN_CLOSE
+
+/* clang-format off */
+const uint8_t tcp_transitions[2][TCP_EVENT_MAX][SL_CONN_STATE_MAX] = {
+	OUT(SYN_ACK, SYN_SENT) = SL_CONN_SYN_RECV,
+	IN(OTHER, SYN_RECV) = SL_CONN_ESTABLISHED,
+
+	IN(FIN, SYN_RECV) = SL_CONN_FIN_WAIT,
+	IN(FIN, ESTABLISHED) = SL_CONN_FIN_WAIT,
+	IN(FIN, CLOSE_WAIT) = SL_CONN_LAST_ACK,
+	OUT(FIN, SYN_RECV) = SL_CONN_CLOSE_WAIT,
+	OUT(FIN, ESTABLISHED) = SL_CONN_CLOSE_WAIT,
+	OUT(FIN, FIN_WAIT) = SL_CONN_LAST_ACK,
+	IN(OTHER, LAST_ACK) = SL_CONN_TIME_WAIT,
+	OUT(OTHER, LAST_ACK) = SL_CONN_TIME_WAIT,
+
+	RESET(SYN_SENT), RESET(SYN_RECV), RESET(ESTABLISHED), RESET(FIN_WAIT),
+	RESET(CLOSE_WAIT), RESET(LAST_ACK), RESET(TIME_WAIT),
 };
+/* clang-format on */
