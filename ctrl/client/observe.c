@@ -75,15 +75,14 @@ static int add_filter(json_t *request, const char *filter)
 
 static int read_limit(const struct client *client, size_t *limit)
 {
-	char *end;
+	unsigned long number;
 
 	*limit = 1000;
 	if (!client->limit)
 		return CLIENT_OK;
-	errno = 0;
-	*limit = strtoul(client->limit, &end, 10);
-	if (errno || *end || *limit == 0 || client->limit[0] == '-')
+	if (!observe_number(client->limit, &number) || number == 0)
 		return client_usage_error("--limit %s: a number from 1", client->limit);
+	*limit = number;
 	return CLIENT_OK;
 }
 
