@@ -118,9 +118,9 @@ const struct rpc_method *rpc_call_method(const struct rpc_call *call)
 	return call->method;
 }
 
-const char *rpc_call_author(const struct rpc_call *call)
+const struct caller *rpc_call_caller(const struct rpc_call *call)
 {
-	return call->start.author;
+	return &call->start.caller;
 }
 
 const ProtobufCMessage *rpc_call_request(const struct rpc_call *call)

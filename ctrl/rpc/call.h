@@ -19,6 +19,7 @@
 #include "ctrl/ctrl.h"
 #include "ctrl/problem.h"
 #include "ctrl/rpc/arena.h"
+#include "ctrl/rpc/caller.h"
 
 struct rpc_call;
 struct rpc_method;
@@ -49,7 +50,7 @@ void rpc_call_free(struct rpc_call *call);
 
 struct rpc_start {
 	uint32_t timeout_ms;
-	char author[32]; /* who calls, for the revision log */
+	struct caller caller;
 	rpc_answer_fn answer;
 	void *transport; /* answer's argument */
 };
@@ -71,7 +72,7 @@ void rpc_call_abandon(struct rpc_call *call);
 const struct ctrl *rpc_call_ctrl(const struct rpc_call *call);
 const struct rpc_method *rpc_call_method(const struct rpc_call *call);
 
-const char *rpc_call_author(const struct rpc_call *call);
+const struct caller *rpc_call_caller(const struct rpc_call *call);
 
 /* Of the method's input type; lives as long as the call. */
 const ProtobufCMessage *rpc_call_request(const struct rpc_call *call);

@@ -71,7 +71,7 @@ void config_apply(struct rpc_call *call)
 		.op = APPLY_CONFIG,
 		.message = (const ProtobufCMessage *)message->config,
 		.validate_only = message->validate_only,
-		.author = rpc_call_author(call),
+		.author = rpc_call_caller(call)->name,
 		.comment = message->comment,
 	};
 	struct problem problem;

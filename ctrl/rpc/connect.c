@@ -267,12 +267,20 @@ void connect_end(struct connect *connect)
 
 /* ---- requests ---- */
 
-static void author_of(const struct http_conn *conn, char *author, size_t size)
+/* Whoever can open the socket may do everything: its mode says who. */
+static void caller_of(const struct http_conn *conn, struct caller *caller)
 {
 	struct ucred peer;
 
-	if (http_conn_peer(conn, &peer))
-		snprintf(author, size, "uid %u", peer.uid);
+	if (!http_conn_peer(conn, &peer))
+		return;
+	caller->kind = CALLER_PEER;
+	caller->role = CALLER_ADMIN;
+	caller->uid = peer.uid;
+	caller->gid = peer.gid;
+	caller->pid = peer.pid;
+	snprintf(caller->name, sizeof(caller->name), "uid %u", peer.uid);
+	snprintf(caller->address, sizeof(caller->address), "pid %d", peer.pid);
 }
 
 static void on_request(struct http_conn *conn, void *arg)
@@ -290,7 +298,7 @@ static void on_request(struct http_conn *conn, void *arg)
 		reply_problem(conn, PROBLEM_RESOURCE_EXHAUSTED, "no memory for the call");
 		return;
 	}
-	author_of(conn, start.author, sizeof(start.author));
+	caller_of(conn, &start.caller);
 	http_conn_set_data(conn, call);
 	rpc_call_start(call, &start);
 	decode(connect, conn, call, format);

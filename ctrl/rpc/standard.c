@@ -149,7 +149,7 @@ static void submit(struct rpc_call *call, struct apply_request *request, apply_d
 	request->kind = kind_of(call);
 	request->pool = pool_of(call);
 	request->validate_only = reflect_bool(rpc_call_request(call), "validate_only");
-	request->author = rpc_call_author(call);
+	request->author = rpc_call_caller(call)->name;
 	request->comment = rpc_call_method(call)->name;
 	if (apply_submit(rpc_call_ctrl(call)->apply, request, done, call, &problem))
 		rpc_fail(call, problem.code, "%s", problem.text);
