@@ -54,10 +54,10 @@ PRIMARY_SRC   := $(wildcard primary/*.c)
 SECONDARY_SRC := $(wildcard secondary/*.c)
 CTRL_SRC      := $(wildcard ctrl/*.c ctrl/rpc/*.c)
 CLIENT_SRC    := $(wildcard ctrl/client/*.c)
-PROTO_SRC     := $(B)/gen/sluice/v1/sluice.pb-c.c
+PROTO_SRC     := $(patsubst proto/%.proto,$(B)/gen/%.pb-c.c,$(wildcard proto/sluice/v1/*.proto))
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
-PROTO_OBJ   := $(B)/obj/gen/sluice.pb-c.o
+PROTO_OBJ   := $(patsubst $(B)/gen/%.c,$(B)/obj/gen/%.o,$(PROTO_SRC))
 SLUICE_OBJ  := $(call obj,$(PRIMARY_SRC) $(SECONDARY_SRC) $(CTRL_SRC)) $(PROTO_OBJ)
 CLIENT_OBJ  := $(call obj,$(CLIENT_SRC))
 # All but main(), for tests to link from.
@@ -80,7 +80,7 @@ $(B)/gen/sluice/v1/%.pb-c.c $(B)/gen/sluice/v1/%.pb-c.h: proto/sluice/v1/%.proto
 	@mkdir -p $(B)/gen
 	@protoc-c --proto_path=proto --c_out=$(B)/gen sluice/v1/$*.proto
 
-$(PROTO_OBJ): $(PROTO_SRC)
+$(B)/obj/gen/%.o: $(B)/gen/%.c | $(PROTO_SRC)
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(CTRL_CFLAGS) -MMD -MP -c -o $@ $<
 

@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/backend_pool.pb-c.h"
+#include "sluice/v1/config.pb-c.h"
+#include "sluice/v1/interface.pb-c.h"
+#include "sluice/v1/virtual_server.pb-c.h"
 
 /* New resources, to be sorted by name. Owned until the merge takes them. */
 struct batch {

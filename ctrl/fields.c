@@ -10,7 +10,13 @@
 #include <sluice/snapshot.h>
 
 #include "ctrl/address.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/backend_pool.pb-c.h"
+#include "sluice/v1/common.pb-c.h"
+#include "sluice/v1/config.pb-c.h"
+#include "sluice/v1/interface.pb-c.h"
+#include "sluice/v1/local_address_pool.pb-c.h"
+#include "sluice/v1/route.pb-c.h"
+#include "sluice/v1/virtual_server.pb-c.h"
 
 #define EMPTY         ((char *)protobuf_c_empty_string)
 #define TIMEOUT_MAX_S 604800 /* a week */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ctrl/address.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/interface.pb-c.h"
 
 static int compare(const struct resource *a, const struct resource *b)
 {

@@ -9,7 +9,7 @@
 #include <sluice/shm.h>
 
 #include "ctrl/address.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/virtual_server.pb-c.h"
 
 static int no_memory(struct problem *why)
 {

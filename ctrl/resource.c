@@ -9,7 +9,12 @@
 #include <sluice/snapshot.h>
 
 #include "ctrl/fields.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/backend_pool.pb-c.h"
+#include "sluice/v1/config.pb-c.h"
+#include "sluice/v1/interface.pb-c.h"
+#include "sluice/v1/local_address_pool.pb-c.h"
+#include "sluice/v1/route.pb-c.h"
+#include "sluice/v1/virtual_server.pb-c.h"
 
 /* Numbers that these fields have in every resource's message. */
 #define NAME_FIELD 1

@@ -14,7 +14,7 @@
 #include <sluice/shm.h>
 
 #include "ctrl/address.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/route.pb-c.h"
 
 struct prefix {
 	uint32_t start; /* host order */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * sluicectl, the client of the control daemon's API (proto/sluice/v1/sluice.proto).
+ * sluicectl, the client of the control daemon's API (proto/sluice/v1).
  *
  *   main.c      options, and the way to a command
  *   command.c   the table of commands: names, arguments, options, help

@@ -2,7 +2,7 @@
 /* The stored pool holds no backends (see ctrl/resource.h); the one answered does. */
 #include "ctrl/rpc/standard.h"
 
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/backend_pool.pb-c.h"
 
 /* All of a pool's backends; their number in *n. */
 static Sluice__V1__Backend **backends_of(struct rpc_call *call, const char *pool, size_t *n)

@@ -3,7 +3,7 @@
 #include "ctrl/apply.h"
 #include "ctrl/rpc/services.h"
 #include "ctrl/rpc/standard.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/config.pb-c.h"
 
 /* Views of all resources of a kind; their number in *n. */
 static void *views_of(struct rpc_call *call, enum resource_kind kind, size_t *n)

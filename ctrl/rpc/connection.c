@@ -16,7 +16,8 @@
 #include "ctrl/model.h"
 #include "ctrl/rpc/call.h"
 #include "ctrl/rpc/services.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/common.pb-c.h"
+#include "sluice/v1/connection.pb-c.h"
 
 #define PAGE_SIZE     100
 #define PAGE_SIZE_MAX 1000

@@ -5,7 +5,7 @@
 #include <sluice/shm.h>
 
 #include "ctrl/rpc/standard.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/interface.pb-c.h"
 
 static const char *steering_name(uint8_t steering)
 {

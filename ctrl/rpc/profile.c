@@ -13,7 +13,7 @@
 
 #include "ctrl/rpc/call.h"
 #include "ctrl/rpc/services.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/worker.pb-c.h"
 
 #define DEFAULT_MS 1000
 #define MAX_MS     5000 /* within any call's time */

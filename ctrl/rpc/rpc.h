@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The API (proto/sluice/v1/sluice.proto) on a unix socket.
+ * The API (proto/sluice/v1) on a unix socket.
  *
  *   unix_socket  the listening socket
  *   http_*       HTTP/1.1 by evhttp, bounded: requests in, answers out

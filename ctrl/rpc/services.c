@@ -5,7 +5,15 @@
 #include <string.h>
 
 #include "ctrl/rpc/schema.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/backend_pool.pb-c.h"
+#include "sluice/v1/config.pb-c.h"
+#include "sluice/v1/connection.pb-c.h"
+#include "sluice/v1/interface.pb-c.h"
+#include "sluice/v1/local_address_pool.pb-c.h"
+#include "sluice/v1/route.pb-c.h"
+#include "sluice/v1/stats.pb-c.h"
+#include "sluice/v1/virtual_server.pb-c.h"
+#include "sluice/v1/worker.pb-c.h"
 
 #define METHOD(service, name, handler, kind)                                      \
 	{                                                                         \

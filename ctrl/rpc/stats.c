@@ -13,7 +13,7 @@
 #include "ctrl/model.h"
 #include "ctrl/rpc/call.h"
 #include "ctrl/rpc/services.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/stats.pb-c.h"
 
 static const struct {
 	const char *name;

@@ -9,7 +9,7 @@
 #include "ctrl/primary_client.h"
 #include "ctrl/rpc/call.h"
 #include "ctrl/rpc/services.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/worker.pb-c.h"
 
 static uint64_t monotonic_ns(void)
 {

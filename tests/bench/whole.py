@@ -4,16 +4,14 @@
 Each function returns its result as it stands in bench.json.
 """
 
-import importlib
 import ipaddress
 import os
-import subprocess
-import sys
 import time
 from statistics import median
 
-from bed import ROOT, Appliance, BenchError, config_of
+from bed import Appliance, BenchError, config_of
 from api import ApiError
+from messages import bindings
 
 SERVERS, BACKENDS_EACH = 10000, 10
 LARGE = {"virtual-servers": 16384, "backends": 131072, "snapshot": "64MiB", "connections": 131072}
@@ -133,13 +131,9 @@ def change_one(appliance):
 
 def encoded(directory, config, **fields):
     """The request of ApplyConfig in binary, by Google's library from our .proto."""
-    subprocess.run(["protoc", f"--proto_path={ROOT}/proto", f"--python_out={directory}",
-                    "sluice/v1/sluice.proto"], check=True)
-    sys.path.insert(0, directory)
-    messages = importlib.import_module("sluice.v1.sluice_pb2")
     from google.protobuf import json_format
     return json_format.ParseDict({"config": config, **fields},
-                                 messages.ApplyConfigRequest()).SerializeToString()
+                                 bindings(directory).ApplyConfigRequest()).SerializeToString()
 
 
 def config_apply(path):

@@ -5,12 +5,10 @@
 The binary messages are made by Google's Python library, a client that is not ours.
 """
 
-import importlib
 import json
 import os
 import random
 import socket
-import subprocess
 import sys
 import tempfile
 
@@ -20,6 +18,7 @@ import checks
 from api import JSON, PACKAGE, PROTO, Connection, error_of
 from checks import equal, eventually
 from instance import ROOT, Instance
+from messages import bindings
 from sample import CONFIG
 
 GET, APPLY = "ConfigService/GetConfig", "ConfigService/ApplyConfig"
@@ -203,14 +202,6 @@ def keep_alive(instance):
 
 
 # ---- binary ---------------------------------------------------------------------
-
-
-def bindings(directory):
-    """Python classes made from our .proto by protoc."""
-    subprocess.run(["protoc", f"--proto_path={ROOT}/proto", f"--python_out={directory}",
-                    "sluice/v1/sluice.proto"], check=True)
-    sys.path.insert(0, directory)
-    return importlib.import_module("sluice.v1.sluice_pb2")
 
 
 def binary(instance, pb, report):

@@ -22,7 +22,7 @@
 #include "ctrl/ctrl.h"
 #include "ctrl/publish.h"
 #include "ctrl/store.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/backend_pool.pb-c.h"
 #include "tests/unit/lib/ctrl_bed.h"
 
 #define WORKERS 2

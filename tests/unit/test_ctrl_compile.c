@@ -14,7 +14,6 @@
 #include "ctrl/address.h"
 #include "ctrl/compile.h"
 #include "ctrl/cycle.h"
-#include "sluice/v1/sluice.pb-c.h"
 #include "tests/unit/lib/ctrl_bed.h"
 
 static struct sl_root *root;

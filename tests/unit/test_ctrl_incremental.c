@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 
-#include "sluice/v1/sluice.pb-c.h"
 #include "tests/unit/lib/ctrl_bed.h"
 
 #define ROUNDS 6000

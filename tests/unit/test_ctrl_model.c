@@ -10,7 +10,8 @@
 
 #include <cmocka.h>
 
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/backend_pool.pb-c.h"
+#include "sluice/v1/virtual_server.pb-c.h"
 #include "tests/unit/lib/ctrl_bed.h"
 
 static struct sl_root *root;

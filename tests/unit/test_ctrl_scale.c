@@ -20,7 +20,7 @@
 #include "ctrl/compile.h"
 #include "ctrl/ctrl.h"
 #include "ctrl/store.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/backend_pool.pb-c.h"
 #include "tests/unit/lib/ctrl_bed.h"
 
 #define SERVERS  10000

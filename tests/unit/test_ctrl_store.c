@@ -18,7 +18,6 @@
 #include <sqlite3.h>
 
 #include "ctrl/store.h"
-#include "sluice/v1/sluice.pb-c.h"
 #include "tests/unit/lib/ctrl_bed.h"
 
 static struct sl_root *root;

@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "sluice/v1/sluice.pb-c.h"
 #include "tests/unit/lib/ctrl_bed.h"
 
 /* A message of a kind, and the reason for which it is refused; NULL: it isn't. */

@@ -11,7 +11,13 @@
 #include <event2/buffer.h>
 
 #include "ctrl/rpc/decode.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/backend_pool.pb-c.h"
+#include "sluice/v1/common.pb-c.h"
+#include "sluice/v1/config.pb-c.h"
+#include "sluice/v1/connection.pb-c.h"
+#include "sluice/v1/stats.pb-c.h"
+#include "sluice/v1/virtual_server.pb-c.h"
+#include "sluice/v1/worker.pb-c.h"
 #include "tests/unit/lib/random_message.h"
 
 #define MIB (1024 * 1024)

@@ -25,7 +25,9 @@
 #include "ctrl/primary_client.h"
 #include "ctrl/rpc/call.h"
 #include "ctrl/rpc/rpc.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/backend_pool.pb-c.h"
+#include "sluice/v1/common.pb-c.h"
+#include "sluice/v1/virtual_server.pb-c.h"
 #include "tests/unit/lib/http_client.h"
 
 #define CONNECTIONS 300000

@@ -11,7 +11,8 @@
 
 #include "ctrl/rpc/decode.h"
 #include "ctrl/rpc/utf8.h"
-#include "sluice/v1/sluice.pb-c.h"
+#include "sluice/v1/backend_pool.pb-c.h"
+#include "sluice/v1/config.pb-c.h"
 #include "tests/unit/lib/random_message.h"
 
 #define MIB (1024 * 1024)

@@ -14,7 +14,6 @@
 
 #include "ctrl/compile.h"
 #include "ctrl/rpc/decode.h"
-#include "sluice/v1/sluice.pb-c.h"
 
 const char bed_good[] =
 	"{'interfaces': [{'name': 'wan', 'addresses': ['192.0.2.1/24']},"

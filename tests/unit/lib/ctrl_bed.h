@@ -12,6 +12,7 @@
 #include "ctrl/change.h"
 #include "ctrl/compile.h"
 #include "ctrl/model.h"
+#include "sluice/v1/config.pb-c.h"
 
 #define BED_HALF (1u << 20) /* bytes of a snapshot */
 
