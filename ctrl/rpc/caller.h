@@ -20,6 +20,9 @@ enum caller_role {
 	CALLER_ADMIN,
 };
 
+/* "operator"; "none" for CALLER_NOBODY. */
+const char *caller_role_name(enum caller_role role);
+
 struct caller {
 	enum caller_kind kind;
 	enum caller_role role;

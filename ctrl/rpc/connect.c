@@ -283,6 +283,21 @@ static void caller_of(const struct http_conn *conn, struct caller *caller)
 	snprintf(caller->address, sizeof(caller->address), "pid %d", peer.pid);
 }
 
+/* False: the refusal has been sent. */
+static bool check_role(struct http_conn *conn, const struct rpc_method *method,
+		       const struct caller *caller)
+{
+	char text[320];
+
+	if (caller->role >= method->role)
+		return true;
+	snprintf(text, sizeof(text), "%s needs the role %s; %s has the role %s", method->name,
+		 caller_role_name(method->role), *caller->name ? caller->name : "who calls",
+		 caller_role_name(caller->role));
+	reply_problem(conn, PROBLEM_PERMISSION_DENIED, text);
+	return false;
+}
+
 static void on_request(struct http_conn *conn, void *arg)
 {
 	struct connect *connect = arg;
@@ -293,12 +308,14 @@ static void on_request(struct http_conn *conn, void *arg)
 
 	if (!method || !check_fields(conn, &format) || !read_timeout(conn, &start.timeout_ms))
 		return;
+	caller_of(conn, &start.caller);
+	if (!check_role(conn, method, &start.caller))
+		return;
 	call = rpc_call_new(connect->ctrl, method, connect->budget, connect->arena_limit);
 	if (!call) {
 		reply_problem(conn, PROBLEM_RESOURCE_EXHAUSTED, "no memory for the call");
 		return;
 	}
-	caller_of(conn, &start.caller);
 	http_conn_set_data(conn, call);
 	rpc_call_start(call, &start);
 	decode(connect, conn, call, format);

@@ -15,17 +15,26 @@
 #include "sluice/v1/virtual_server.pb-c.h"
 #include "sluice/v1/worker.pb-c.h"
 
-#define METHOD(service, name, handler, kind)                                      \
-	{                                                                         \
-		&sluice__v1__##service##_service__descriptor, name, handler, kind \
+/* Beside each method the role that it takes to call it. */
+#define KIND_METHOD(service, name, handler, kind, role)                                          \
+	{                                                                                        \
+		&sluice__v1__##service##_service__descriptor, name, handler, kind, CALLER_##role \
 	}
+#define METHOD(service, name, handler, role) \
+	KIND_METHOD(service, name, handler, RESOURCE_KIND_MAX, role)
 
 /* Get, List, ... of a kind: one handler, told what it is about. */
-#define STANDARD(service, verb, name, kind) METHOD(service, name, standard_##verb, RESOURCE_##kind)
+#define STANDARD(service, verb, name, kind) \
+	KIND_METHOD(service, name, standard_##verb, RESOURCE_##kind, ROLE_##verb)
+#define CALLER_ROLE_get    CALLER_VIEWER
+#define CALLER_ROLE_list   CALLER_VIEWER
+#define CALLER_ROLE_create CALLER_OPERATOR
+#define CALLER_ROLE_update CALLER_OPERATOR
+#define CALLER_ROLE_delete CALLER_OPERATOR
 
 static const struct rpc_method methods[] = {
-	METHOD(config, "GetConfig", config_get, RESOURCE_KIND_MAX),
-	METHOD(config, "ApplyConfig", config_apply, RESOURCE_KIND_MAX),
+	METHOD(config, "GetConfig", config_get, VIEWER),
+	METHOD(config, "ApplyConfig", config_apply, OPERATOR),
 
 	STANDARD(virtual_server, get, "GetVirtualServer", VIRTUAL_SERVER),
 	STANDARD(virtual_server, list, "ListVirtualServers", VIRTUAL_SERVER),
@@ -61,11 +70,11 @@ static const struct rpc_method methods[] = {
 	STANDARD(route, update, "UpdateRoute", ROUTE),
 	STANDARD(route, delete, "DeleteRoute", ROUTE),
 
-	METHOD(connection, "ListConnections", connection_list, RESOURCE_KIND_MAX),
-	METHOD(stats, "GetStats", stats_get, RESOURCE_KIND_MAX),
-	METHOD(worker, "ListWorkers", worker_list, RESOURCE_KIND_MAX),
-	METHOD(worker, "RestartWorker", worker_restart, RESOURCE_KIND_MAX),
-	METHOD(worker, "ProfileWorker", worker_profile, RESOURCE_KIND_MAX),
+	METHOD(connection, "ListConnections", connection_list, VIEWER),
+	METHOD(stats, "GetStats", stats_get, VIEWER),
+	METHOD(worker, "ListWorkers", worker_list, VIEWER),
+	METHOD(worker, "RestartWorker", worker_restart, OPERATOR),
+	METHOD(worker, "ProfileWorker", worker_profile, OPERATOR),
 };
 
 #define N_METHODS (sizeof(methods) / sizeof(methods[0]))

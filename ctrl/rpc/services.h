@@ -8,6 +8,7 @@
 #include <protobuf-c/protobuf-c.h>
 
 #include "ctrl/resource.h"
+#include "ctrl/rpc/caller.h"
 
 struct rpc_call;
 
@@ -16,6 +17,7 @@ struct rpc_method {
 	const char *name;
 	void (*handle)(struct rpc_call *call);
 	enum resource_kind kind; /* of the standard methods: what they are about */
+	enum caller_role role;   /* who may call it: this one and those above */
 };
 
 /* NULL when no service of that (full) name has such a method. */
