@@ -71,11 +71,10 @@ static void write_server(const struct sl_snapshot *s, const struct plan *p,
 	const struct cycle *cycle = pool->cycle[r->virtual_server.scheduler];
 
 	out->ref = r->ref;
-	out->addr = r->virtual_server.addr;
+	out->addr = sl_addr_of_v4(r->virtual_server.addr);
 	out->port = r->virtual_server.port;
 	out->proto = r->virtual_server.proto;
 	out->scheduler = r->virtual_server.scheduler;
-	out->mode = r->virtual_server.mode;
 	out->backends = part(s->backends, pool->first, pool->n, sizeof(struct sl_backend));
 	out->cycle = part(s->cycles, cycle->first, cycle->length, sizeof(uint32_t));
 	out->local = part(s->local_lists, local->first, local->n, sizeof(uint32_t));

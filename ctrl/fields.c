@@ -109,7 +109,6 @@ static int decode_virtual_server(const struct context *c, const Sluice__V1__Virt
 	if (m->forwarding_mode != SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_FULLNAT)
 		return refuse(c, "forwarding_mode", "%d is not known: fullnat",
 			      (int)m->forwarding_mode);
-	r->virtual_server.mode = SL_MODE_FULLNAT;
 	return 0;
 }
 

@@ -109,7 +109,8 @@ static int report_twice(const struct plan *plan, const struct plan_pool *pool, u
 
 	return problem_set(why, PROBLEM_ALREADY_EXISTS, "%s: %s port %u is also %s",
 			   resource_path(RESOURCE_BACKEND, nth(plan, pool, b)->name, one),
-			   address_text(pool->backend[b].addr, text), ntohs(pool->backend[b].port),
+			   address_text(sl_addr_v4(&pool->backend[b].addr), text),
+			   ntohs(pool->backend[b].port),
 			   resource_path(RESOURCE_BACKEND, nth(plan, pool, a)->name, other));
 }
 
@@ -122,8 +123,9 @@ static int check_twice(const struct plan *plan, const struct plan_pool *pool, st
 	if (!list)
 		return no_memory(why);
 	for (uint32_t i = 0; i < pool->n; i++)
-		list[i] = (struct endpoint){
-			(uint64_t)pool->backend[i].addr << 16 | pool->backend[i].port, i};
+		list[i] = (struct endpoint){(uint64_t)sl_addr_v4(&pool->backend[i].addr) << 16 |
+						    pool->backend[i].port,
+					    i};
 	qsort(list, pool->n, sizeof(*list), by_endpoint);
 	for (uint32_t i = 1; i < pool->n && !rc; i++)
 		if (list[i - 1].key == list[i].key)
@@ -155,9 +157,10 @@ static int read_backends(const struct plan *plan, struct plan_pool *pool,
 	for (uint32_t i = 0; i < n; i++, b = model_next(b))
 		pool->backend[i] = (struct sl_backend){
 			.ref = b->ref,
-			.addr = b->backend.addr,
+			.addr = sl_addr_of_v4(b->backend.addr),
 			.port = b->backend.port,
 			.weight = b->backend.weight,
+			.mode = SL_MODE_FULLNAT,
 		};
 	*at = b;
 	return check_twice(plan, pool, why);
@@ -166,7 +169,7 @@ static int read_backends(const struct plan *plan, struct plan_pool *pool,
 static int check_route(const struct plan *plan, const struct plan_pool *pool, uint32_t position,
 		       struct problem *why)
 {
-	uint32_t addr = pool->backend[position].addr;
+	uint32_t addr = sl_addr_v4(&pool->backend[position].addr);
 	const struct sl_next_hop *hop = routes_find(&plan->routes, addr);
 	char path[RESOURCE_PATH_SIZE], text[ADDRESS_TEXT_SIZE];
 	const char *wrong;

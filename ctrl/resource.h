@@ -74,7 +74,6 @@ struct resource {
 			uint16_t port;
 			uint8_t proto;     /* IPPROTO_TCP, IPPROTO_UDP */
 			uint8_t scheduler; /* enum sl_scheduler */
-			uint8_t mode;      /* enum sl_mode */
 		} virtual_server;
 		struct {
 			uint32_t addr;

@@ -58,7 +58,10 @@ static enum sl_drop_reason fullnat_prepare(struct worker *w, const struct sl_vir
 					   const struct sl_backend *backend, struct conn_new *c)
 {
 	c->key[SL_DIR_OUT] = (struct sl_tuple){
-		.proto = c->key[SL_DIR_IN].proto, .saddr = backend->addr, .sport = backend->port};
+		.proto = c->key[SL_DIR_IN].proto,
+		.saddr = sl_addr_v4(&backend->addr),
+		.sport = backend->port,
+	};
 	for (int i = 0; i < PORT_TRIES; i++) {
 		enum sl_drop_reason why = take_port(w, vs, backend, c);
 

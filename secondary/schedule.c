@@ -74,9 +74,9 @@ static enum sl_drop_reason prepare(struct worker *w, struct burst *b, unsigned i
 				   const struct sl_virtual_server *vs, struct openings *round)
 {
 	const struct sl_backend *all = sl_snapshot_at(w->snapshot, vs->backends);
-	const struct mode_ops *mode = modes[vs->mode];
 	struct conn_new *c = &round->o[round->n].c;
 	uint32_t pick = schedulers[vs->scheduler]->pick(w, vs);
+	const struct mode_ops *mode;
 	enum sl_drop_reason why;
 
 	if (unlikely(pick == SCHED_NO_BACKEND))
@@ -86,6 +86,7 @@ static enum sl_drop_reason prepare(struct worker *w, struct burst *b, unsigned i
 	c->virtual_server = vs->ref;
 	c->backend = all[pick].ref;
 	c->state = vs->proto == IPPROTO_TCP ? SL_CONN_SYN_SENT : SL_CONN_UDP;
+	mode = modes[all[pick].mode];
 	why = mode->prepare(w, vs, &all[pick], c);
 	if (unlikely(why != MODE_READY))
 		return why;

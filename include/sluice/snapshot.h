@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sluice/addr.h>
 #include <sluice/conn.h>
 #include <sluice/limits.h>
 
@@ -53,13 +54,11 @@ enum sl_scheduler {
 enum sl_mode { SL_MODE_FULLNAT, SL_MODE_MAX };
 
 struct sl_virtual_server {
+	struct sl_addr addr;
 	uint32_t ref;
-	uint32_t addr;
 	uint16_t port;
 	uint8_t proto;
-	uint8_t scheduler; /* enum sl_scheduler */
-	uint8_t mode;      /* enum sl_mode */
-	uint8_t pad[3];
+	uint8_t scheduler;       /* enum sl_scheduler */
 	struct sl_span backends; /* struct sl_backend: its pool's */
 	/*
 	 * uint32_t: positions in its pool's backends; the cycle that rr and wrr walk. Pools of
@@ -67,18 +66,19 @@ struct sl_virtual_server {
 	 */
 	struct sl_span cycle;
 	struct sl_span local; /* uint32_t: positions in `local_addresses` */
-	uint32_t reserved[6];
+	uint32_t reserved[4];
 };
 static_assert(sizeof(struct sl_virtual_server) == 64, "one a cache line");
 
 struct sl_backend {
+	struct sl_addr addr;
 	uint32_t ref;
-	uint32_t addr;
 	uint16_t port;
 	uint16_t weight; /* 0: no new connections */
-	uint32_t reserved;
+	uint8_t mode;    /* enum sl_mode */
+	uint8_t pad[7];
 };
-static_assert(sizeof(struct sl_backend) == 16, "four a cache line");
+static_assert(sizeof(struct sl_backend) == 32, "two a cache line");
 
 struct sl_local_address {
 	uint32_t ref;
@@ -166,7 +166,8 @@ static inline const struct sl_virtual_server *sl_virtual_server_find(const struc
 	for (uint32_t i = sl_virtual_hash(addr, port, proto) & mask; hash[i]; i = (i + 1) & mask) {
 		const struct sl_virtual_server *v = &all[hash[i] - 1];
 
-		if (v->addr == addr && v->port == port && v->proto == proto)
+		if (v->port == port && v->proto == proto && sl_addr_v4(&v->addr) == addr &&
+		    sl_addr_is_v4(&v->addr))
 			return v;
 	}
 	return NULL;

@@ -51,8 +51,9 @@ static int make_dir(void **state)
 		return -1;
 	snprintf(file, sizeof(file), "%s/checkpoint/worker-0", dir);
 	snprintf(refused, sizeof(refused), "%s.refused", file);
-	snapshot.server = (struct sl_virtual_server){.ref = SERVER, .addr = VIP};
-	snapshot.backend = (struct sl_backend){.ref = BACKEND, .addr = REAL, .port = 0x5000};
+	snapshot.server = (struct sl_virtual_server){.ref = SERVER, .addr = SL_ADDR_V4(VIP)};
+	snapshot.backend =
+		(struct sl_backend){.ref = BACKEND, .addr = SL_ADDR_V4(REAL), .port = 0x5000};
 	for (uint32_t i = 0; i < LOCALS; i++)
 		snapshot.local[i] = (struct sl_local_address){SL_REF(i, 1), 0x0a3364c6u + i};
 	snapshot.head.virtual_servers = SPAN(server, 1);

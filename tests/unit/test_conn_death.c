@@ -36,7 +36,7 @@
 #define REAL      0x653364c6u /* 198.51.100.101 */
 
 static const struct sl_local_address local = {.ref = SL_REF(0, 1), .addr = LOCAL};
-static const struct sl_backend backend = {.ref = BACKEND, .addr = REAL, .port = 0x5000};
+static const struct sl_backend backend = {.ref = BACKEND, .addr = SL_ADDR_V4(REAL), .port = 0x5000};
 
 static struct conn_new connection(struct bed *b, uint32_t n)
 {

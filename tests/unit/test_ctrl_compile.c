@@ -72,9 +72,9 @@ static void the_sample(void **state)
 	assert_int_equal(v->cycle.count, 3);
 	cycle = sl_snapshot_at(snapshot, v->cycle);
 	b = sl_snapshot_at(snapshot, snapshot->backends);
-	assert_int_equal(b[cycle[0]].addr, addr("198.51.100.101"));
-	assert_int_equal(b[cycle[1]].addr, addr("198.51.100.102"));
-	assert_int_equal(b[cycle[2]].addr, addr("198.51.100.101"));
+	assert_int_equal(sl_addr_v4(&b[cycle[0]].addr), addr("198.51.100.101"));
+	assert_int_equal(sl_addr_v4(&b[cycle[1]].addr), addr("198.51.100.102"));
+	assert_int_equal(sl_addr_v4(&b[cycle[2]].addr), addr("198.51.100.101"));
 	assert_int_equal(b[cycle[1]].port, htons(80));
 	assert_int_equal(v->local.count, 2);
 	list = sl_snapshot_at(snapshot, v->local);
@@ -366,7 +366,7 @@ static void cycles_are_shared(void **state)
 	assert_int_equal(snapshot->backends.count, 6);
 	b = sl_snapshot_at(snapshot, v[3].backends);
 	assert_int_equal(v[3].backends.count, 3);
-	assert_int_equal(b[1].addr, addr("198.51.100.105"));
+	assert_int_equal(sl_addr_v4(&b[1].addr), addr("198.51.100.105"));
 	cycle = sl_snapshot_at(snapshot, snapshot->cycles);
 	for (uint32_t i = 0; i < snapshot->cycles.count; i++)
 		assert_int_not_equal(b[cycle[i]].weight, 0);

@@ -46,8 +46,10 @@ static void add_backends(struct layout *l, unsigned int n)
 	uint32_t *cycle = take(l, &l->s->cycles, n, sizeof(*cycle));
 
 	for (uint32_t i = 0; i < n; i++) {
+		uint32_t addr = htonl(ntohl(inet_addr("198.51.100.101")) + i);
+
 		b[i] = (struct sl_backend){.ref = SL_REF(i, 1),
-					   .addr = htonl(ntohl(inet_addr("198.51.100.101")) + i),
+					   .addr = sl_addr_of_v4(addr),
 					   .port = htons(80),
 					   .weight = 1};
 		cycle[i] = i;
@@ -63,6 +65,8 @@ static void add_local_address(struct layout *l)
 	*list = 0;
 }
 
+#define VIP "192.0.2.80"
+
 static void add_servers(struct layout *l)
 {
 	static const uint8_t protos[] = {IPPROTO_TCP, IPPROTO_UDP};
@@ -73,14 +77,14 @@ static void add_servers(struct layout *l)
 		uint32_t at;
 
 		v[i] = (struct sl_virtual_server){.ref = SL_REF(i, 1),
-						  .addr = inet_addr("192.0.2.80"),
+						  .addr = sl_addr_of_v4(inet_addr(VIP)),
 						  .port = htons(80),
 						  .proto = protos[i],
 						  .scheduler = SL_SCHED_RR,
 						  .backends = l->s->backends,
 						  .cycle = l->s->cycles,
 						  .local = l->s->local_lists};
-		at = sl_virtual_hash(v[i].addr, v[i].port, v[i].proto) & 3;
+		at = sl_virtual_hash(inet_addr(VIP), v[i].port, v[i].proto) & 3;
 		while (hash[at])
 			at = (at + 1) & 3;
 		hash[at] = i + 1;
