@@ -54,7 +54,8 @@ PRIMARY_SRC   := $(wildcard primary/*.c)
 SECONDARY_SRC := $(wildcard secondary/*.c)
 CTRL_SRC      := $(wildcard ctrl/*.c ctrl/rpc/*.c)
 CLIENT_SRC    := $(wildcard ctrl/client/*.c)
-PROTO_SRC     := $(patsubst proto/%.proto,$(B)/gen/%.pb-c.c,$(wildcard proto/sluice/v1/*.proto))
+PROTO_SRC     := $(patsubst proto/%.proto,$(B)/gen/%.pb-c.c,$(wildcard proto/sluice/v1/*.proto)) \
+	$(patsubst %,$(B)/gen/google/protobuf/%.pb-c.c,duration field_mask timestamp)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 PROTO_OBJ   := $(patsubst $(B)/gen/%.c,$(B)/obj/gen/%.o,$(PROTO_SRC))
@@ -80,6 +81,11 @@ $(B)/gen/sluice/v1/%.pb-c.c $(B)/gen/sluice/v1/%.pb-c.h: proto/sluice/v1/%.proto
 	@mkdir -p $(B)/gen
 	@protoc-c --proto_path=proto --c_out=$(B)/gen sluice/v1/$*.proto
 
+# The well-known types that our messages use, of the system's protobuf.
+$(B)/gen/google/protobuf/%.pb-c.c $(B)/gen/google/protobuf/%.pb-c.h:
+	@mkdir -p $(B)/gen
+	@protoc-c --proto_path=/usr/include --c_out=$(B)/gen google/protobuf/$*.proto
+
 $(B)/obj/gen/%.o: $(B)/gen/%.c | $(PROTO_SRC)
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(CTRL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -102,7 +108,8 @@ $(B)/obj/%.o: %.c
 # ---- what is needed ---------------------------------------------------------------
 # The one list of Debian packages: to build, then to run the demo and the tests.
 PACKAGES := gcc make pkg-config git libdpdk-dev libnuma-dev libbsd-dev libibverbs-dev libevent-dev \
-	libsqlite3-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libjansson-dev \
+	libsqlite3-dev libprotobuf-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler \
+	libjansson-dev \
 	libyaml-dev libcurl4-openssl-dev libcmocka-dev clang-format \
 	curl ethtool gnuplot-nox iproute2 iputils-ping nginx-light procps python3 python3-protobuf python3-scapy \
 	sqlite3 util-linux valgrind

@@ -6,6 +6,7 @@
  * its short form in any case (`tcp` for PROTOCOL_TCP) or number; integers as numbers or strings.
  * Refused, with the path: unknown and duplicate fields, other types, numbers out of range or with
  * a fraction or exponent, text that is not UTF-8, anything after the object.
+ * Bytes are base64. Times, durations and field masks are text (json_known.h).
  * Written: lowerCamelCase, defaults left out, a oneof's member whenever set, 64 bits as strings.
  */
 #ifndef CTRL_RPC_JSON_H

@@ -18,6 +18,8 @@
 
 #include <jansson.h>
 
+#include "ctrl/rpc/base64.h"
+#include "ctrl/rpc/json_known.h"
 #include "ctrl/rpc/schema.h"
 
 static __thread struct rpc_arena *tree_arena; /* NULL: this thread is not parsing */
@@ -98,6 +100,29 @@ static bool read_unsigned(struct decode *decode, const json_t *value, uint64_t m
 	return true;
 }
 
+/* As text (all of 64 bits) or as a number. */
+static bool read_signed(struct decode *decode, const json_t *value, int64_t min, int64_t max,
+			int64_t *number)
+{
+	const char *text = json_string_value(value);
+	char *end;
+
+	if (text) {
+		errno = 0;
+		*number = strtoll(text, &end, 10);
+		if (!*text || *end || errno || text[strspn(text, "-0123456789")])
+			return decode_fail(decode, "\"%.40s\" is not an integer", text);
+	} else if (json_is_integer(value)) {
+		*number = json_integer_value(value);
+	} else {
+		return wrong_type(decode, "an integer", value);
+	}
+	if (*number < min || *number > max)
+		return decode_fail(decode, "%" PRId64 " is not in %" PRId64 "..%" PRId64, *number,
+				   min, max);
+	return true;
+}
+
 /* "tcp, udp": what an enum's field may say, but for its zero value. */
 static void list_values(const ProtobufCEnumDescriptor *type, char *text, size_t size)
 {
@@ -158,6 +183,18 @@ static bool read_string(struct decode *decode, const json_t *value, char **strin
 	return true;
 }
 
+static bool read_binary(struct decode *decode, const json_t *value, ProtobufCBinaryData *data)
+{
+	const char *text = json_string_value(value);
+
+	if (!text)
+		return wrong_type(decode, "a string of base64", value);
+	data->data = decode_alloc(decode, base64_room(strlen(text)));
+	if (!data->data)
+		return false;
+	return base64_decode(text, data->data, &data->len) || decode_fail(decode, "is no base64");
+}
+
 static ProtobufCMessage *read_message(struct decode *decode, const ProtobufCMessageDescriptor *type,
 				      const json_t *object);
 
@@ -165,6 +202,7 @@ static bool read_value(struct decode *decode, const ProtobufCFieldDescriptor *fi
 		       const json_t *value, void *to)
 {
 	uint64_t number = 0;
+	int64_t integer = 0;
 
 	switch (field->type) {
 	case PROTOBUF_C_TYPE_BOOL:
@@ -177,7 +215,14 @@ static bool read_value(struct decode *decode, const ProtobufCFieldDescriptor *fi
 		*(uint32_t *)to = (uint32_t)number;
 		return true;
 	case PROTOBUF_C_TYPE_UINT64: return read_unsigned(decode, value, UINT64_MAX, to);
+	case PROTOBUF_C_TYPE_INT32:
+		if (!read_signed(decode, value, INT32_MIN, INT32_MAX, &integer))
+			return false;
+		*(int32_t *)to = (int32_t)integer;
+		return true;
+	case PROTOBUF_C_TYPE_INT64: return read_signed(decode, value, INT64_MIN, INT64_MAX, to);
 	case PROTOBUF_C_TYPE_STRING: return read_string(decode, value, to);
+	case PROTOBUF_C_TYPE_BYTES: return read_binary(decode, value, to);
 	default:
 		*(ProtobufCMessage **)to = read_message(decode, field->descriptor, value);
 		return *(ProtobufCMessage **)to != NULL;
@@ -241,8 +286,13 @@ static bool read_field(struct decode *decode, ProtobufCMessage *message,
 		return true;
 	if (field->label == PROTOBUF_C_LABEL_REPEATED)
 		return read_repeated(decode, field, value, message);
-	if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
-		*(uint32_t *)schema_quantifier(field, message) = field->id;
+	if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
+		uint32_t *set = schema_quantifier(field, message);
+
+		if (*set)
+			return decode_fail(decode, "excludes another field that is given");
+		*set = field->id;
+	}
 	return read_value(decode, field, value, schema_value(field, message));
 }
 
@@ -276,15 +326,19 @@ static ProtobufCMessage *read_message(struct decode *decode, const ProtobufCMess
 {
 	ProtobufCMessage *message;
 
-	if (!json_is_object(object)) {
-		wrong_type(decode, "an object", object);
+	bool known = json_known(type), ok;
+
+	if (known ? !json_is_string(object) : !json_is_object(object)) {
+		wrong_type(decode, known ? "a string" : "an object", object);
 		return NULL;
 	}
 	message = decode_alloc(decode, type->sizeof_message);
 	if (!message)
 		return NULL;
 	protobuf_c_message_init(type, message);
-	return read_fields(decode, message, object) ? message : NULL;
+	ok = known ? json_known_read(decode, json_string_value(object), message)
+		   : read_fields(decode, message, object);
+	return ok ? message : NULL;
 }
 
 ProtobufCMessage *json_decode(struct decode *decode, const ProtobufCMessageDescriptor *type,

@@ -13,6 +13,8 @@
 
 #include <event2/buffer.h>
 
+#include "ctrl/rpc/base64.h"
+#include "ctrl/rpc/json_known.h"
 #include "ctrl/rpc/schema.h"
 
 struct writer {
@@ -90,6 +92,20 @@ static void put_enum(struct writer *w, const ProtobufCEnumDescriptor *type, int 
 		put_format(w, "%d", number);
 }
 
+/* In pieces, each of whole groups of three bytes. */
+static void put_binary(struct writer *w, const ProtobufCBinaryData *data)
+{
+	char piece[BASE64_SIZE(768)];
+
+	put(w, "\"");
+	for (size_t i = 0; i < data->len; i += 768) {
+		size_t n = data->len - i < 768 ? data->len - i : 768;
+
+		put_bytes(w, piece, base64_encode(data->data + i, n, piece));
+	}
+	put(w, "\"");
+}
+
 static void put_value(struct writer *w, const ProtobufCFieldDescriptor *field, const void *value)
 {
 	switch (field->type) {
@@ -101,7 +117,12 @@ static void put_value(struct writer *w, const ProtobufCFieldDescriptor *field, c
 	case PROTOBUF_C_TYPE_UINT64:
 		put_format(w, "\"%" PRIu64 "\"", *(const uint64_t *)value);
 		break;
+	case PROTOBUF_C_TYPE_INT32: put_format(w, "%" PRId32, *(const int32_t *)value); break;
+	case PROTOBUF_C_TYPE_INT64:
+		put_format(w, "\"%" PRId64 "\"", *(const int64_t *)value);
+		break;
 	case PROTOBUF_C_TYPE_STRING: put_string(w, *(char *const *)value); break;
+	case PROTOBUF_C_TYPE_BYTES: put_binary(w, value); break;
 	default: put_message(w, *(ProtobufCMessage *const *)value); break;
 	}
 }
@@ -130,14 +151,21 @@ static bool is_absent(const ProtobufCFieldDescriptor *field, const void *message
 		return *(uint32_t *)schema_quantifier(field, message) != field->id;
 	if (field->type == PROTOBUF_C_TYPE_STRING)
 		return !*(char *const *)value || **(char *const *)value == '\0';
+	if (field->type == PROTOBUF_C_TYPE_BYTES)
+		return ((const ProtobufCBinaryData *)value)->len == 0;
 	return memcmp(value, &zero, schema_value_size(field)) == 0;
 }
 
 static void put_message(struct writer *w, const ProtobufCMessage *message)
 {
 	const ProtobufCMessageDescriptor *type = message->descriptor;
+	char text[JSON_KNOWN_TEXT];
 	const char *comma = "";
 
+	if (json_known_text(message, text)) {
+		put_string(w, text);
+		return;
+	}
 	put(w, "{");
 	for (unsigned int i = 0; i < type->n_fields; i++) {
 		const ProtobufCFieldDescriptor *field = &type->fields[i];

@@ -16,7 +16,10 @@ static const char *field_unfit(const ProtobufCFieldDescriptor *field)
 	case PROTOBUF_C_TYPE_ENUM:
 	case PROTOBUF_C_TYPE_UINT32:
 	case PROTOBUF_C_TYPE_UINT64:
+	case PROTOBUF_C_TYPE_INT32:
+	case PROTOBUF_C_TYPE_INT64:
 	case PROTOBUF_C_TYPE_STRING:
+	case PROTOBUF_C_TYPE_BYTES:
 	case PROTOBUF_C_TYPE_MESSAGE: return NULL;
 	default: return "a field of a type that ctrl/rpc does not read or write";
 	}
@@ -50,8 +53,11 @@ size_t schema_value_size(const ProtobufCFieldDescriptor *field)
 	switch (field->type) {
 	case PROTOBUF_C_TYPE_BOOL: return sizeof(protobuf_c_boolean);
 	case PROTOBUF_C_TYPE_ENUM:
+	case PROTOBUF_C_TYPE_INT32:
 	case PROTOBUF_C_TYPE_UINT32: return sizeof(uint32_t);
+	case PROTOBUF_C_TYPE_INT64:
 	case PROTOBUF_C_TYPE_UINT64: return sizeof(uint64_t);
+	case PROTOBUF_C_TYPE_BYTES: return sizeof(ProtobufCBinaryData);
 	default: return sizeof(void *); /* strings, messages: see schema_unfit() */
 	}
 }
@@ -64,6 +70,12 @@ void *schema_value(const ProtobufCFieldDescriptor *field, const void *message)
 void *schema_quantifier(const ProtobufCFieldDescriptor *field, const void *message)
 {
 	return (char *)message + field->quantifier_offset;
+}
+
+bool schema_same_oneof(const ProtobufCFieldDescriptor *a, const ProtobufCFieldDescriptor *b)
+{
+	return a->flags & b->flags & PROTOBUF_C_FIELD_FLAG_ONEOF &&
+	       a->quantifier_offset == b->quantifier_offset;
 }
 
 /* The enum's name in capitals, words apart by underscores, is a prefix of its values' names. */

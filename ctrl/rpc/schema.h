@@ -12,8 +12,9 @@
 #define SCHEMA_DEPTH_MAX  6  /* messages in messages: bounds the decoders' recursion */
 
 /*
- * NULL when the type and all below are made of what the codecs know: bool, enum, uint32,
- * uint64, string, message, repeated or not, oneofs of one member, neither deep nor recursive.
+ * NULL when the type and all below are made of what the codecs know: bool, enum, integers of 32
+ * and 64 bits (no sint, fixed), string, bytes, message, repeated or not, oneofs; neither deep nor
+ * recursive.
  * Else a sentence. Asked at start for every method, so that a change of the .proto can't
  * get further than a developer's first run.
  */
@@ -25,6 +26,9 @@ size_t schema_value_size(const ProtobufCFieldDescriptor *field);
 /* The field's place in a message: the value, or the number of elements or oneof's case. */
 void *schema_value(const ProtobufCFieldDescriptor *field, const void *message);
 void *schema_quantifier(const ProtobufCFieldDescriptor *field, const void *message);
+
+/* Two members of one oneof? */
+bool schema_same_oneof(const ProtobufCFieldDescriptor *a, const ProtobufCFieldDescriptor *b);
 
 /* The part of an enum value's name after the enum's own: TCP of PROTOCOL_TCP. */
 const char *schema_enum_short_name(const ProtobufCEnumDescriptor *type, const char *name);

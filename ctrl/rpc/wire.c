@@ -54,8 +54,11 @@ static bool check_number(struct decode *decode, ProtobufCType type, struct curso
 					   UINT32_MAX);
 		return true;
 	case PROTOBUF_C_TYPE_ENUM:
+	case PROTOBUF_C_TYPE_INT32:
 		if ((int64_t)value < INT32_MIN || (int64_t)value > INT32_MAX)
-			return decode_fail(decode, "%" PRId64 " is no enum value", (int64_t)value);
+			return decode_fail(decode, "%" PRId64 " is no %s", (int64_t)value,
+					   type == PROTOBUF_C_TYPE_ENUM ? "enum value"
+									: "32-bit integer");
 		return true;
 	case PROTOBUF_C_TYPE_BOOL:
 		if (value > 1)
@@ -75,7 +78,7 @@ static bool check_bytes(struct decode *decode, const ProtobufCFieldDescriptor *f
 			return decode_fail(decode, "text is not UTF-8, or holds a NUL");
 		return true;
 	}
-	while (bytes.at < bytes.end) /* packed numbers */
+	while (field->type != PROTOBUF_C_TYPE_BYTES && bytes.at < bytes.end) /* packed numbers */
 		if (!check_number(decode, field->type, &bytes))
 			return false;
 	return true;
@@ -84,8 +87,9 @@ static bool check_bytes(struct decode *decode, const ProtobufCFieldDescriptor *f
 static bool check_value(struct decode *decode, const ProtobufCFieldDescriptor *field,
 			unsigned int wire_type, struct cursor *c)
 {
-	bool is_bytes =
-		field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_MESSAGE;
+	bool is_bytes = field->type == PROTOBUF_C_TYPE_STRING ||
+			field->type == PROTOBUF_C_TYPE_BYTES ||
+			field->type == PROTOBUF_C_TYPE_MESSAGE;
 	bool may_pack = field->label == PROTOBUF_C_LABEL_REPEATED;
 	struct cursor bytes;
 
@@ -96,6 +100,17 @@ static bool check_value(struct decode *decode, const ProtobufCFieldDescriptor *f
 	if (!read_bytes(c, &bytes))
 		return decode_fail(decode, "length reaches over the end");
 	return check_bytes(decode, field, bytes);
+}
+
+/* Was another member of the field's oneof there before? */
+static bool excluded(const ProtobufCMessageDescriptor *type, const ProtobufCFieldDescriptor *field,
+		     const uint32_t *count)
+{
+	for (unsigned int i = 0; i < type->n_fields; i++)
+		if (count[i] && &type->fields[i] != field &&
+		    schema_same_oneof(&type->fields[i], field))
+			return true;
+	return false;
 }
 
 /* `count` is of each field, by its place in the type: elements seen so far. */
@@ -121,6 +136,8 @@ static bool check_field(struct decode *decode, const ProtobufCMessageDescriptor 
 		decode_enter_index(decode, *n);
 	if (++*n > 1 && field->label != PROTOBUF_C_LABEL_REPEATED)
 		return decode_fail(decode, "given twice");
+	if (excluded(type, field, count))
+		return decode_fail(decode, "excludes another field that is given");
 	ok = check_value(decode, field, tag & 7, c);
 	decode_leave(decode, mark);
 	return ok;
