@@ -2,9 +2,10 @@
 /*
  * The worker's loop over the generator, without primary or devices, for counting instructions:
  *
- *     pipeline udp|tcp FLOWS PACKETS
+ *     pipeline udp|tcp FLOWS PACKETS    packets of connections that are open
+ *     pipeline udp|tcp CONNECTIONS      connections opened, and lived to their end
  *
- * Instructions are repeatable where time is not; tests/bench/instructions runs this under
+ * Instructions are repeatable where time is not; tests/bench/test_instructions runs this under
  * callgrind, collecting only inside loop_run and subtracting the generator's functions.
  */
 #include <arpa/inet.h>
@@ -26,15 +27,17 @@
 #define BACKENDS 16
 
 static volatile sig_atomic_t stop;
-static uint64_t left;
+static uint64_t left; /* packets of open connections still to receive; 0: until all is done */
 
 static uint16_t receive(void *queue, struct rte_mbuf **pkt, uint16_t n)
 {
 	uint16_t got = gen_receive((unsigned int)(uintptr_t)queue - 1, pkt, n);
 
-	if (gen_phase() == GEN_RUNNING) {
+	if (gen_phase() == GEN_RUNNING && left) {
 		left -= RTE_MIN(left, (uint64_t)got);
 		stop = left == 0;
+	} else if (gen_phase() == GEN_DONE) {
+		stop = 1;
 	}
 	return got;
 }
@@ -83,15 +86,20 @@ int main(int argc, char **argv)
 		.load = GEN_STEADY, .order = GEN_UNIFORM, .arms = 2, .frame = 60};
 	struct bed *b;
 
-	if (argc != 4 || rte_eal_init(9, args) < 0)
+	if (argc < 3 || rte_eal_init(9, args) < 0)
 		return 2;
 	config.tcp = !strcmp(argv[1], "tcp");
 	config.flows = (uint32_t)strtoul(argv[2], NULL, 10);
-	left = strtoull(argv[3], NULL, 10);
+	if (argc > 3)
+		left = strtoull(argv[3], NULL, 10);
+	else
+		config.load = GEN_NEW;
 	b = bed_new(1, 1u << 17, 1u << 16);
 	if (make_pool(b))
 		return 2;
 	b->worker.clock.tsc_due = UINT64_MAX; /* time stands still: what follows the clock, rests */
+	b->worker.clock.tsc_ms = 1;
+	b->root.idle_spin = 1;
 	make_ports(b);
 	bed_serve(b, BACKENDS);
 	gen_init(&config, &b->worker);
