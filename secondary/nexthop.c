@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "secondary/nexthop.h"
 
+#include <rte_byteorder.h>
+
 #include <sluice/snapshot.h>
 
-/* The neighbour towards `addr`. */
-static uint16_t resolve(struct worker *w, uint32_t addr, uint8_t *why)
+/* By the routes: its range, its neighbour. `known` is where the answer is kept. */
+static uint16_t search(struct worker *w, uint32_t addr, unsigned int dir,
+		       struct nexthop_known *known, uint8_t *why)
 {
-	const struct sl_next_hop *hop = sl_route_find(w->snapshot, addr);
+	uint32_t host = rte_be_to_cpu_32(addr), range = sl_route_range(w->snapshot, host);
+	const struct sl_next_hop *hop = sl_route_hop(w->snapshot, range);
+	const uint32_t *start = sl_snapshot_at(w->snapshot, w->snapshot->route_start);
 	uint16_t at;
 
 	if (!hop) {
@@ -20,7 +25,32 @@ static uint16_t resolve(struct worker *w, uint32_t addr, uint8_t *why)
 	at = neigh_get(w, hop, hop->gateway ? hop->gateway : addr);
 	if (!at)
 		*why = SL_DROP_NEIGHBOUR_TABLE_FULL;
+	else if (hop->gateway)
+		w->nexthops.behind[dir] = (struct nexthop_range){
+			.first = start[range],
+			.span = sl_route_range_end(w->snapshot, range) - start[range],
+			.neigh = at};
+	else
+		*known = (struct nexthop_known){.addr = addr, .neigh = at};
 	return at;
+}
+
+/* The neighbour towards `addr`. */
+static uint16_t resolve(struct worker *w, uint32_t addr, unsigned int dir, uint8_t *why)
+{
+	struct nexthop_cache *c = &w->nexthops;
+	const struct nexthop_range *behind = &c->behind[dir];
+	struct nexthop_known *known = &c->known[rte_be_to_cpu_32(addr) % NEXTHOP_KNOWN];
+
+	if (unlikely(c->epoch != w->neighs.epoch)) {
+		memset(c, 0, sizeof(*c));
+		c->epoch = w->neighs.epoch;
+	}
+	if (behind->neigh && rte_be_to_cpu_32(addr) - behind->first <= behind->span)
+		return behind->neigh;
+	if (known->neigh && known->addr == addr)
+		return known->neigh;
+	return search(w, addr, dir, known, why);
 }
 
 uint16_t nexthop_resolve(struct worker *w, struct sl_conn *e, unsigned int dir, uint8_t *why)
@@ -31,6 +61,6 @@ uint16_t nexthop_resolve(struct worker *w, struct sl_conn *e, unsigned int dir, 
 		e->neigh_epoch = w->neighs.epoch;
 	}
 	if (!e->neigh[dir])
-		e->neigh[dir] = resolve(w, e->key[!dir].saddr, why);
+		e->neigh[dir] = resolve(w, e->key[!dir].saddr, dir, why);
 	return e->neigh[dir];
 }

@@ -19,6 +19,7 @@
 #include "secondary/clock.h"
 #include "secondary/conn.h"
 #include "secondary/neigh.h"
+#include "secondary/nexthop_cache.h"
 #include "secondary/tx.h"
 
 struct worker {
@@ -38,6 +39,7 @@ struct worker {
 	uint64_t port_mac[SL_MAX_PORTS]; /* as the low 48 bits of a load from a frame */
 	struct conn_table conns;
 	struct neigh_table neighs;
+	struct nexthop_cache nexthops;
 	struct tx tx;
 	struct {
 		uint64_t rx,

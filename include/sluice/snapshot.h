@@ -191,13 +191,10 @@ static inline const struct sl_own_address *sl_own_address_find(const struct sl_s
 	return NULL;
 }
 
-/* Next hop to an address (network byte order); NULL when there is no route. */
-static inline const struct sl_next_hop *sl_route_find(const struct sl_snapshot *s, uint32_t addr)
+/* The range that an address (host order) is in. */
+static inline uint32_t sl_route_range(const struct sl_snapshot *s, uint32_t key)
 {
 	const uint32_t *start = sl_snapshot_at(s, s->route_start);
-	const uint32_t *hop = sl_snapshot_at(s, s->route_hop);
-	const struct sl_next_hop *hops = sl_snapshot_at(s, s->next_hops);
-	uint32_t key = __builtin_bswap32(addr); /* the project is built for little endian */
 	uint32_t lo = 0, n = s->route_start.count;
 
 	while (n > 1) {
@@ -207,7 +204,31 @@ static inline const struct sl_next_hop *sl_route_find(const struct sl_snapshot *
 			lo += half;
 		n -= half;
 	}
-	return hop[lo] == SL_NO_ROUTE ? NULL : &hops[hop[lo]];
+	return lo;
+}
+
+/* The last address (host order) of a range. */
+static inline uint32_t sl_route_range_end(const struct sl_snapshot *s, uint32_t range)
+{
+	const uint32_t *start = sl_snapshot_at(s, s->route_start);
+
+	return range + 1 < s->route_start.count ? start[range + 1] - 1 : UINT32_MAX;
+}
+
+/* Next hop of a range; NULL when there is no route. */
+static inline const struct sl_next_hop *sl_route_hop(const struct sl_snapshot *s, uint32_t range)
+{
+	const uint32_t *hop = sl_snapshot_at(s, s->route_hop);
+	const struct sl_next_hop *hops = sl_snapshot_at(s, s->next_hops);
+
+	return hop[range] == SL_NO_ROUTE ? NULL : &hops[hop[range]];
+}
+
+/* Next hop to an address (network byte order); NULL when there is no route. */
+static inline const struct sl_next_hop *sl_route_find(const struct sl_snapshot *s, uint32_t addr)
+{
+	/* the project is built for little endian */
+	return sl_route_hop(s, sl_route_range(s, __builtin_bswap32(addr)));
 }
 
 #endif
