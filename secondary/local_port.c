@@ -15,27 +15,28 @@
  * S = n rounded up to a power of two, each block of S ports has those whose low bits
  * are id, id + n, ... (owner.h).
  */
-static unsigned int ports_a_block(const struct worker *w)
+static void share_ports(struct worker *w)
 {
-	unsigned int block = sl_owner_port_mask(w->n_workers) + 1u;
-
-	return (block - 1 - w->id) / w->n_workers + 1;
+	w->port_block = sl_owner_port_mask(w->n_workers) + 1u;
+	w->ports_each = (w->port_block - 1 - w->id) / w->n_workers + 1;
 }
 
-static uint16_t port_at(const struct worker *w, uint32_t k)
+static inline uint16_t port_at(const struct worker *w, uint32_t k)
 {
-	unsigned int block = sl_owner_port_mask(w->n_workers) + 1u;
-	unsigned int each = ports_a_block(w);
+	uint32_t of_block = 0;
 
-	return (uint16_t)(SL_LOCAL_PORT_MIN + k / each * block + w->id + k % each * w->n_workers);
+	if (w->ports_each > 1) { /* a division for each new connection, else */
+		of_block = k % w->ports_each;
+		k /= w->ports_each;
+	}
+	return (uint16_t)(SL_LOCAL_PORT_MIN + k * w->port_block + w->id + of_block * w->n_workers);
 }
 
 static uint32_t position_of(const struct worker *w, uint16_t port)
 {
-	unsigned int block = sl_owner_port_mask(w->n_workers) + 1u;
 	uint32_t off = port - SL_LOCAL_PORT_MIN;
 
-	return off / block * ports_a_block(w) + (off % block - w->id) / w->n_workers;
+	return off / w->port_block * w->ports_each + (off % w->port_block - w->id) / w->n_workers;
 }
 
 static uint16_t *ring_of(const struct worker *w, uint16_t pool)
@@ -93,6 +94,7 @@ static size_t words_per_pool(const struct worker *w)
 
 int local_port_prepare(struct worker *w)
 {
+	share_ports(w);
 	w->ports_used = calloc(w->slot->port_pools * words_per_pool(w), sizeof(uint64_t));
 	return w->ports_used ? 0 : -ENOMEM;
 }

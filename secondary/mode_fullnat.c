@@ -20,13 +20,18 @@ static enum sl_drop_reason take_port(struct worker *w, const struct sl_virtual_s
 	const struct sl_local_address *all =
 		sl_snapshot_at(w->snapshot, w->snapshot->local_addresses);
 	const uint32_t *list = sl_snapshot_at(w->snapshot, vs->local);
-	uint32_t n = vs->local.count, turn = w->local_turn++;
+	uint32_t n = vs->local.count, turn = w->local_turn;
 
 	for (uint32_t k = 0; k < n; k++) {
-		const struct sl_local_address *local = &all[list[(turn + k) % n]];
-		uint16_t port = local_port_take(w, local, backend, &c->port_pool);
+		const struct sl_local_address *local;
+		uint16_t port;
 
+		if (turn >= n) /* the list's end, or a shorter one than before */
+			turn = 0;
+		local = &all[list[turn++]];
+		port = local_port_take(w, local, backend, &c->port_pool);
 		if (likely(port)) {
+			w->local_turn = turn;
 			c->key[SL_DIR_OUT].daddr = local->addr;
 			c->key[SL_DIR_OUT].dport = rte_cpu_to_be_16(port);
 			return MODE_READY;

@@ -46,6 +46,8 @@ struct worker {
 			tx; /* packets of its statistics, after which a port's queues are new */
 	} port_settled[SL_MAX_PORTS];
 	uint64_t *ports_used; /* room to rebuild the pools of local ports: local_port.h */
+	uint32_t port_block;  /* local ports among which the workers share ... */
+	uint32_t ports_each;  /* ... and how many of them are this one's */
 	uint32_t local_turn;  /* which local address of a list is tried first */
 	uint32_t icmp_tokens; /* ICMP errors that may still be sent in this second */
 	uint32_t icmp_second;

@@ -33,6 +33,8 @@ static void share_the_range(void **state)
 			b->slot.ports_per_pool = 0;
 			for (uint32_t p = SL_LOCAL_PORT_MIN; p <= SL_LOCAL_PORT_MAX; p++)
 				b->slot.ports_per_pool += sl_owner_local_port((uint16_t)p, n) == id;
+			free(b->worker.ports_used);
+			assert_int_equal(local_port_prepare(&b->worker), 0);
 			while ((port = local_port_take(&b->worker, &local, &even, &pool))) {
 				assert_true(port >= SL_LOCAL_PORT_MIN);
 				assert_int_equal(sl_owner_local_port(port, n), id);
