@@ -24,7 +24,8 @@
 #include "secondary/state.h"
 #include "secondary/worker.h"
 
-#define GO_ON SL_DROP_MAX /* no reason to drop */
+#define GO_ON     SL_DROP_MAX /* no reason to drop */
+#define SEEN_BITS 1024
 
 static const struct sched_ops *const schedulers[SL_SCHED_MAX] = {
 	[SL_SCHED_RR] = &sched_cycle,
@@ -38,7 +39,8 @@ static const struct mode_ops *const modes[SL_MODE_MAX] = {
 /* Connections that a round opens. */
 struct openings {
 	unsigned int n;
-	uint64_t seen; /* a bit for each hash: packets of one flow have the same */
+	/* A bit for each hash: packets of one flow have the same. Many, for others rarely have. */
+	uint64_t seen[SEEN_BITS / 64];
 	struct {
 		uint8_t at;
 		const struct mode_ops *mode;
@@ -139,11 +141,22 @@ static bool found_now(struct worker *w, struct burst *b, unsigned int at)
 	return true;
 }
 
+/* Whether this round has seen a packet that may be of the same flow. */
+static inline bool seen(struct openings *round, uint64_t hash)
+{
+	unsigned int at = hash % SEEN_BITS;
+	uint64_t bit = UINT64_C(1) << at % 64;
+
+	if (round->seen[at / 64] & bit)
+		return true;
+	round->seen[at / 64] |= bit;
+	return false;
+}
+
 /* False: it has to wait for the next round. */
 static bool decide(struct worker *w, struct burst *b, unsigned int at, struct openings *round)
 {
 	unsigned int owner = owner_of(w, frame_ip(b->pkt[at]), frame_udp(b->pkt[at]));
-	uint64_t bit = UINT64_C(1) << (b->hash[at] >> 58);
 	enum sl_drop_reason why;
 
 	if (owner != w->id) {
@@ -153,9 +166,8 @@ static bool decide(struct worker *w, struct burst *b, unsigned int at, struct op
 			burst_verdict(b, at, VERDICT_REDIRECT, owner);
 		return true;
 	}
-	if (round->seen & bit)
+	if (unlikely(seen(round, b->hash[at])))
 		return false;
-	round->seen |= bit;
 	if (found_now(w, b, at))
 		return true;
 	why = serve(w, b, at, round);
@@ -189,7 +201,7 @@ void stage_schedule(struct worker *w, struct burst *b)
 	unsigned int n = b->miss.n;
 
 	round.n = 0;
-	round.seen = 0;
+	memset(round.seen, 0, sizeof(round.seen));
 	b->hit.n = 0;
 	b->miss.n = 0;
 	conn_intend(w); /* ports are taken in the first pass, connections written in the second */
