@@ -45,55 +45,88 @@ static int place_of(const struct sl_conn_bucket *b, uint32_t ref)
 	return -1;
 }
 
-static bool bucket_put(struct sl_conn_bucket *b, uint16_t sig, uint32_t ref)
+static inline void set_place(struct sl_conn_bucket *b, unsigned int i, uint16_t sig, uint32_t ref,
+			     bool away)
 {
-	int i = place_of(b, 0);
-
-	if (i < 0)
-		return false;
 	b->sig[i] = sig;
 	b->ref[i] = ref;
+	b->away = (uint8_t)((b->away & ~(1u << i)) | (unsigned int)away << i);
+}
+
+static inline bool bucket_put(struct sl_conn_bucket *b, uint16_t sig, uint32_t ref, bool away)
+{
+	unsigned int empty = conn_empty_places(b);
+
+	if (unlikely(!empty))
+		return false;
+	set_place(b, (unsigned int)__builtin_ctz(empty), sig, ref, away);
 	return true;
 }
 
 /* Make a place in bucket `b` by moving one of its tenants to that one's other bucket. */
-static bool bucket_displace(struct conn_table *t, uint32_t b, uint16_t sig, uint32_t ref)
+static bool bucket_displace(struct conn_table *t, uint32_t b, uint16_t sig, uint32_t ref, bool away)
 {
 	struct sl_conn_bucket *here = &t->bucket[b];
 
-	for (int i = 0; i < PLACES; i++) {
-		uint32_t other = conn_other_bucket(t, b, here->sig[i]);
+	for (unsigned int i = 0; i < PLACES; i++) {
+		struct sl_conn_bucket *other = &t->bucket[conn_other_bucket(t, b, here->sig[i])];
+		bool was_away = here->away >> i & 1;
 
-		if (!bucket_put(&t->bucket[other], here->sig[i], here->ref[i]))
+		if (!bucket_put(other, here->sig[i], here->ref[i], !was_away))
 			continue;
-		here->sig[i] = sig;
-		here->ref[i] = ref;
+		if (was_away)
+			other->strays--; /* it is where it belongs now */
+		else
+			here->strays++;
+		set_place(here, i, sig, ref, away);
 		return true;
 	}
 	return false;
 }
 
-static bool index_put(struct conn_table *t, uint64_t hash, uint32_t ref)
+/* The first bucket has no place. */
+static __rte_noinline bool index_put_elsewhere(struct conn_table *t, uint64_t hash, uint32_t ref)
 {
 	uint16_t sig = conn_signature(hash);
 	uint32_t b = conn_bucket(t, hash);
 	uint32_t other = conn_other_bucket(t, b, sig);
 
-	return bucket_put(&t->bucket[b], sig, ref) || bucket_put(&t->bucket[other], sig, ref) ||
-	       bucket_displace(t, b, sig, ref) || bucket_displace(t, other, sig, ref);
+	if (bucket_put(&t->bucket[other], sig, ref, true)) {
+		t->bucket[b].strays++;
+		return true;
+	}
+	if (bucket_displace(t, b, sig, ref, false))
+		return true;
+	if (!bucket_displace(t, other, sig, ref, true))
+		return false;
+	t->bucket[b].strays++;
+	return true;
+}
+
+static inline bool index_put(struct conn_table *t, uint64_t hash, uint32_t ref)
+{
+	return likely(bucket_put(&t->bucket[conn_bucket(t, hash)], conn_signature(hash), ref,
+				 false)) ||
+	       index_put_elsewhere(t, hash, ref);
 }
 
 static void index_remove(struct conn_table *t, uint64_t hash, uint32_t ref)
 {
 	uint32_t b = conn_bucket(t, hash);
-	int i = place_of(&t->bucket[b], ref);
+	struct sl_conn_bucket *first = &t->bucket[b];
+	struct sl_conn_bucket *second;
+	int i = place_of(first, ref);
 
-	if (i < 0) {
-		b = conn_other_bucket(t, b, conn_signature(hash));
-		i = place_of(&t->bucket[b], ref);
+	if (likely(i >= 0)) {
+		first->ref[i] = 0;
+		return;
 	}
-	if (i >= 0)
-		t->bucket[b].ref[i] = 0;
+	second = &t->bucket[conn_other_bucket(t, b, conn_signature(hash))];
+	i = place_of(second, ref);
+	if (i >= 0) {
+		second->ref[i] = 0;
+		first->strays--;
+	}
 }
 
 static uint64_t entry_hash(const struct conn_table *t, const struct sl_conn *e, unsigned int dir)
@@ -123,7 +156,7 @@ struct sl_conn *conn_find(const struct conn_table *t, const uint64_t key[2], uin
 	uint32_t b = conn_bucket(t, hash);
 	uint32_t ref = bucket_find(t, b, key, sig);
 
-	if (!ref)
+	if (!ref && t->bucket[b].strays)
 		ref = bucket_find(t, conn_other_bucket(t, b, sig), key, sig);
 	if (!ref)
 		return NULL;
@@ -132,6 +165,15 @@ struct sl_conn *conn_find(const struct conn_table *t, const uint64_t key[2], uin
 }
 
 /* ---- entries ---------------------------------------------------------------------- */
+
+/* Both, as one word. */
+static inline uint32_t conn_ports(const struct sl_tuple *k)
+{
+	uint32_t ports;
+
+	memcpy(&ports, &k->sport, sizeof(ports));
+	return ports;
+}
 
 /*
  * Differences that packets suffer: one of direction d leaves as key[!d] reversed. Back is the
@@ -142,12 +184,13 @@ static void set_deltas(struct sl_conn *e)
 	const struct sl_tuple *in = &e->key[SL_DIR_IN], *out = &e->key[SL_DIR_OUT];
 	/* less one in the high byte of its word: minus 0x0100 in network order */
 	const uint16_t ttl = (uint16_t)~RTE_BE16(0x0100);
-	uint32_t sum =
-		sl_csum_delta32(in->saddr, out->daddr) + sl_csum_delta32(in->daddr, out->saddr);
-	uint16_t addrs = sl_csum_fold(sum);
+	/* words of 32 bits, folded later: 2^32 is 1 modulo 2^16 - 1, too */
+	uint64_t sum =
+		(uint64_t)(uint32_t)~in->saddr + (uint32_t)~in->daddr + out->saddr + out->daddr;
+	uint16_t addrs = sl_csum_fold64(sum);
 
-	sum += sl_csum_delta16(in->sport, out->dport) + sl_csum_delta16(in->dport, out->sport);
-	e->l4_delta[SL_DIR_IN] = sl_csum_fold(sum);
+	sum += (uint64_t)(uint32_t)~conn_ports(in) + conn_ports(out);
+	e->l4_delta[SL_DIR_IN] = sl_csum_fold64(sum);
 	e->l4_delta[SL_DIR_OUT] = (uint16_t)~e->l4_delta[SL_DIR_IN];
 	e->key[SL_DIR_IN].l3_delta = sl_csum_fold((uint32_t)addrs + ttl);
 	e->key[SL_DIR_OUT].l3_delta = sl_csum_fold((uint32_t)(uint16_t)~addrs + ttl);

@@ -10,7 +10,8 @@
  * 16 bits are the signature, its low bits the first bucket. A place is looked for in
  * the first bucket, then the second, then by moving one neighbour to its other
  * bucket (one step of cuckoo displacement), so that the table fills to about 0.8
- * before a connection is refused.
+ * before a connection is refused. Each bucket counts those that it had to send away, so that most
+ * packets without a connection read one bucket only.
  *
  * Aging. check[] is swept once a second in slices. A packet writes only last_seen in its entry;
  * when the sweep finds a due tick it either moves check[] on or ends the connection.
@@ -93,6 +94,17 @@ static inline unsigned int conn_same_signature(const struct sl_conn_bucket *b, u
 	__m128i have = _mm_load_si128((const __m128i *)b->sig);
 
 	return (unsigned int)_mm_movemask_epi8(_mm_cmpeq_epi16(have, _mm_set1_epi16((short)sig)));
+}
+
+/* Places of a bucket that are free: a bit each. */
+static inline unsigned int conn_empty_places(const struct sl_conn_bucket *b)
+{
+	const __m128i *ref = (const __m128i *)b->ref, none = _mm_setzero_si128();
+	__m128i low = _mm_cmpeq_epi32(_mm_load_si128(&ref[0]), none);
+	__m128i high = _mm_cmpeq_epi32(_mm_load_si128(&ref[1]), none);
+	__m128i words = _mm_packs_epi32(low, high);
+
+	return (unsigned int)_mm_movemask_epi8(_mm_packs_epi16(words, none));
 }
 
 static inline void conn_prefetch_bucket(const struct conn_table *t, uint64_t hash)

@@ -11,16 +11,23 @@
 
 #include "secondary/worker.h"
 
-/* The reference at the first place with this signature, 0 when there is none. */
-static inline uint32_t candidate(const struct sl_conn_bucket *b, uint16_t sig)
+/* Stand in where there is no candidate: no packet has protocol 0. */
+static struct sl_conn nobody[2];
+#define NOWHERE (&nobody[0]) /* the flow has no connection */
+#define ELSEWHERE                                                                      \
+	(&nobody[1]) /* its connection may be at another place, or in the other bucket \
+		      */
+
+/* The signature is in no place of the first bucket. */
+static struct sl_conn *other_candidate(const struct conn_table *t, uint64_t hash)
 {
-	unsigned int mask = conn_same_signature(b, sig);
+	uint32_t first = conn_bucket(t, hash);
 
-	return likely(mask) ? b->ref[__builtin_ctz(mask) / 2] : 0;
+	if (likely(!t->bucket[first].strays))
+		return NOWHERE;
+	rte_prefetch0(&t->bucket[conn_other_bucket(t, first, conn_signature(hash))]);
+	return ELSEWHERE;
 }
-
-/* Stands in where there is no candidate: no packet has protocol 0. */
-static struct sl_conn nobody;
 
 /* Entries that are probably the flows'. */
 static void find_candidates(const struct conn_table *t, struct burst *b)
@@ -30,23 +37,28 @@ static void find_candidates(const struct conn_table *t, struct burst *b)
 	for (unsigned int k = 0; k < n; k++) {
 		unsigned int at = b->flow.at[k];
 		uint64_t hash = b->hash[at];
-		uint32_t ref = candidate(&t->bucket[conn_bucket(t, hash)], conn_signature(hash));
-		struct sl_conn *e = likely(ref) ? &t->entry[(ref - 1) / 2] : &nobody;
+		const struct sl_conn_bucket *first = &t->bucket[conn_bucket(t, hash)];
+		unsigned int mask = conn_same_signature(first, conn_signature(hash));
 
-		rte_prefetch0(e);
-		if (unlikely(!ref))
-			rte_prefetch0(&t->bucket[conn_other_bucket(t, conn_bucket(t, hash),
-								   conn_signature(hash))]);
-		b->conn[at] = e;
-		b->dir[at] = (ref - 1) & 1;
+		if (likely(mask)) {
+			uint32_t ref = first->ref[__builtin_ctz(mask) / 2];
+
+			b->conn[at] = likely(ref) ? &t->entry[(ref - 1) / 2] : ELSEWHERE;
+			b->dir[at] = (ref - 1) & 1;
+			rte_prefetch0(b->conn[at]);
+		} else {
+			b->conn[at] = other_candidate(t, hash);
+			b->dir[at] = 0;
+		}
 	}
 }
 
-/* Not where it is nearly always: another place of the bucket, or the other bucket. */
+/* Not where it is nearly always: another place of the bucket, the other bucket, or nowhere. */
 static __rte_noinline bool find_anywhere(const struct conn_table *t, struct burst *b,
 					 unsigned int at)
 {
-	b->conn[at] = conn_find(t, b->key[at], b->hash[at], &b->dir[at]);
+	b->conn[at] =
+		b->conn[at] == NOWHERE ? NULL : conn_find(t, b->key[at], b->hash[at], &b->dir[at]);
 	return b->conn[at] != NULL;
 }
 

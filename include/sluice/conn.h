@@ -109,12 +109,19 @@ static_assert(sizeof(struct sl_conn) == 64, "one cache line");
  * Index bucket: one cache line, eight (signature, entry number) pairs. `ref` is
  * entry number * 2 + direction, plus 1 so that 0 is an empty place. A tuple's two
  * buckets are b and b ^ f(signature) (partial-key cuckoo hashing, Fan et al. 2014).
+ *
+ * Which of the two is the first, only the whole hash tells. A bucket counts the tuples that stand
+ * in their second bucket and have it as their first: while there are none, and that is the
+ * rule, a tuple that is not here is nowhere, and no second line is read (as F14's overflow
+ * counts, Bronson and Shi 2019).
  */
 #define SL_CONN_BUCKET_SLOTS 8
 struct sl_conn_bucket {
 	uint16_t sig[SL_CONN_BUCKET_SLOTS];
 	uint32_t ref[SL_CONN_BUCKET_SLOTS];
-	uint8_t pad[16];
+	uint32_t strays; /* tuples whose first bucket this is, in their second */
+	uint8_t away;    /* bit i: place i is such a tuple's: this is its second bucket */
+	uint8_t pad[11];
 };
 static_assert(sizeof(struct sl_conn_bucket) == 64, "one cache line");
 

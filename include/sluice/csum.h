@@ -16,6 +16,13 @@ static inline uint16_t sl_csum_fold(uint32_t sum)
 	return (uint16_t)(sum + (sum >> 16));
 }
 
+/* The same of a sum of 32-bit words, below 2^48. */
+static inline uint16_t sl_csum_fold64(uint64_t sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+	return sl_csum_fold((uint32_t)sum);
+}
+
 /* Difference that replacing a 16-bit word makes. */
 static inline uint32_t sl_csum_delta16(uint16_t from, uint16_t to)
 {

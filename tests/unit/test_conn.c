@@ -125,10 +125,38 @@ static void model_open(struct bed *b, struct model *m, uint32_t n)
 	m[n].local_port = b->slot.conns.entry[at].key[SL_DIR_OUT].dport;
 }
 
+/* Each bucket knows how many tuples it sent away: counted again from what stands where. */
+static uint32_t check_strays(struct bed *b)
+{
+	const struct conn_table *t = &b->worker.conns;
+	uint32_t *strays = calloc(t->bucket_mask + 1, sizeof(*strays)), all = 0;
+
+	for (uint32_t i = 0; i <= t->bucket_mask; i++) {
+		for (uint32_t k = 0; k < SL_CONN_BUCKET_SLOTS; k++) {
+			uint32_t ref = t->bucket[i].ref[k], first;
+
+			if (!ref)
+				continue;
+			first = conn_bucket(
+				t, conn_tuple_hash(t, &t->entry[(ref - 1) / 2].key[(ref - 1) & 1]));
+			assert_int_equal(t->bucket[i].away >> k & 1, first != i);
+			strays[first] += first != i;
+		}
+	}
+	for (uint32_t i = 0; i <= t->bucket_mask; i++) {
+		assert_int_equal(t->bucket[i].strays, strays[i]);
+		all += strays[i];
+	}
+	free(strays);
+	return all;
+}
+
+/* With the index as full as it is designed for. */
 static void random_operations(void **state)
 {
-	enum { CLIENTS = 6000, CAPACITY = 4096, STEPS = 2000000 };
-	struct bed *b = bed_new(2, CAPACITY, 2048);
+	enum { CLIENTS = 6000, BUCKETS = 1024, STEPS = 2000000 };
+	enum { CAPACITY = BUCKETS * SL_CONN_BUCKET_SLOTS * 75 / 100 / 2 };
+	struct bed *b = bed_new(2, CAPACITY, BUCKETS);
 	struct model *m = calloc(CLIENTS, sizeof(*m));
 	uint32_t open = 0;
 
@@ -148,13 +176,16 @@ static void random_operations(void **state)
 		}
 		check_one(b, m, n);
 		if (step % 200000 == 199999) {
+			assert_true(check_strays(b) > 100);
 			bed_die_and_rebuild(b);
+			check_strays(b);
 			for (uint32_t i = 0; i < CLIENTS; i++)
 				check_one(b, m, i);
 		}
 		assert_int_equal(conn_count(&b->worker.conns), open);
 		assert_int_equal(b->slot.backend_stats[5].active, open);
 	}
+	check_strays(b);
 	assert_true(open > CLIENTS / 3);
 	free(m);
 	bed_free(b);
