@@ -60,7 +60,7 @@ PROTO_SRC     := $(patsubst proto/%.proto,$(B)/gen/%.pb-c.c,$(wildcard proto/slu
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 PROTO_OBJ   := $(patsubst $(B)/gen/%.c,$(B)/obj/gen/%.o,$(PROTO_SRC))
 SLUICE_OBJ  := $(call obj,$(PRIMARY_SRC) $(SECONDARY_SRC) $(CTRL_SRC)) $(PROTO_OBJ)
-CLIENT_OBJ  := $(call obj,$(CLIENT_SRC))
+CLIENT_OBJ  := $(call obj,$(CLIENT_SRC)) $(B)/obj/gen/client_schema.o
 # All but main(), for tests to link from.
 TESTABLE    := $(filter-out $(B)/obj/primary/main.o,$(SLUICE_OBJ))
 CTL_TESTABLE := $(filter-out $(B)/obj/ctrl/client/main.o,$(CLIENT_OBJ))
@@ -90,6 +90,17 @@ $(B)/obj/gen/%.o: $(B)/gen/%.c | $(PROTO_SRC)
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(CTRL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# What sluicectl knows of the .proto files.
+$(B)/gen/client_schema.c: $(wildcard proto/sluice/v1/*.proto) ctrl/client/schema_gen.py
+	@echo "  PROTO $@"
+	@mkdir -p $(@D)
+	@protoc --proto_path=proto --plugin=protoc-gen-client=ctrl/client/schema_gen.py \
+		--client_out=$(@D) $(filter %.proto,$^)
+
+$(B)/obj/gen/client_schema.o: $(B)/gen/client_schema.c ctrl/client/schema.h
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
 $(B)/obj/ctrl/client/%.o: ctrl/client/%.c
 	@echo "  CC    $<"
 	@mkdir -p $(@D)
@@ -111,8 +122,8 @@ PACKAGES := gcc make pkg-config git libdpdk-dev libnuma-dev libbsd-dev libibverb
 	libsqlite3-dev libprotobuf-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler \
 	libjansson-dev \
 	libyaml-dev libcurl4-openssl-dev libcmocka-dev clang-format \
-	curl ethtool gnuplot-nox iproute2 iputils-ping nginx-light procps python3 python3-protobuf python3-scapy \
-	sqlite3 util-linux valgrind
+	curl ethtool fish gnuplot-nox iproute2 iputils-ping mandoc nginx-light procps python3 python3-protobuf \
+	python3-scapy sqlite3 util-linux valgrind zsh
 
 .PHONY: deps
 deps:
@@ -141,6 +152,12 @@ install: all
 			$(DESTDIR)$(PREFIX)/lib/systemd/system/$${f##*/} || exit 1; \
 	done
 	$(if $(MAN),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(MAN))
+	install -D -m 644 <($(B)/sluicectl completion bash) \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluicectl
+	install -D -m 644 <($(B)/sluicectl completion zsh) \
+		$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_sluicectl
+	install -D -m 644 <($(B)/sluicectl completion fish) \
+		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sluicectl.fish
 
 # ---- the rules of the house --------------------------------------------------------
 FORMATTED = $(wildcard include/sluice/*.h primary/*.[ch] secondary/*.[ch] ctrl/*.[ch] \
@@ -170,6 +187,18 @@ check-layers: $(PROTO_SRC)
 check-symbols: $(B)/sluice
 	@tests/symbols $< $(SLUICE_OBJ)
 
+# The part of the man page that lists the commands is the program's own list.
+with_commands = sed -e '/: begin$$/q' docs/sluicectl.8; $(B)/sluicectl __mdoc; \
+	sed -n -e '/^\.\\" end$$/,$$p' docs/sluicectl.8
+
+.PHONY: docs check-docs
+docs: $(B)/sluicectl
+	@{ $(with_commands); } > $(B)/sluicectl.8 && cp $(B)/sluicectl.8 docs/sluicectl.8
+
+check-docs: $(B)/sluicectl
+	@{ $(with_commands); } | diff -u docs/sluicectl.8 - || { echo 'run `make docs`'; exit 1; }
+	@mandoc -T lint -W warning $(MAN)
+
 .PHONY: clean help
 clean:
 	rm -rf $(B)
@@ -182,6 +211,7 @@ help:
 	@echo 'make bench         what a packet costs (root, 2 CPUs); QUICK=1 within a minute'
 	@echo 'make install       DESTDIR= PREFIX=/usr'
 	@echo 'make format        lay out the sources; format-check says what differs'
+	@echo 'make docs          the commands into the man page; check-docs says what differs'
 	@echo 'make check-headers each shared header compiles alone'
 	@echo 'make check-layers  no directory includes what it must not'
 	@echo 'make check-symbols no name of ours is one of a library'

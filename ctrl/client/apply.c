@@ -51,12 +51,12 @@ static int apply(const struct client *client, const struct file *file)
 	return CLIENT_OK;
 }
 
-int config_apply(const struct client *client, const struct command *command, int argc, char **argv)
+int config_apply(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
 	struct file file;
 	int result;
 
-	(void)command;
+	(void)noun;
 	(void)argc;
 	(void)argv;
 	if (!client->file)
@@ -87,13 +87,13 @@ static void strip(json_t *value)
 		strip(child);
 }
 
-int config_show(const struct client *client, const struct command *command, int argc, char **argv)
+int config_show(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
 	const char *revision, *etag;
 	json_t *config;
 	int result;
 
-	(void)command;
+	(void)noun;
 	(void)argc;
 	(void)argv;
 	result = rpc_call_or_complain(client, "ConfigService", "GetConfig", json_object(), &config);

@@ -2,16 +2,20 @@
 /*
  * sluicectl, the client of the control daemon's API (proto/sluice/v1).
  *
- *   main.c      options, and the way to a command
- *   command.c   the table of commands: names, arguments, options, help
- *   rpc.c       one call: Connect protocol, JSON, by http.c over the unix socket
- *   kind.c      what the resources look like; resource.c their standard verbs
- *   apply.c     the configuration as a whole
- *   observe.c   connections, workers; stats.c counters; profile.c a worker's time
- *   yaml_in.c   strict YAML to JSON, with lines; yaml_out.c back
- *   table.c     aligned columns
+ *   main.c        options, and the way to a command
+ *   commands.c    the table of commands and options: all that names them is made from it,
+ *                 help.c, mdoc.c (the man page's part), complete.c (the shells' completion)
+ *   command.c     finds and checks in it
+ *   schema.c      what the .proto files say: fields, enums, methods
+ *   rpc.c         one call: Connect protocol, JSON, by http.c over the unix socket
+ *   kind.c        what the resources look like; resource.c their standard verbs
+ *   apply.c       the configuration as a whole
+ *   observe.c     connections, workers; stats.c counters; profile.c a worker's time
+ *   api.c         any method, with JSON as it is
+ *   yaml_in.c     strict YAML to JSON, with lines; yaml_out.c back
+ *   table.c       aligned columns; term.c what only a terminal gets
  *
- * JSON throughout: no generated code, so the client knows only the names that it prints.
+ * JSON throughout: what the client does not know of a message it hands on as it is.
  */
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H
@@ -36,6 +40,7 @@ struct client {
 	const char *socket;
 	unsigned int timeout_ms;
 	enum client_output output;
+	bool wide; /* a table with all there is */
 
 	/* Options that only some commands take; NULL or false when absent. */
 	const char *file; /* "-" is standard input */
@@ -45,6 +50,8 @@ struct client {
 	bool dry_run;
 	bool drops;
 	bool all;
+
+	bool help, version;
 };
 
 /* "sluicectl: ..." and a line end on standard error; returns CLIENT_USAGE, for `return`. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ctrl/client/client.h"
+#include "ctrl/client/schema.h"
 
 const struct kind kind_virtual_server = {
 	.noun = "virtual-server",
@@ -16,14 +17,6 @@ const struct kind kind_virtual_server = {
 	.many = "VirtualServers",
 	.field = "virtualServer",
 	.list = "virtualServers",
-	.fields = (const struct field[]){{"address", FIELD_STRING},
-					 {"port", FIELD_NUMBER},
-					 {"protocol", FIELD_STRING},
-					 {"scheduler", FIELD_STRING},
-					 {"forwardingMode", FIELD_STRING},
-					 {"backendPool", FIELD_STRING},
-					 {"localAddressPool", FIELD_STRING},
-					 {0}},
 	.columns = (const struct column[]){{"NAME", "name", COLUMN_TEXT, NULL},
 					   {"ADDRESS", "address:port", COLUMN_PAIR, NULL},
 					   {"PROTOCOL", "protocol", COLUMN_TEXT, NULL},
@@ -41,7 +34,6 @@ const struct kind kind_pool = {
 	.many = "BackendPools",
 	.field = "backendPool",
 	.list = "backendPools",
-	.fields = (const struct field[]){{0}},
 	.columns = (const struct column[]){{"NAME", "name", COLUMN_TEXT, NULL},
 					   {"BACKENDS", "backends", COLUMN_COUNT, NULL},
 					   {0}},
@@ -55,10 +47,6 @@ const struct kind kind_backend = {
 	.field = "backend",
 	.list = "backends",
 	.parent = "backendPool",
-	.fields = (const struct field[]){{"address", FIELD_STRING},
-					 {"port", FIELD_NUMBER},
-					 {"weight", FIELD_NUMBER},
-					 {0}},
 	.columns = (const struct column[]){{"NAME", "name", COLUMN_TEXT, NULL},
 					   {"ADDRESS", "address:port", COLUMN_PAIR, NULL},
 					   {"WEIGHT", "weight", COLUMN_NUMBER, "1"},
@@ -72,7 +60,6 @@ const struct kind kind_local_pool = {
 	.many = "LocalAddressPools",
 	.field = "localAddressPool",
 	.list = "localAddressPools",
-	.fields = (const struct field[]){{"addresses", FIELD_LIST}, {0}},
 	.columns = (const struct column[]){{"NAME", "name", COLUMN_TEXT, NULL},
 					   {"ADDRESSES", "addresses", COLUMN_TEXT, NULL},
 					   {0}},
@@ -85,7 +72,6 @@ const struct kind kind_interface = {
 	.many = "Interfaces",
 	.field = "interface",
 	.list = "interfaces",
-	.fields = (const struct field[]){{"addresses", FIELD_LIST}, {0}},
 	.columns = (const struct column[]){{"NAME", "name", COLUMN_TEXT, NULL},
 					   {"MAC", "mac", COLUMN_TEXT, NULL},
 					   {"MTU", "mtu", COLUMN_NUMBER, NULL},
@@ -102,11 +88,6 @@ const struct kind kind_route = {
 	.many = "Routes",
 	.field = "route",
 	.list = "routes",
-	.fields = (const struct field[]){{"prefix", FIELD_STRING},
-					 {"gateway", FIELD_STRING},
-					 {"interface", FIELD_STRING},
-					 {"blackhole", FIELD_TRUTH},
-					 {0}},
 	.columns = (const struct column[]){{"NAME", "name", COLUMN_TEXT, NULL},
 					   {"PREFIX", "prefix", COLUMN_TEXT, NULL},
 					   {"GATEWAY", "gateway", COLUMN_TEXT, NULL},
@@ -115,20 +96,14 @@ const struct kind kind_route = {
 					   {0}},
 };
 
-/* backend-pool, backend_pool and backendPool are backendPool. */
-static bool same_key(const char *json, const char *key, size_t len)
+const struct kind *kind_of_field(const char *json)
 {
-	for (; *json && len > 0; json++, key++, len--) {
-		if (isupper((unsigned char)*json) && len > 1 && (*key == '-' || *key == '_')) {
-			key++;
-			len--;
-			if (tolower((unsigned char)*json) != *key)
-				return false;
-		} else if (*json != *key) {
-			return false;
-		}
-	}
-	return !*json && len == 0;
+	static const struct kind *const named[] = {&kind_pool, &kind_local_pool, &kind_interface};
+
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++)
+		if (strcmp(named[i]->field, json) == 0)
+			return named[i];
+	return NULL;
 }
 
 /* Elements by commas; NULL when memory is short. */
@@ -148,23 +123,35 @@ static json_t *split(const char *text)
 	return list;
 }
 
-static json_t *read_value(enum field_type type, const char *text)
+static json_t *read_value(const struct schema_field *field, const char *text)
 {
 	char *end;
 	long long number;
 
-	switch (type) {
-	case FIELD_NUMBER:
+	if (field->list)
+		return split(text);
+	switch (field->type) {
+	case SCHEMA_NUMBER:
 		errno = 0;
 		number = strtoll(text, &end, 10);
 		return isdigit((unsigned char)*text) && !*end && !errno ? json_integer(number)
 									: NULL;
-	case FIELD_TRUTH:
+	case SCHEMA_TRUTH:
 		if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
 			return NULL;
 		return json_boolean(*text == 't');
-	case FIELD_LIST: return split(text);
 	default: return json_string(text);
+	}
+}
+
+static const char *wanted(const struct schema_field *field)
+{
+	if (field->list)
+		return "a list with commas";
+	switch (field->type) {
+	case SCHEMA_NUMBER: return "a number";
+	case SCHEMA_TRUTH: return "true or false";
+	default: return "text in UTF-8";
 	}
 }
 
@@ -172,10 +159,12 @@ static int complain_key(const struct kind *kind, const char *key, size_t len)
 {
 	char known[512] = "";
 
-	for (const struct field *f = kind->fields; f->json; f++) {
+	for (const struct schema_field *f = schema_message(kind->one)->fields; f->json; f++) {
 		size_t used = strlen(known);
 
-		snprintf(known + used, sizeof(known) - used, "%s%s", used ? ", " : "", f->json);
+		if (schema_settable(f))
+			snprintf(known + used, sizeof(known) - used, "%s%s", used ? ", " : "",
+				 f->json);
 	}
 	if (!known[0])
 		return client_usage_error("a %s has nothing to set by KEY=VALUE: use -f FILE",
@@ -186,29 +175,21 @@ static int complain_key(const struct kind *kind, const char *key, size_t len)
 
 int kind_assign(const struct kind *kind, json_t *resource, const char *assignment)
 {
-	static const char *const wanted[] = {
-		[FIELD_STRING] = "text in UTF-8",
-		[FIELD_NUMBER] = "a number",
-		[FIELD_TRUTH] = "true or false",
-		[FIELD_LIST] = "a list with commas",
-	};
 	size_t len = strcspn(assignment, "=");
-	const struct field *f = kind->fields;
+	const struct schema_field *f = schema_field(schema_message(kind->one), assignment, len);
 	const char *text = assignment + len + 1;
 	json_t *value;
 
 	if (!assignment[len])
 		return client_usage_error("'%s': KEY=VALUE is wanted", assignment);
-	while (f->json && !same_key(f->json, assignment, len))
-		f++;
-	if (!f->json)
+	if (!f || !schema_settable(f))
 		return complain_key(kind, assignment, len);
 	if (!*text) {
 		json_object_del(resource, f->json);
 		return CLIENT_OK;
 	}
-	value = read_value(f->type, text);
+	value = read_value(f, text);
 	if (!value || json_object_set_new(resource, f->json, value) < 0)
-		return client_usage_error("%s: %s is wanted", assignment, wanted[f->type]);
+		return client_usage_error("%s: %s is wanted", assignment, wanted(f));
 	return CLIENT_OK;
 }

@@ -7,28 +7,22 @@
 
 #include "ctrl/client/table.h"
 
-enum field_type { FIELD_STRING, FIELD_NUMBER, FIELD_TRUTH, FIELD_LIST };
-
-/* A field that can be set by KEY=VALUE: backend-pool=web sets "backendPool". */
-struct field {
-	const char *json; /* NULL ends an array of fields */
-	enum field_type type;
-};
-
 struct kind {
 	const char *noun;    /* on the command line */
 	const char *service; /* of the API */
-	const char *one;     /* in method names: Get<one> */
+	const char *one;     /* its message, and in method names: Get<one> */
 	const char *many;    /* List<many> */
 	const char *field;   /* of create and update requests: the resource */
 	const char *list;    /* of list responses: the resources */
 	const char *parent; /* field that names what it is part of (NAME is PARENT/NAME), or NULL */
-	const struct field *fields;
 	const struct column *columns;
 };
 
 extern const struct kind kind_virtual_server, kind_pool, kind_backend, kind_local_pool,
 	kind_interface, kind_route;
+
+/* The kind whose names the field `json` holds ("backendPool": pools), or NULL. */
+const struct kind *kind_of_field(const char *json);
 
 /*
  * Set the field that "KEY=VALUE" names; an empty VALUE unsets it. A usage

@@ -27,7 +27,7 @@ static const struct column connection_columns[] = {
 
 static const struct column worker_columns[] = {
 	{"ID", "id", COLUMN_NUMBER, NULL},
-	{"STATE", "state", COLUMN_TEXT, NULL},
+	{"STATE", "state", COLUMN_STATE, NULL},
 	{"PID", "pid", COLUMN_NUMBER, "-"},
 	{"STANDBY", "standbyPid", COLUMN_NUMBER, "-"},
 	{"CPU", "cpu", COLUMN_NUMBER, NULL},
@@ -44,27 +44,21 @@ static const struct column worker_columns[] = {
 	{0},
 };
 
+const char *const observe_filters[] = {
+	"virtual-server=", "backend=", "client=", "protocol=", "state=", NULL};
+
 /* "client=192.0.2.2" into the field of ListConnectionsRequest. */
 static int add_filter(json_t *request, const char *filter)
 {
-	static const struct {
-		const char *key;
-		const char *field;
-	} filters[] = {
-		{"virtual-server", "virtualServer"},
-		{"backend", "backend"},
-		{"client", "clientAddress"},
-		{"protocol", "protocol"},
-		{"state", "state"},
-	};
-	size_t len = strcspn(filter, "=");
+	static const char *const fields[] = {"virtualServer", "backend", "clientAddress",
+					     "protocol", "state"};
 
-	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
-		if (strlen(filters[i].key) != len || strncmp(filters[i].key, filter, len) != 0)
+	for (size_t i = 0; observe_filters[i]; i++) {
+		size_t len = strlen(observe_filters[i]);
+
+		if (strncmp(observe_filters[i], filter, len) != 0 || !filter[len])
 			continue;
-		if (!filter[len] || !filter[len + 1])
-			break;
-		if (json_object_set_new(request, filters[i].field, json_string(filter + len + 1)))
+		if (json_object_set_new(request, fields[i], json_string(filter + len)))
 			break;
 		return CLIENT_OK;
 	}
@@ -115,21 +109,20 @@ static int collect(const struct client *client, json_t *filters, size_t limit, j
 	return CLIENT_OK;
 }
 
-int observe_connections(const struct client *client, const struct command *command, int argc,
-			char **argv)
+int observe_connections(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
 	json_t *filters = json_object(), *all = json_array();
 	bool more = false;
 	size_t limit;
 	int result = read_limit(client, &limit);
 
-	(void)command;
+	(void)noun;
 	for (int i = 0; result == CLIENT_OK && i < argc; i++)
 		result = add_filter(filters, argv[i]);
 	if (result == CLIENT_OK)
 		result = collect(client, filters, limit, all, &more);
 	if (result == CLIENT_OK && client->output == CLIENT_TABLE)
-		table_print(connection_columns, all);
+		table_print(client, connection_columns, "Connection", all);
 	else if (result == CLIENT_OK)
 		result = client_print(client, json_pack("{sO}", "connections", all));
 	if (more)
@@ -139,20 +132,19 @@ int observe_connections(const struct client *client, const struct command *comma
 	return result;
 }
 
-int observe_workers(const struct client *client, const struct command *command, int argc,
-		    char **argv)
+int observe_workers(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
 	json_t *reply;
 	int result;
 
-	(void)command;
+	(void)noun;
 	(void)argc;
 	(void)argv;
 	result =
 		rpc_call_or_complain(client, "WorkerService", "ListWorkers", json_object(), &reply);
 	if (result != CLIENT_OK || client->output != CLIENT_TABLE)
 		return result == CLIENT_OK ? client_print(client, reply) : result;
-	table_print(worker_columns, json_object_get(reply, "workers"));
+	table_print(client, worker_columns, "Worker", json_object_get(reply, "workers"));
 	if (json_is_true(json_object_get(reply, "primaryGone")))
 		fprintf(stderr,
 			"sluicectl: the primary has ended; the workers go on as they are\n");
@@ -204,12 +196,11 @@ static int restart_all(const struct client *client)
 	return result;
 }
 
-int observe_restart(const struct client *client, const struct command *command, int argc,
-		    char **argv)
+int observe_restart(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
 	unsigned long id;
 
-	(void)command;
+	(void)noun;
 	if (client->all && argc)
 		return client_usage_error("--all, or the number of a worker");
 	if (client->all)

@@ -55,14 +55,13 @@ static json_t *request(int argc, char **argv)
 	return json_pack("{sIsI}", "id", (json_int_t)id, "milliseconds", (json_int_t)ms);
 }
 
-int profile_worker(const struct client *client, const struct command *command, int argc,
-		   char **argv)
+int profile_worker(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
 	json_t *ask = request(argc, argv), *reply, *stage;
 	size_t i;
 	int result;
 
-	(void)command;
+	(void)noun;
 	if (!ask)
 		return CLIENT_USAGE;
 	result = rpc_call_or_complain(client, "WorkerService", "ProfileWorker", ask, &reply);
@@ -70,7 +69,7 @@ int profile_worker(const struct client *client, const struct command *command, i
 		return result == CLIENT_OK ? client_print(client, reply) : result;
 	json_array_foreach (json_object_get(reply, "stages"), i, stage)
 		add_quotients(reply, stage);
-	table_print(columns, json_object_get(reply, "stages"));
+	table_print(client, columns, NULL, json_object_get(reply, "stages"));
 	json_decref(reply);
 	return CLIENT_OK;
 }

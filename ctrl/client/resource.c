@@ -61,14 +61,14 @@ static int list_pages(const struct client *client, const struct kind *kind, cons
 	return CLIENT_OK;
 }
 
-int resource_list(const struct client *client, const struct command *command, int argc, char **argv)
+int resource_list(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
-	const struct kind *kind = command->kind;
+	const struct kind *kind = noun->kind;
 	json_t *all = json_array();
 	int result = list_pages(client, kind, argc ? argv[0] : NULL, all);
 
 	if (result == CLIENT_OK && client->output == CLIENT_TABLE)
-		table_print(kind->columns, all);
+		table_print(client, kind->columns, kind->one, all);
 	else if (result == CLIENT_OK)
 		return client_print(client, json_pack("{so}", kind->list, all));
 	json_decref(all);
@@ -87,10 +87,10 @@ static int get(const struct client *client, const struct kind *kind, const char 
 				    method(get, sizeof(get), "Get", kind->one), request, resource);
 }
 
-int resource_show(const struct client *client, const struct command *command, int argc, char **argv)
+int resource_show(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
 	json_t *resource;
-	int result = get(client, command->kind, argv[0], &resource);
+	int result = get(client, noun->kind, argv[0], &resource);
 
 	(void)argc;
 	return result == CLIENT_OK ? client_print(client, resource) : result;
@@ -208,22 +208,19 @@ static int write_resource(const struct client *client, const struct kind *kind, 
 	return result;
 }
 
-int resource_create(const struct client *client, const struct command *command, int argc,
-		    char **argv)
+int resource_create(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
-	return write_resource(client, command->kind, "Create", argc, argv);
+	return write_resource(client, noun->kind, "Create", argc, argv);
 }
 
-int resource_update(const struct client *client, const struct command *command, int argc,
-		    char **argv)
+int resource_update(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
-	return write_resource(client, command->kind, "Update", argc, argv);
+	return write_resource(client, noun->kind, "Update", argc, argv);
 }
 
-int resource_delete(const struct client *client, const struct command *command, int argc,
-		    char **argv)
+int resource_delete(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
-	const struct kind *kind = command->kind;
+	const struct kind *kind = noun->kind;
 	json_t *request = named(kind, argv[0]);
 	json_t *reply;
 	char name[64];

@@ -8,8 +8,6 @@
 
 #include "ctrl/client/http.h"
 
-#define PACKAGE "sluice.v1"
-
 /* What an operator can do, by error code. */
 static const struct {
 	const char *code;
@@ -111,7 +109,7 @@ int rpc_call(const struct client *client, const char *service, const char *metho
 		snprintf(why->message, sizeof(why->message), "an argument is not UTF-8");
 		return CLIENT_USAGE;
 	}
-	snprintf(path, sizeof(path), "/" PACKAGE ".%s/%s", service, method);
+	snprintf(path, sizeof(path), "/" RPC_PACKAGE ".%s/%s", service, method);
 	err = http_post(client->socket, path, body, client->timeout_ms, &answer);
 	if (err < 0)
 		result = fail_transport(why, client, err);

@@ -5,6 +5,8 @@
 
 #include "ctrl/client/client.h"
 
+#define RPC_PACKAGE "sluice.v1"
+
 /* Why a call failed. */
 struct rpc_failure {
 	char code[32];      /* Connect's error code; empty when no answer came */

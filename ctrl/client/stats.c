@@ -68,7 +68,7 @@ static json_t *counter_row(json_t *workers, size_t i)
 }
 
 /* A row for each counter, a column for each worker. */
-static void print_counters(json_t *workers)
+static void print_counters(const struct client *client, json_t *workers)
 {
 	struct column columns[COLUMNS_MAX] = {{"COUNTER", "name", COLUMN_TEXT, NULL}};
 	char header[WORKERS_MAX][32], field[WORKERS_MAX][24];
@@ -86,33 +86,33 @@ static void print_counters(json_t *workers)
 	columns[1 + n_workers] = (struct column){"WHAT", "text", COLUMN_TEXT, NULL};
 	for (size_t i = 0; i < json_array_size(first); i++)
 		json_array_append_new(rows, counter_row(workers, i));
-	table_print(columns, rows);
+	table_print(client, columns, NULL, rows);
 	json_decref(rows);
 }
 
-static void print_all(json_t *stats)
+static void print_all(const struct client *client, json_t *stats)
 {
 	json_t *workers = json_object_get(stats, "workers");
 
-	table_print(server_columns, json_object_get(stats, "virtualServers"));
+	table_print(client, server_columns, "FlowStats", json_object_get(stats, "virtualServers"));
 	printf("\n");
-	table_print(backend_columns, json_object_get(stats, "backends"));
+	table_print(client, backend_columns, "FlowStats", json_object_get(stats, "backends"));
 	printf("\n");
-	table_print(port_columns, json_object_get(stats, "ports"));
+	table_print(client, port_columns, "PortStats", json_object_get(stats, "ports"));
 	printf("\n");
-	table_print(gauge_columns, workers);
+	table_print(client, gauge_columns, "WorkerStats", workers);
 	printf("\n");
-	print_counters(workers);
+	print_counters(client, workers);
 	printf("\n");
-	table_print(drop_columns, json_object_get(stats, "drops"));
+	table_print(client, drop_columns, NULL, json_object_get(stats, "drops"));
 }
 
-int stats_show(const struct client *client, const struct command *command, int argc, char **argv)
+int stats_show(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
 	json_t *stats, *drops;
 	int result;
 
-	(void)command;
+	(void)noun;
 	(void)argc;
 	(void)argv;
 	result = rpc_call_or_complain(client, "StatsService", "GetStats", json_object(), &stats);
@@ -125,9 +125,9 @@ int stats_show(const struct client *client, const struct command *command, int a
 	else if (client->output != CLIENT_TABLE)
 		result = client_print(client, json_incref(stats));
 	else if (client->drops)
-		table_print(drop_columns, drops);
+		table_print(client, drop_columns, NULL, drops);
 	else
-		print_all(stats);
+		print_all(client, stats);
 	json_decref(stats);
 	return result;
 }

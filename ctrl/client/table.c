@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctrl/client/schema.h"
+#include "ctrl/client/term.h"
 #include "ctrl/client/yaml_out.h"
 
 #define CELL_MAX 256
@@ -79,21 +81,48 @@ static void fill(char *cell, const struct column *column, json_t *row)
 			*c = '?';
 }
 
-static void print_cell(const struct column *column, const char *text, int width)
+/* Green for what works, red for what doesn't, yellow for what is on its way. */
+static const char *state_colour(const char *text)
 {
-	bool right = column->kind == COLUMN_NUMBER || column->kind == COLUMN_COUNT;
+	static const struct {
+		const char *state;
+		const char *colour;
+	} colours[] = {
+		{"running", TERM_GREEN},   {"up", TERM_GREEN},        {"down", TERM_RED},
+		{"starting", TERM_YELLOW}, {"stopping", TERM_YELLOW}, {"draining", TERM_YELLOW},
+	};
 
-	/* No blanks at the ends of lines. */
-	if (right)
-		printf("%*s", width, text);
-	else if (column[1].header)
-		printf("%-*s", width, text);
-	else
-		printf("%s", text);
-	printf("%s", column[1].header ? "  " : "\n");
+	for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++)
+		if (strcmp(text, colours[i].state) == 0)
+			return colours[i].colour;
+	return "";
 }
 
-void table_print(const struct column *columns, json_t *rows)
+static void print_cell(const struct column *column, const char *text, int width, const char *colour)
+{
+	bool right = column->kind == COLUMN_NUMBER || column->kind == COLUMN_COUNT;
+	int blanks = width - (int)strlen(text);
+	bool last = !column[1].header;
+
+	/* No blanks at the ends of lines. */
+	if (!term_colours(stdout))
+		colour = "";
+	printf("%*s%s%s%s%*s%s", right ? blanks : 0, "", colour, text, *colour ? TERM_PLAIN : "",
+	       right || last ? 0 : blanks, "", last ? "\n" : "  ");
+}
+
+static void print_row(const struct column *columns, const int *width, json_t *row)
+{
+	char cell[CELL_MAX];
+
+	for (int c = 0; columns[c].header; c++) {
+		fill(cell, &columns[c], row);
+		print_cell(&columns[c], cell, width[c],
+			   columns[c].kind == COLUMN_STATE ? state_colour(cell) : "");
+	}
+}
+
+static void print_table(const struct column *columns, json_t *rows)
 {
 	int width[COLUMNS_MAX];
 	char cell[CELL_MAX];
@@ -101,7 +130,7 @@ void table_print(const struct column *columns, json_t *rows)
 	size_t i;
 	int c;
 
-	for (c = 0; columns[c].header && c < COLUMNS_MAX; c++) {
+	for (c = 0; columns[c].header; c++) {
 		width[c] = (int)strlen(columns[c].header);
 		json_array_foreach (rows, i, row) {
 			fill(cell, &columns[c], row);
@@ -110,11 +139,59 @@ void table_print(const struct column *columns, json_t *rows)
 		}
 	}
 	for (c = 0; columns[c].header; c++)
-		print_cell(&columns[c], columns[c].header, width[c]);
-	json_array_foreach (rows, i, row) {
-		for (c = 0; columns[c].header; c++) {
-			fill(cell, &columns[c], row);
-			print_cell(&columns[c], cell, width[c]);
-		}
+		print_cell(&columns[c], columns[c].header, width[c], TERM_BOLD);
+	json_array_foreach (rows, i, row)
+		print_row(columns, width, row);
+}
+
+/* Whether one of the columns shows the field, alone or in a pair. */
+static bool shown(const struct column *columns, const char *field)
+{
+	size_t len = strlen(field);
+
+	for (; columns->header; columns++) {
+		const char *found = strstr(columns->field, field);
+
+		if (found && (found == columns->field || found[-1] == ':') &&
+		    (found[len] == '\0' || found[len] == ':'))
+			return true;
 	}
+	return false;
+}
+
+/* localAddressPool -> LOCAL-ADDRESS-POOL */
+static void heading(const char *field, char *buffer, size_t size)
+{
+	size_t n = 0;
+
+	for (; *field && n + 2 < size; field++) {
+		if (isupper((unsigned char)*field))
+			buffer[n++] = '-';
+		buffer[n++] = (char)toupper((unsigned char)*field);
+	}
+	buffer[n] = '\0';
+}
+
+void table_print(const struct client *client, const struct column *columns, const char *message,
+		 json_t *rows)
+{
+	const struct schema_message *m = client->wide && message ? schema_message(message) : NULL;
+	struct column all[COLUMNS_MAX] = {{0}};
+	char header[COLUMNS_MAX][64];
+	int n = 0;
+
+	while (columns[n].header && n < COLUMNS_MAX - 1) {
+		all[n] = columns[n];
+		n++;
+	}
+	for (const struct schema_field *f = m ? m->fields : NULL; f && f->json; f++) {
+		if (f->type == SCHEMA_MESSAGE || n == COLUMNS_MAX - 1 || shown(all, f->json))
+			continue;
+		heading(f->json, header[n], sizeof(header[n]));
+		all[n] = (struct column){header[n], f->json,
+					 f->type == SCHEMA_NUMBER ? COLUMN_NUMBER : COLUMN_TEXT,
+					 f->type == SCHEMA_TRUTH ? "no" : NULL};
+		n++;
+	}
+	print_table(all, rows);
 }

@@ -5,11 +5,14 @@
 
 #include <jansson.h>
 
+#include "ctrl/client/client.h"
+
 enum column_kind {
 	COLUMN_TEXT,   /* strings, enums in their short form, lists joined by commas */
 	COLUMN_NUMBER, /* to the right */
 	COLUMN_COUNT,  /* how many elements a list has */
 	COLUMN_PAIR,   /* "field:field", as an address and its port */
+	COLUMN_STATE,  /* text, coloured by what it says */
 };
 
 struct column {
@@ -19,9 +22,13 @@ struct column {
 	const char *absent; /* what an absent field means; NULL: "0" for numbers, else "-" */
 };
 
-#define COLUMNS_MAX 20
+#define COLUMNS_MAX 40
 
-/* Print an array of objects (NULL: an empty one). Control characters become '?'. */
-void table_print(const struct column *columns, json_t *rows);
+/*
+ * Print an array of objects (NULL: an empty one). Control characters become '?'. With -o wide
+ * the fields of `message` that no column shows follow; NULL when there are none.
+ */
+void table_print(const struct client *client, const struct column *columns, const char *message,
+		 json_t *rows);
 
 #endif

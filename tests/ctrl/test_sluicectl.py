@@ -106,6 +106,38 @@ def observers(instance):
     failed(instance.ctl("worker", "restart", "9"), REFUSED)
 
 
+def wide(instance):
+    """Every field that is no message is somewhere, and nothing of the narrow table is gone."""
+    for command in (("virtual-server", "list"), ("worker", "list"), ("interface", "list")):
+        narrow = done(instance.ctl(*command)).splitlines()[0].split()
+        header = done(instance.ctl("-o", "wide", *command)).splitlines()[0].split()
+        equal(header[:len(narrow)], narrow, f"{command}: columns")
+    assert "ETAG" in done(instance.ctl("-o", "wide", "route", "list"))
+    assert "\033" not in done(instance.ctl("worker", "list")), "colours, but no terminal"
+
+
+def api(instance):
+    """Any method by its name; the answer is the API's."""
+    web = done(instance.ctl("api", "call", "VirtualServerService/GetVirtualServer",
+                            '{"name": "web"}'))
+    equal(json.loads(web), instance.api.call("VirtualServerService/GetVirtualServer",
+                                             {"name": "web"}), "GetVirtualServer")
+    by_file = instance.ctl("api", "call", "sluice.v1.VirtualServerService/GetVirtualServer",
+                           "-f", "-", text="name: web\n")
+    equal(done(by_file), web, "the request from a file, the method with its package")
+    assert "StatsService/GetStats" in done(instance.ctl("api", "list"))
+    method = "VirtualServerService/GetVirtualServer"
+    failed(instance.ctl("api", "call", method, '{"name": "missing"}'), REFUSED, "not_found")
+    failed(instance.ctl("api", "call", method, '{"nam": "web"}'), REFUSED, "nam")
+    result = instance.ctl("api", "call", method, "-f", "-", text="\nnam: web\n")
+    failed(result, REFUSED, "nam")
+    for arguments, word in (((method, "{name"), "JSON"), ((method, "[]"), "object"),
+                            (("VirtualServerService",), "api list"),
+                            (("VirtualServerService/Nothing",), "api list"),
+                            ((method, "{}", "-f", "-"), "both")):
+        failed(instance.ctl("api", "call", *arguments), USAGE, word)
+
+
 def refusals(instance):
     before = as_json(instance, "config", "show")
     for arguments, word in (
@@ -133,6 +165,11 @@ def usage(instance):
         failed(instance.ctl(*arguments), USAGE)
     assert "usage" in done(instance.ctl("--help"))
     assert "prefix" in done(instance.ctl("route", "--help"))
+    assert "aborted" in done(instance.ctl("route", "update", "--help"))
+    equal(done(instance.ctl("help", "route")), done(instance.ctl("route", "--help")), "help")
+    failed(instance.ctl("help", "wrong"), USAGE, "wrong")
+    failed(instance.ctl("help", "route", "wrong"), USAGE, "route wrong")
+    failed(instance.ctl("completion", "tcsh"), USAGE, "tcsh")
     assert "sluicectl" in done(instance.ctl("--version"))
 
 
@@ -182,6 +219,7 @@ def tests(report):
     with Instance("--no-config") as instance:
         for name, run in (("apply and show", apply), ("each noun's verbs", verbs),
                           ("connections, stats and workers", observers),
+                          ("wide tables", wide), ("any method", api),
                           ("what the daemon refuses", refusals), ("wrong usage", usage),
                           ("bad files", files), ("a daemon that does not answer", unreachable)):
             with report.case(name):

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The table of commands and options, in the order of the help. */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctrl/client/command.h"
+
+#define MANY   1000
+
+#define CHANGE (OPTION_DRY_RUN | OPTION_ETAG)
+#define APPLY  (OPTION_FILE | CHANGE | OPTION_COMMENT)
+
+#define UPDATE_DETAIL                                                                      \
+	"Without -f it reads the resource, sets the keys and writes it back; if somebody " \
+	"else has changed it in between it is refused as `aborted`. With -f the file is "  \
+	"the whole resource, and keys are set on top of it. An empty VALUE unsets a "      \
+	"field; the elements of lists are separated by commas."
+
+/* Of every resource. An interface has only the first three: it is a port of the appliance. */
+static const struct command standard[] = {
+	{"list", "", 0, 0, 0, COMPLETES_NOTHING, COMPLETES_NOTHING, "all of them", resource_list,
+	 NULL},
+	{"show", "NAME", 1, 1, 0, COMPLETES_NAME, COMPLETES_NOTHING, "one, as a file would hold it",
+	 resource_show, NULL},
+	{"update", "NAME [KEY=VALUE...]", 1, MANY, OPTION_FILE | CHANGE, COMPLETES_NAME,
+	 COMPLETES_KEYS, "set fields; with -f replace the whole", resource_update, UPDATE_DETAIL},
+	{"create", "NAME [KEY=VALUE...]", 1, MANY, OPTION_FILE | OPTION_DRY_RUN, COMPLETES_NOTHING,
+	 COMPLETES_KEYS, "make a new one", resource_create, NULL},
+	{"delete", "NAME", 1, 1, CHANGE, COMPLETES_NAME, COMPLETES_NOTHING, "remove it",
+	 resource_delete, NULL},
+};
+
+/* The same for what is part of something else. */
+static const struct command backend[] = {
+	{"list", "POOL", 1, 1, 0, COMPLETES_POOL, COMPLETES_NOTHING, "all of a pool", resource_list,
+	 NULL},
+	{"show", "POOL/NAME", 1, 1, 0, COMPLETES_NAME, COMPLETES_NOTHING,
+	 "one, as a file would hold it", resource_show, NULL},
+	{"update", "POOL/NAME [KEY=VALUE...]", 1, MANY, OPTION_FILE | CHANGE, COMPLETES_NAME,
+	 COMPLETES_KEYS, "set fields; with -f replace the whole", resource_update, UPDATE_DETAIL},
+	{"create", "POOL/NAME [KEY=VALUE...]", 1, MANY, OPTION_FILE | OPTION_DRY_RUN,
+	 COMPLETES_POOL, COMPLETES_KEYS, "make a new one", resource_create, NULL},
+	{"delete", "POOL/NAME", 1, 1, CHANGE, COMPLETES_NAME, COMPLETES_NOTHING, "remove it",
+	 resource_delete, NULL},
+};
+
+static const struct command apply[] = {
+	{NULL, "", 0, 0, APPLY, COMPLETES_NOTHING, COMPLETES_NOTHING,
+	 "make a file the whole configuration", config_apply,
+	 "What is not in the file is deleted. It is checked, stored and in use by all workers "
+	 "when the command returns; when anything is wrong with it nothing has changed. "
+	 "--dry-run stops after the check and counts what would change. --etag refuses unless "
+	 "the configuration is still the one that had this etag."},
+};
+
+static const struct command config[] = {
+	{"show", "", 0, 0, 0, COMPLETES_NOTHING, COMPLETES_NOTHING,
+	 "the configuration, so that `apply` takes it back", config_show,
+	 "Its revision and etag stand in a comment on top."},
+	{"apply", "", 0, 0, APPLY, COMPLETES_NOTHING, COMPLETES_NOTHING, "the same as `apply`",
+	 config_apply, NULL},
+};
+
+static const struct command connections[] = {
+	{NULL, "[FILTER=VALUE...]", 0, MANY, OPTION_LIMIT, COMPLETES_FILTERS, COMPLETES_FILTERS,
+	 "those that are open", observe_connections,
+	 "Filters are virtual-server=NAME, backend=POOL/NAME, client=ADDRESS, protocol=PROTOCOL "
+	 "and state=STATE; all that are given have to fit."},
+};
+
+static const struct command stats[] = {
+	{NULL, "", 0, 0, OPTION_DROPS, COMPLETES_NOTHING, COMPLETES_NOTHING,
+	 "what was forwarded, and what was dropped and why", stats_show,
+	 "By virtual server, backend, port and worker; the workers' gauges; and the packets "
+	 "dropped, by reason."},
+};
+
+static const struct command worker[] = {
+	{"list", "", 0, 0, 0, COMPLETES_NOTHING, COMPLETES_NOTHING, "all of them, and how they are",
+	 observe_workers, NULL},
+	{"restart", "[ID]", 0, 1, OPTION_ALL, COMPLETES_WORKER, COMPLETES_NOTHING,
+	 "hand one over to a fresh process, or --all in turn", observe_restart,
+	 "The process is one of the program that is installed now. No connection is lost. The "
+	 "command returns when the new process works; if it does not come up, nothing has "
+	 "changed."},
+	{"profile", "ID [MILLISECONDS]", 1, 2, 0, COMPLETES_WORKER, COMPLETES_NOTHING,
+	 "where its time goes, by stage of its loop", profile_worker,
+	 "It is counted for a second, or so long, at most 5000; then cycles, packets, and what "
+	 "a packet cost in each stage are shown. Counting itself costs the worker some percent."},
+};
+
+static const struct command api[] = {
+	{"list", "", 0, 0, 0, COMPLETES_NOTHING, COMPLETES_NOTHING, "the methods", api_list, NULL},
+	{"call", "SERVICE/METHOD [JSON]", 1, 2, OPTION_FILE, COMPLETES_METHOD, COMPLETES_NOTHING,
+	 "call one and print its answer", api_call,
+	 "The request is the argument, or the file of -f, or empty. The answer is JSON as it "
+	 "came, or YAML with -o yaml."},
+};
+
+static const struct command completion[] = {
+	{NULL, "bash|zsh|fish", 1, 1, 0, COMPLETES_SHELL, COMPLETES_NOTHING,
+	 "print the shell's script", completion_run,
+	 "`make install` puts the scripts where the shells look for them. Names of resources and "
+	 "workers are asked of the daemon; when it does not answer within half a second there "
+	 "are none."},
+};
+
+static const struct command help[] = {
+	{NULL, "[NOUN [VERB]]", 0, 2, 0, COMPLETES_NOUN, COMPLETES_NOTHING,
+	 "of all, a noun, a command", help_run, "The same as --help behind them."},
+};
+
+#define OF(commands) commands, sizeof(commands) / sizeof((commands)[0])
+
+const struct noun command_nouns[] = {
+	{"apply", "the configuration as a whole, from a file", OF(apply), NULL},
+	{"config", "the configuration as a whole", OF(config), NULL},
+	{"virtual-server", "what clients connect to: address, port and protocol", OF(standard),
+	 &kind_virtual_server},
+	{"pool", "backends that serve the same", OF(standard), &kind_pool},
+	{"backend", "a server of a pool", OF(backend), &kind_backend},
+	{"local-pool", "source addresses towards backends", OF(standard), &kind_local_pool},
+	{"interface", "a port of the boot configuration; its addresses are set here", standard, 3,
+	 &kind_interface},
+	{"route", "where a prefix goes", OF(standard), &kind_route},
+	{"connections", "what goes through the appliance now", OF(connections), NULL},
+	{"stats", "counters", OF(stats), NULL},
+	{"worker", "the processes that forward", OF(worker), NULL},
+	{"api", "any method of the API", OF(api), NULL},
+	{"completion", "of commands, options and live names, in a shell", OF(completion), NULL},
+	{"help", "what there is", OF(help), NULL},
+	{0},
+};
+
+static const char *const forms[] = {"table", "wide", "json", "yaml", NULL};
+
+static int set_output(struct client *client, const char *form)
+{
+	static const enum client_output outputs[] = {CLIENT_TABLE, CLIENT_TABLE, CLIENT_JSON,
+						     CLIENT_YAML};
+
+	for (int i = 0; forms[i]; i++) {
+		if (strcmp(forms[i], form) == 0) {
+			client->output = outputs[i];
+			client->wide = strcmp(form, "wide") == 0;
+			return CLIENT_OK;
+		}
+	}
+	return client_usage_error("--output %s: table, wide, json or yaml", form);
+}
+
+static int set_timeout(struct client *client, const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds >= 0.001 && seconds <= 3600))
+		return client_usage_error("--timeout %s: 0.001 to 3600 seconds", text);
+	client->timeout_ms = (unsigned int)(seconds * 1000);
+	return CLIENT_OK;
+}
+
+#define FIELD(name) offsetof(struct client, name), NULL, NULL
+
+const struct command_option command_options[] = {
+	{"file", 'f', "FILE", OPTION_FILE, FIELD(file), "YAML or JSON; - is standard input"},
+	{"dry-run", 0, NULL, OPTION_DRY_RUN, FIELD(dry_run), "check it, change nothing"},
+	{"comment", 0, "TEXT", OPTION_COMMENT, FIELD(comment), "kept with the revision"},
+	{"etag", 0, "ETAG", OPTION_ETAG, FIELD(etag),
+	 "only if it is still the version with this etag"},
+	{"limit", 0, "N", OPTION_LIMIT, FIELD(limit), "print at most N (1000)"},
+	{"drops", 0, NULL, OPTION_DROPS, FIELD(drops), "only the drops, by reason"},
+	{"all", 0, NULL, OPTION_ALL, FIELD(all), "every worker, one after the other"},
+	{"socket", 0, "FILE", 0, FIELD(socket),
+	 "the daemon's (SLUICE_SOCKET, else /run/sluice/ctrl.sock)"},
+	{"output", 'o', "FORM", 0, 0, set_output, forms, "table, wide, json or yaml (table)"},
+	{"timeout", 0, "SECONDS", 0, 0, set_timeout, NULL, "to wait for an answer (30)"},
+	{"help", 'h', NULL, 0, FIELD(help), "this, or the help of the noun and verb before it"},
+	{"version", 0, NULL, 0, FIELD(version), "print the version"},
+	{0},
+};
