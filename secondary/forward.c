@@ -24,21 +24,22 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 {
 	struct rte_mbuf *m = b->pkt[at];
 	struct sl_conn *e = b->conn[at];
+	char *frame = rte_pktmbuf_mtod(m, char *);
 	unsigned int dir = b->dir[at];
 	uint8_t why = SL_DROP_NO_ROUTE;
 
-	if (unlikely(frame_ip(m)->time_to_live <= 1)) {
+	if (unlikely((uint8_t)frame[FRAME_TUPLE] <= 1)) { /* its TTL */
 		ttl_exceeded(w, b, at);
 		return false;
 	}
-	if (unlikely(!state_advance(w, e, dir, m))) {
+	if (unlikely(!state_advance(w, e, dir, frame, m->pkt_len))) {
 		/* schedule ends the old connection after this burst's other packets are done with
 		 * it */
 		list_add(&b->miss, at);
 		return false;
 	}
-	rewrite_packet(m, e, dir);
-	if (unlikely(!nexthop_send(w, e, dir, m, &why))) {
+	rewrite_packet(frame, e, dir);
+	if (unlikely(!nexthop_send(w, e, dir, m, frame, &why))) {
 		burst_drop(b, at, why);
 		return false;
 	}

@@ -15,7 +15,7 @@ uint16_t nexthop_resolve(struct worker *w, struct sl_conn *e, unsigned int dir, 
 
 /* True: the packet is gone, into a transmit buffer or a queue. False: *why, still the caller's. */
 static inline bool nexthop_send(struct worker *w, struct sl_conn *e, unsigned int dir,
-				struct rte_mbuf *m, uint8_t *why)
+				struct rte_mbuf *m, char *frame, uint8_t *why)
 {
 	uint16_t at = e->neigh[dir];
 
@@ -28,7 +28,7 @@ static inline bool nexthop_send(struct worker *w, struct sl_conn *e, unsigned in
 		*why = SL_DROP_TOO_BIG;
 		return false;
 	}
-	return neigh_send(w, at, m, why);
+	return neigh_send(w, at, m, frame, why);
 }
 
 #endif

@@ -34,13 +34,15 @@ static inline bool state_tcp(struct worker *w, struct sl_conn *e, unsigned int d
 
 /* False: nothing was done, the packet opens a new connection. */
 static inline bool state_advance(struct worker *w, struct sl_conn *e, unsigned int dir,
-				 struct rte_mbuf *m)
+				 const char *frame, uint32_t bytes)
 {
-	if (e->state != SL_CONN_UDP && unlikely(!state_tcp(w, e, dir, frame_tcp(m)->tcp_flags)))
+	const struct rte_tcp_hdr *tcp = (const struct rte_tcp_hdr *)(frame + FRAME_L4);
+
+	if (e->state != SL_CONN_UDP && unlikely(!state_tcp(w, e, dir, tcp->tcp_flags)))
 		return false;
 	if (unlikely(e->last_seen != w->clock.tick))
 		e->last_seen = w->clock.tick;
-	flow_stats_packet(w, e, dir, m->pkt_len);
+	flow_stats_packet(w, e, dir, bytes);
 	return true;
 }
 

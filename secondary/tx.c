@@ -8,8 +8,8 @@
 void tx_flush_port(struct worker *w, unsigned int port)
 {
 	struct sl_port_stats *stats = &w->stats->port[port];
-	struct rte_mbuf **pkt = w->tx.port[port].pkt;
-	uint16_t n = w->tx.port[port].n, sent;
+	struct rte_mbuf **pkt = w->tx.pkt[port];
+	uint16_t n = w->tx.n[port], sent;
 	uint64_t bytes = 0;
 
 	if (!n)
@@ -17,7 +17,7 @@ void tx_flush_port(struct worker *w, unsigned int port)
 	for (uint16_t i = 0; i < n; i++)
 		bytes += pkt[i]->pkt_len;
 	sent = rte_eth_tx_burst(w->root->port[port].port_id, (uint16_t)w->id, pkt, n);
-	w->tx.port[port].n = 0;
+	w->tx.n[port] = 0;
 	stats->tx_packets += sent;
 	stats->tx_bytes += bytes;
 	if (likely(sent == n))

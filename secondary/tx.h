@@ -14,10 +14,8 @@ struct rte_mbuf;
 struct worker;
 
 struct tx {
-	struct {
-		uint16_t n;
-		struct rte_mbuf *pkt[SL_BURST];
-	} port[SL_MAX_PORTS];
+	uint16_t n[SL_MAX_PORTS];
+	struct rte_mbuf *pkt[SL_MAX_PORTS][SL_BURST];
 };
 
 void tx_flush_port(struct worker *w, unsigned int port);

@@ -70,25 +70,27 @@ static inline void count_drop(struct worker *w, enum sl_drop_reason why, unsigne
 /* Hand a complete frame over to a port. */
 static inline void tx_put(struct worker *w, unsigned int port, struct rte_mbuf *m)
 {
-	uint16_t n = w->tx.port[port].n;
+	uint16_t n = w->tx.n[port];
 
-	w->tx.port[port].pkt[n++] = m;
-	w->tx.port[port].n = n;
+	w->tx.pkt[port][n++] = m;
+	w->tx.n[port] = n;
 	if (unlikely(n == SL_BURST))
 		tx_flush_port(w, port);
 }
 
 /*
- * Send a packet to a neighbour: its first 14 bytes become its Ethernet header. Takes the packet
- * when it returns true: it is in a transmit buffer or waits. False: *why, still the caller's.
+ * Send a packet to a neighbour: the first 14 bytes of its frame become its Ethernet header. Takes
+ * the packet when it returns true: it is in a transmit buffer or waits. False: *why, still the
+ * caller's.
  */
-static inline bool neigh_send(struct worker *w, uint16_t at, struct rte_mbuf *m, uint8_t *why)
+static inline bool neigh_send(struct worker *w, uint16_t at, struct rte_mbuf *m, char *frame,
+			      uint8_t *why)
 {
 	struct neigh *n = &w->neighs.entry[at];
 
 	if (unlikely(n->state != NEIGH_STATE_REACHABLE))
 		return neigh_send_unconfirmed(w, at, m, why);
-	memcpy(rte_pktmbuf_mtod(m, char *), n->l2, sizeof(n->l2));
+	memcpy(frame, n->l2, sizeof(n->l2));
 	tx_put(w, n->port, m);
 	return true;
 }

@@ -36,13 +36,15 @@ static inline uint32_t sl_csum_delta32(uint32_t from, uint32_t to)
 	       sl_csum_delta16((uint16_t)(from >> 16), (uint16_t)(to >> 16));
 }
 
-/* A checksum field after a folded difference is applied. */
+/*
+ * A checksum field after a folded difference is applied: ~(~field + delta), which in ones'
+ * complement is field - delta, bit by bit. A borrow comes back at the low end.
+ */
 static inline uint16_t sl_csum_apply(uint16_t field, uint16_t delta)
 {
-	uint16_t sum;
-	uint16_t carry = __builtin_add_overflow((uint16_t)~field, delta, &sum);
+	uint32_t difference = (uint32_t)field - delta;
 
-	return (uint16_t) ~(sum + carry); /* two 16-bit words: one carry is all */
+	return (uint16_t)(difference + (difference >> 16));
 }
 
 #endif
