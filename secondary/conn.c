@@ -143,7 +143,7 @@ static uint32_t bucket_find(const struct conn_table *t, uint32_t b, const uint64
 		/* two bits a place: the second finds the same again */
 		uint32_t ref = bucket->ref[__builtin_ctz(mask) / 2];
 
-		if (ref && conn_key_is(&t->entry[(ref - 1) / 2].key[(ref - 1) & 1], key[0], key[1]))
+		if (ref && conn_key_is(&t->entry[(ref - 1) / 2].key[(ref - 1) & 1], key))
 			return ref;
 	}
 	return 0;

@@ -123,12 +123,14 @@ static inline void conn_prefetch_free(const struct conn_table *t, uint32_t k)
 	}
 }
 
-static inline bool conn_key_is(const struct sl_tuple *k, uint64_t k0, uint64_t k1)
+/* `k` is an entry's, so that it is aligned. */
+static inline bool conn_key_is(const struct sl_tuple *k, const uint64_t key[2])
 {
-	uint64_t x[2];
+	const __m128i mask = _mm_set_epi64x(-1, (int64_t)CONN_KEY_MASK);
+	__m128i other = _mm_xor_si128(_mm_loadu_si128((const __m128i *)key),
+				      _mm_load_si128((const __m128i *)k));
 
-	memcpy(x, k, sizeof(x));
-	return (((x[0] ^ k0) & CONN_KEY_MASK) | (x[1] ^ k1)) == 0;
+	return _mm_testz_si128(other, mask);
 }
 
 void conn_attach(struct conn_table *t, struct sl_conn_table *shared, uint64_t seed);

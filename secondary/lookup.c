@@ -19,7 +19,7 @@ static struct sl_conn nobody[2];
 		      */
 
 /* The signature is in no place of the first bucket. */
-static struct sl_conn *other_candidate(const struct conn_table *t, uint64_t hash)
+static __rte_noinline struct sl_conn *other_candidate(const struct conn_table *t, uint64_t hash)
 {
 	uint32_t first = conn_bucket(t, hash);
 
@@ -39,15 +39,14 @@ static void find_candidates(const struct conn_table *t, struct burst *b)
 		uint64_t hash = b->hash[at];
 		const struct sl_conn_bucket *first = &t->bucket[conn_bucket(t, hash)];
 		unsigned int mask = conn_same_signature(first, conn_signature(hash));
+		uint32_t ref = likely(mask) ? first->ref[(unsigned int)__builtin_ctz(mask) / 2] : 0;
 
-		if (likely(mask)) {
-			uint32_t ref = first->ref[__builtin_ctz(mask) / 2];
-
-			b->conn[at] = likely(ref) ? &t->entry[(ref - 1) / 2] : ELSEWHERE;
+		if (likely(ref)) {
+			b->conn[at] = &t->entry[(ref - 1) / 2];
 			b->dir[at] = (ref - 1) & 1;
 			rte_prefetch0(b->conn[at]);
 		} else {
-			b->conn[at] = other_candidate(t, hash);
+			b->conn[at] = mask ? ELSEWHERE : other_candidate(t, b->hash[at]);
 			b->dir[at] = 0;
 		}
 	}
@@ -64,25 +63,23 @@ static __rte_noinline bool find_anywhere(const struct conn_table *t, struct burs
 
 static inline bool matches(const struct burst *b, unsigned int at)
 {
-	return conn_key_is(&b->conn[at]->key[b->dir[at]], b->key[at][0], b->key[at][1]);
+	return conn_key_is(&b->conn[at]->key[b->dir[at]], b->key[at]);
 }
 
 void stage_lookup(struct worker *w, struct burst *b)
 {
 	const struct conn_table *t = &w->conns;
-	unsigned int n = b->flow.n, hits = 0, misses = 0;
+	size_t n = b->flow.n, hits = 0;
 
+	b->miss.n = 0;
 	find_candidates(t, b);
-	for (unsigned int k = 0; k < n; k++) {
+	for (size_t k = 0; k < n; k++) {
 		unsigned int at = b->flow.at[k];
 
-		b->hit.at[hits] = (uint8_t)at;
-		b->miss.at[misses] = (uint8_t)at;
 		if (likely(matches(b, at)) || find_anywhere(t, b, at))
-			hits++;
+			b->hit.at[hits++] = (uint8_t)at;
 		else
-			misses++;
+			list_add(&b->miss, at);
 	}
 	b->hit.n = (uint16_t)hits;
-	b->miss.n = (uint16_t)misses;
 }
