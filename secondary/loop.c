@@ -129,7 +129,8 @@ static void idle(struct worker *w, uint64_t quiet_since)
 	uint64_t second = w->clock.tsc_ms * 1000; /* longer silence makes no difference */
 	uint64_t silence = RTE_MIN(w->clock.tsc - quiet_since, second) * 1000000 / w->clock.tsc_ms;
 
-	if (w->root->idle_spin || silence < IDLE_SPIN)
+	/* nor while many connections are due: a turn ends only a few */
+	if (w->root->idle_spin || silence < IDLE_SPIN || conn_sweep_behind(&w->conns))
 		rte_pause();
 	else
 		nanosleep(&(struct timespec){.tv_nsec = (long)sleep_after(silence)}, NULL);
