@@ -26,7 +26,7 @@ CPPFLAGS := -I. -Iinclude -I$(B)/gen -D_GNU_SOURCE -DSL_VERSION='"$(VERSION)"'
 CFLAGS   := -std=gnu11 $(OPT) $(WARN) -fno-strict-aliasing
 
 DPDK_CFLAGS = $(call pkg,--cflags-only-I --cflags-only-other libdpdk)
-CTRL_CFLAGS = $(call pkg,--cflags libevent libprotobuf-c sqlite3 jansson)
+CTRL_CFLAGS = $(call pkg,--cflags libevent libevent_openssl libnghttp2 openssl libprotobuf-c sqlite3 jansson)
 CTL_CFLAGS  = $(call pkg,--cflags jansson yaml-0.1 libcurl)
 
 # DPDK is linked statically, with a chosen list: `pkg-config --static` asks for
@@ -45,7 +45,7 @@ DPDK_STATIC = -Wl,--whole-archive $(addprefix -l:librte_,$(addsuffix .a,$(DPDK_D
 DPDK_UNIT = -Wl,--whole-archive -l:librte_mempool_ring.a -Wl,--no-whole-archive \
 	-Wl,--start-group $(addprefix -l:librte_,$(addsuffix .a,$(DPDK_LIBS))) -Wl,--end-group -lbsd -lm -lpthread -ldl
 DPDK_LIBDIR = -L$(call pkg,--variable=libdir libdpdk)
-CTRL_LIBS   = $(call pkg,--libs libevent libprotobuf-c sqlite3 jansson)
+CTRL_LIBS   = $(call pkg,--libs libevent libevent_openssl libnghttp2 openssl libprotobuf-c sqlite3 jansson) -lhttp_parser
 PRIM_LIBS   = -lnuma $(call pkg,--libs yaml-0.1)
 CTL_LIBS    = $(call pkg,--libs jansson yaml-0.1 libcurl)
 
@@ -119,8 +119,8 @@ $(B)/obj/%.o: %.c
 # ---- what is needed ---------------------------------------------------------------
 # The one list of Debian packages: to build, then to run the demo and the tests.
 PACKAGES := gcc make pkg-config git libdpdk-dev libnuma-dev libbsd-dev libibverbs-dev libevent-dev \
-	libsqlite3-dev libprotobuf-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler \
-	libjansson-dev \
+	libsqlite3-dev libssl-dev libnghttp2-dev libhttp-parser-dev \
+	libprotobuf-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libjansson-dev \
 	libyaml-dev libcurl4-openssl-dev libcmocka-dev clang-format \
 	curl ethtool fish gnuplot-nox iproute2 iputils-ping mandoc nginx-light procps python3 python3-protobuf \
 	python3-scapy sqlite3 util-linux valgrind zsh

@@ -147,6 +147,7 @@ static int open_store(struct daemon *d, const struct options *o)
 static int start(struct daemon *d, const char *program, const struct options *o)
 {
 	struct ctrl *c = &d->ctrl;
+	struct rpc_config config;
 
 	c->root = join_instance(program, o);
 	if (!c->root || open_store(d, o))
@@ -162,7 +163,9 @@ static int start(struct daemon *d, const char *program, const struct options *o)
 	c->apply = apply_new(c, d->store);
 	if (!c->apply)
 		return failed("the transactions", errno);
-	d->rpc = rpc_new(c, o->socket);
+	rpc_config_init(&config);
+	snprintf(config.socket, sizeof(config.socket), "%s", o->socket);
+	d->rpc = rpc_new(c, &config);
 	return d->rpc ? 0 : -EINVAL;
 }
 

@@ -13,9 +13,17 @@
 struct rpc_call {
 	const struct ctrl *ctrl;
 	const struct rpc_method *method;
-	struct rpc_arena arena;
+	struct rpc_arena arena;  /* the request's */
+	struct rpc_arena answer; /* what is being answered */
 	const ProtobufCMessage *request;
-	struct rpc_start start; /* answer is NULL when nobody waits for it any more */
+	struct rpc_start start;   /* sink is NULL when nobody waits for the answer any more */
+	struct rpc_stream stream; /* gone is NULL when it is none */
+	bool sending;
+	enum {
+		OWNER_TRANSPORT,
+		OWNER_THREAD,
+		OWNER_HANDLER,
+	} owner;
 	struct event *deadline;
 	uint64_t deadline_ms; /* CLOCK_MONOTONIC */
 };
@@ -28,28 +36,37 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* The transport's one answer. */
-static void answer_once(struct rpc_call *call, const struct rpc_answer *answer)
+/* The transport hears of it once. */
+static void end_once(struct rpc_call *call, enum problem_code code, const char *text)
 {
-	rpc_answer_fn fn = call->start.answer;
+	const struct rpc_sink *sink = call->start.sink;
 
-	call->start.answer = NULL;
-	if (fn)
-		fn(call->start.transport, answer);
+	call->start.sink = NULL;
+	if (sink)
+		sink->end(call->start.transport, code, text);
 }
 
-/* The handler still owns the call and will end it; the answer of then goes nowhere. */
+/*
+ * Nobody waits for it any more. The handler of a stream is told and forgets it; that of another
+ * method still owns it, and its answer of then goes nowhere.
+ */
+static void settle(struct rpc_call *call)
+{
+	if (call->stream.gone)
+		call->stream.gone(call, call->stream.arg);
+	if (call->stream.gone || call->owner == OWNER_TRANSPORT)
+		rpc_call_free(call);
+}
+
 static void on_deadline(evutil_socket_t fd, short events, void *arg)
 {
 	struct rpc_call *call = arg;
-	struct rpc_answer answer = {
-		.code = PROBLEM_DEADLINE_EXCEEDED,
-		.text = "the call took longer than its deadline; what it asked for may yet happen",
-	};
 
 	(void)fd;
 	(void)events;
-	answer_once(call, &answer);
+	end_once(call, PROBLEM_DEADLINE_EXCEEDED,
+		 "the call took longer than its deadline; what it asked for may yet happen");
+	settle(call);
 }
 
 struct rpc_call *rpc_call_new(const struct ctrl *ctrl, const struct rpc_method *method,
@@ -62,6 +79,7 @@ struct rpc_call *rpc_call_new(const struct ctrl *ctrl, const struct rpc_method *
 	call->ctrl = ctrl;
 	call->method = method;
 	rpc_arena_init(&call->arena, budget, arena_limit);
+	rpc_arena_init(&call->answer, budget, arena_limit);
 	call->deadline = evtimer_new(ctrl->base, on_deadline, call);
 	if (!call->deadline) {
 		free(call);
@@ -79,33 +97,54 @@ void rpc_call_free(struct rpc_call *call)
 {
 	event_free(call->deadline);
 	rpc_arena_clear(&call->arena);
+	rpc_arena_clear(&call->answer);
 	free(call);
 }
 
 void rpc_call_start(struct rpc_call *call, const struct rpc_start *start)
 {
-	const struct timeval tv = {start->timeout_ms / 1000, start->timeout_ms % 1000 * 1000};
+	bool streams = call->method->shape != RPC_UNARY;
+	uint32_t ms = start->timeout_ms;
+	struct timeval tv;
 
+	if (!streams)
+		ms = !ms ? RPC_TIMEOUT_MS : ms < RPC_TIMEOUT_MAX_MS ? ms : RPC_TIMEOUT_MAX_MS;
+	tv = (struct timeval){ms / 1000, ms % 1000 * 1000};
 	call->start = *start;
-	call->deadline_ms = now_ms() + start->timeout_ms;
-	event_add(call->deadline, &tv);
+	call->deadline_ms = now_ms() + ms;
+	if (ms)
+		event_add(call->deadline, &tv);
 }
 
 bool rpc_call_wanted(const struct rpc_call *call)
 {
-	return call->start.answer != NULL;
+	return call->start.sink != NULL;
+}
+
+void rpc_call_lend(struct rpc_call *call)
+{
+	call->owner = OWNER_THREAD;
 }
 
 void rpc_call_handle(struct rpc_call *call, const ProtobufCMessage *request)
 {
 	call->request = request;
+	if (call->method->shape != RPC_BIDI)
+		call->owner = OWNER_HANDLER;
 	call->method->handle(call);
+}
+
+void rpc_call_drained(struct rpc_call *call)
+{
+	if (call->stream.ready && !call->sending)
+		call->stream.ready(call, call->stream.arg);
 }
 
 void rpc_call_abandon(struct rpc_call *call)
 {
-	call->start.answer = NULL;
+	call->start.sink = NULL;
 	event_del(call->deadline);
+	settle(call);
 }
 
 const struct ctrl *rpc_call_ctrl(const struct rpc_call *call)
@@ -137,7 +176,7 @@ uint32_t rpc_call_time_left(const struct rpc_call *call)
 
 void *rpc_alloc(struct rpc_call *call, size_t size)
 {
-	return rpc_arena_alloc(&call->arena, size);
+	return rpc_arena_alloc(&call->answer, size);
 }
 
 char *rpc_format(struct rpc_call *call, const char *format, ...)
@@ -167,28 +206,61 @@ void *rpc_message(struct rpc_call *call, const ProtobufCMessageDescriptor *type)
 	return message;
 }
 
+static void used_up(struct rpc_call *call)
+{
+	rpc_fail(call, PROBLEM_RESOURCE_EXHAUSTED,
+		 "the response takes more memory than is set apart for requests");
+}
+
 void rpc_reply(struct rpc_call *call, const void *message)
 {
-	struct rpc_answer answer = {.message = message};
+	if (rpc_send(call, message))
+		rpc_end(call);
+}
 
-	if (!message || call->arena.exhausted) {
-		rpc_fail(call, PROBLEM_RESOURCE_EXHAUSTED,
-			 "the response takes more memory than is set apart for requests");
-		return;
+bool rpc_send(struct rpc_call *call, const void *message)
+{
+	const struct rpc_sink *sink = call->start.sink;
+
+	if (!message || call->answer.exhausted) {
+		used_up(call);
+		return false;
 	}
-	answer_once(call, &answer);
+	call->sending = true;
+	if (sink)
+		sink->message(call->start.transport, message);
+	call->sending = false;
+	if (call->method->shape != RPC_UNARY)
+		rpc_arena_clear(&call->answer);
+	return true;
+}
+
+void rpc_end(struct rpc_call *call)
+{
+	end_once(call, PROBLEM_NONE, "");
 	rpc_call_free(call);
 }
 
 void rpc_fail(struct rpc_call *call, enum problem_code code, const char *format, ...)
 {
 	char text[sizeof(((struct problem *)0)->text)];
-	struct rpc_answer answer = {.code = code, .text = text};
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	answer_once(call, &answer);
+	end_once(call, code, text);
 	rpc_call_free(call);
+}
+
+void rpc_stream_start(struct rpc_call *call, const struct rpc_stream *stream)
+{
+	call->stream = *stream;
+}
+
+bool rpc_stream_ready(const struct rpc_call *call)
+{
+	const struct rpc_sink *sink = call->start.sink;
+
+	return sink && sink->backlog(call->start.transport) < RPC_BACKLOG_MAX;
 }

@@ -33,4 +33,10 @@ struct caller {
 	char address[64]; /* where from: "pid 4711", "192.0.2.1:50123" */
 };
 
+/*
+ * What a connected socket tells of the other end; no role yet. `peer` is whom limits are kept for:
+ * "uid 0", "192.0.2.1".
+ */
+void caller_of_socket(struct caller *caller, int fd, char *peer, size_t size);
+
 #endif

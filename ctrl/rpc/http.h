@@ -1,80 +1,123 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * HTTP/1.1 by libevent's evhttp, and what that leaves to its user: how many connections, how
- * long each may take, how much memory their requests hold, and clients that leave.
+ * HTTP/1.1 and HTTP/2 on the same sockets, bounded: how many connections, how long each may take,
+ * how much memory what they send may hold, and clients that leave.
  *
- * One exchange at a time on a connection. A request is handed to the handler when it is whole;
- * the handler answers it once, then or later, unless `gone` was called first.
+ * A request and its answer are an exchange. HTTP/1.1 has one at a time on a connection, and the
+ * handler gets it when the request is whole. HTTP/2 has several, and the handler gets each as
+ * soon as its header is here. A client says which it speaks by its first bytes, on TLS too.
  *
- * What is no request of HTTP or over a limit in size evhttp refuses by itself: 400, 413, 417 or
- * 501 with a page of HTML, after which it closes. No hook leads there.
+ *   http_server.c    accepts, counts, looks at the clock
+ *   http_conn.c      one connection: its bytes, phases and deadlines
+ *   http1.c http2.c  the versions: bytes to exchanges and back
+ *   http_exchange.c  what both have in common
  */
 #ifndef CTRL_RPC_HTTP_H
 #define CTRL_RPC_HTTP_H
 
 #include <stdbool.h>
-#include <sys/socket.h>
+#include <stddef.h>
 
 #include <event2/util.h>
 
 #include "ctrl/rpc/arena.h"
+#include "ctrl/rpc/caller.h"
 
 struct event_base;
 struct evbuffer;
+struct http_exchange;
 struct http_server;
-struct http_conn;
+struct ssl_ctx_st;
+struct ssl_st;
 
 struct http_limits {
 	unsigned int connections;
-	size_t head; /* bytes of request line and header fields */
-	size_t body; /* bytes */
+	unsigned int connections_per_peer; /* user of a unix socket, address */
+	unsigned int streams;              /* exchanges at a time on one connection */
+	size_t head;                       /* bytes of request line and header fields */
+	size_t body;                       /* bytes that the handler has not taken */
 	/* Seconds, of which one more may pass: */
 	unsigned int idle;    /* between requests */
 	unsigned int request; /* from its first byte to its last */
-	unsigned int reply;   /* until the client has taken it */
+	unsigned int reply;   /* without the client taking any of it */
 };
 
 struct http_handler {
-	/* Answer with http_reply(). */
-	void (*request)(struct http_conn *conn, void *arg);
-	/* Not a request to be served: answer at once with http_reply(conn, status). */
-	void (*refused)(struct http_conn *conn, int status, const char *why, void *arg);
-	/* The client of a request not answered yet has left: don't answer any more. */
-	void (*gone)(struct http_conn *conn, void *arg);
+	/*
+	 * A request, or more of its body, or that it has ended (http_body_ended). Called
+	 * until the answer has ended.
+	 */
+	void (*request)(struct http_exchange *x, void *arg);
+	/* Not a request to be served: answer at once with http_reply(x, status). */
+	void (*refused)(struct http_exchange *x, int status, const char *why, void *arg);
+	/* The client has left, or reads nothing: answer no more; the exchange ends with this. */
+	void (*gone)(struct http_exchange *x, void *arg);
+	/* The client has taken what was sent: http_reply_backlog() is 0. */
+	void (*drained)(struct http_exchange *x, void *arg);
+	/* Who is there is known, but for the role: set it. `tls` is NULL on a unix socket. */
+	void (*identify)(struct caller *caller, int fd, struct ssl_st *tls, void *arg);
 	void *arg;
 };
 
-/* Serve on a listening socket, which is taken over. NULL with errno set. */
-struct http_server *http_server_new(struct event_base *base, evutil_socket_t fd,
-				    const struct http_limits *limits, struct rpc_budget *budget,
-				    const struct http_handler *handler);
+/* NULL with errno. `limits` are of all the listeners together. */
+struct http_server *http_server_new(struct event_base *base, const struct http_limits *limits,
+				    struct rpc_budget *budget, const struct http_handler *handler);
+
+/* Serve on a listening socket, which is taken over; with TLS when `tls` is not NULL. -ENOMEM. */
+int http_server_listen(struct http_server *server, evutil_socket_t fd, struct ssl_ctx_st *tls);
+
+/* Every exchange under way is `gone`. */
 void http_server_free(struct http_server *server);
 
-/* ---- the request that is with the handler ---- */
+struct http_counts {
+	unsigned int connections;
+	unsigned long long accepted;
+	unsigned long long refused; /* at the limits of connections */
+	unsigned long long requests;
+};
+struct http_counts http_server_counts(const struct http_server *server);
 
-bool http_conn_is_post(const struct http_conn *conn);
-const char *http_conn_target(const struct http_conn *conn);
+/* ---- the request ---- */
+
+const char *http_verb(const struct http_exchange *x); /* "POST" */
+const char *http_target(const struct http_exchange *x);
+bool http_is_http2(const struct http_exchange *x);
 
 /* First header field of that name, in any case; NULL when there is none. */
-const char *http_conn_field(const struct http_conn *conn, const char *name);
+const char *http_field(const struct http_exchange *x, const char *name);
 
-/* The request's body; the handler may drain it. */
-struct evbuffer *http_conn_body(const struct http_conn *conn);
+/* What has come of the body; the handler may drain it. */
+struct evbuffer *http_body(const struct http_exchange *x);
+bool http_body_ended(const struct http_exchange *x);
 
-/* The handler's own pointer; NULL at the start of each request. */
-void *http_conn_data(const struct http_conn *conn);
-void http_conn_set_data(struct http_conn *conn, void *data);
+/* What the handler has drained is not kept elsewhere: it counts no more. */
+void http_body_release(struct http_exchange *x);
 
-/* Who is at the other end of a unix socket. False when it is another kind of socket. */
-bool http_conn_peer(const struct http_conn *conn, struct ucred *peer);
+const struct caller *http_caller(const struct http_exchange *x);
 
-/* Where to write the answer's body; empty until then. */
-struct evbuffer *http_conn_reply(const struct http_conn *conn);
+/* The handler's own pointer; NULL at first. */
+void *http_data(const struct http_exchange *x);
+void http_set_data(struct http_exchange *x, void *data);
 
-/* A header field of the answer. */
-void http_reply_field(struct http_conn *conn, const char *name, const char *value);
+/* ---- the answer ---- */
 
-/* Answer: status, those fields and that body. */
-void http_reply(struct http_conn *conn, int status);
+/* Where to write the body; sent by what follows. */
+struct evbuffer *http_reply_body(const struct http_exchange *x);
+
+/* A header field, before the answer begins. */
+void http_reply_field(struct http_exchange *x, const char *name, const char *value);
+
+/* All of it. The exchange is not the handler's any more. */
+void http_reply(struct http_exchange *x, int status);
+
+/* In parts: it begins, goes on, ends. After the end the exchange is not the handler's any more. */
+void http_reply_begin(struct http_exchange *x, int status);
+bool http_reply_begun(const struct http_exchange *x);
+void http_reply_flush(struct http_exchange *x);
+void http_reply_trailer(struct http_exchange *x, const char *name, const char *value); /* HTTP/2 */
+void http_reply_end(struct http_exchange *x);
+
+/* Bytes that the client has not taken. */
+size_t http_reply_backlog(const struct http_exchange *x);
 
 #endif

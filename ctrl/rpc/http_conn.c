@@ -1,23 +1,35 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One connection of evhttp's, seen from the side: its bufferevent's input tells that bytes have
- * come, evhttp that a request is whole, that an answer is written and that it has closed.
+ * A connection is a bufferevent, plain or TLS, whose first bytes tell the version of HTTP.
+ *
+ * It is freed in one place, on_event(), from the event loop: http_conn_end() only asks for that,
+ * so that neither a version's code nor a handler ever finds its connection gone under it.
  */
 #include "ctrl/rpc/http_conn.h"
 
-#include <assert.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
-#include <event2/keyvalq_struct.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <sluice/log.h>
+
+#include "ctrl/rpc/tls.h"
+
+SL_LOG_TYPE(http_log, "sluice.ctrl.http");
+
+#define INPUT_MAX 16384 /* bytes ahead of what reads them */
+#define LINGER_MS 2000  /* for a client that is still sending to read the answer */
+#define PREFACE   "PRI "
 
 uint64_t http_now_ms(void)
 {
@@ -27,159 +39,144 @@ uint64_t http_now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-static void phase_begin(struct http_conn *conn, enum http_phase phase)
+struct evbuffer *http_conn_input(const struct http_conn *conn)
+{
+	return bufferevent_get_input(conn->bev);
+}
+
+struct evbuffer *http_conn_output(const struct http_conn *conn)
+{
+	return bufferevent_get_output(conn->bev);
+}
+
+static uint64_t phase_ms(const struct http_conn *conn, enum http_phase phase)
+{
+	const struct http_limits *limits = &conn->server->limits;
+
+	switch (phase) {
+	case PHASE_IDLE: return limits->idle * 1000ull;
+	case PHASE_HANDSHAKE:
+	case PHASE_REQUEST: return limits->request * 1000ull;
+	case PHASE_CALL: break; /* the call has a clock of its own */
+	case PHASE_REPLY: return limits->reply * 1000ull;
+	case PHASE_LINGER: return LINGER_MS;
+	}
+	return UINT64_MAX / 2;
+}
+
+void http_conn_phase(struct http_conn *conn, enum http_phase phase)
 {
 	struct http_server *server = conn->server;
-	uint64_t now = http_now_ms();
 
 	conn->phase = phase;
-	switch (phase) {
-	case HTTP_IDLE: conn->deadline_ms = now + server->limits.idle * 1000ull; break;
-	case HTTP_REQUEST: conn->deadline_ms = now + server->limits.request * 1000ull; break;
-	case HTTP_CALL: conn->deadline_ms = UINT64_MAX; break; /* the call has one of its own */
-	case HTTP_REPLY: conn->deadline_ms = now + server->limits.reply * 1000ull; break;
-	}
+	conn->deadline_ms = http_now_ms() + phase_ms(conn, phase);
 	TAILQ_REMOVE(&server->conns, conn, link);
 	TAILQ_INSERT_TAIL(&server->conns, conn, link);
 }
 
-/* ---- the budget ---- */
-
-static void charge(struct http_conn *conn, size_t bytes)
-{
-	struct rpc_budget *budget = conn->server->budget;
-
-	if (!rpc_budget_take(budget, bytes)) {
-		conn->over_budget = true; /* the tick ends it */
-		bufferevent_disable(conn->bev, EV_READ);
-		bytes = rpc_budget_take_rest(budget);
-	}
-	conn->charged += bytes;
-}
-
-/* Give back what the last request took, and begin anew with what has come after it. */
-static void charge_anew(struct http_conn *conn, size_t bytes)
-{
-	rpc_budget_give(conn->server->budget, conn->charged);
-	conn->charged = 0;
-	conn->over_budget = false;
-	charge(conn, bytes);
-}
-
-/* ---- what evhttp and the socket tell ---- */
-
-static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
-{
-	struct http_conn *conn = arg;
-
-	(void)input;
-	if (!info->n_added)
-		return;
-	if (conn->phase == HTTP_IDLE)
-		phase_begin(conn, HTTP_REQUEST);
-	charge(conn, info->n_added);
-}
-
-static void on_written(struct evhttp_request *request, void *arg)
-{
-	struct http_conn *conn = arg;
-	size_t ahead = evbuffer_get_length(bufferevent_get_input(conn->bev));
-
-	(void)request;
-	charge_anew(conn, ahead);
-	phase_begin(conn, ahead ? HTTP_REQUEST : HTTP_IDLE);
-}
-
-static void conn_free(struct http_conn *conn)
-{
-	charge_anew(conn, 0);
-	free(conn);
-}
-
-static void on_close(struct evhttp_connection *evcon, void *arg)
-{
-	struct http_conn *conn = arg;
-	struct http_server *server = conn->server;
-
-	(void)evcon;
-	if (conn->call) {
-		server->handler.gone(conn, server->handler.arg);
-		/* On an error evhttp leaves an unanswered request to its user, else it frees it. */
-		if (!evhttp_request_get_connection(conn->call))
-			evhttp_request_free(conn->call);
-	}
-	evbuffer_remove_cb(bufferevent_get_input(conn->bev), on_input, conn);
-	TAILQ_REMOVE(&server->conns, conn, link);
-	server->n_conns--;
-	conn_free(conn);
-}
-
-/* ---- its life ---- */
-
-struct http_conn *http_conn_new(struct http_server *server)
-{
-	struct http_conn *conn = calloc(1, sizeof(*conn));
-
-	if (!conn)
-		return NULL;
-	conn->server = server;
-	conn->bev = bufferevent_socket_new(server->base, -1, 0); /* evhttp closes the socket */
-	if (!conn->bev) {
-		free(conn);
-		return NULL;
-	}
-	/* evhttp may free it before we know of whom. */
-	bufferevent_incref(conn->bev);
-	/* It moves a body out of the input when that is whole, so that much has to have room. */
-	bufferevent_setwatermark(conn->bev, EV_READ, 0, server->limits.head + server->limits.body);
-	return conn;
-}
-
-void http_conn_drop(struct http_conn *conn)
-{
-	bufferevent_decref(conn->bev);
-	conn_free(conn);
-}
-
-/* As if the client had left: the one way to end a connection in any state from outside. */
 void http_conn_end(struct http_conn *conn)
 {
-	bufferevent_trigger_event(conn->bev, BEV_EVENT_READING | BEV_EVENT_EOF, 0);
+	if (conn->dead)
+		return;
+	conn->dead = true;
+	bufferevent_disable(conn->bev, EV_READ);
+	bufferevent_trigger_event(conn->bev, BEV_EVENT_ERROR, BEV_TRIG_DEFER_CALLBACKS);
 }
 
-bool http_conn_adopt(struct http_conn *conn)
+/* The answer is on its way; wait for the client to have read it before the socket is closed. */
+static void linger(struct http_conn *conn)
 {
-	struct http_server *server = conn->server;
-	bufferevent_event_cb on_event;
-	void *arg;
+	SSL *ssl = conn->tls ? bufferevent_openssl_get_ssl(conn->bev) : NULL;
 
-	/* evhttp's callbacks get its connection; if it has freed that, there are none. */
-	bufferevent_getcb(conn->bev, NULL, NULL, &on_event, &arg);
-	if (!on_event || !evbuffer_add_cb(bufferevent_get_input(conn->bev), on_input, conn)) {
-		if (on_event)
-			http_conn_end(conn);
-		http_conn_drop(conn);
-		return false;
+	if (conn->half_closed) {
+		http_conn_end(conn);
+		return;
 	}
-	assert(evhttp_connection_get_bufferevent(arg) == conn->bev);
-	evhttp_connection_set_closecb(arg, on_close, conn);
-	bufferevent_decref(conn->bev);
-	TAILQ_INSERT_TAIL(&server->conns, conn, link);
-	server->n_conns++;
-	phase_begin(conn, HTTP_IDLE);
-	return true;
+	http_conn_phase(conn, PHASE_LINGER);
+	if (ssl)
+		SSL_shutdown(ssl);
+	shutdown(bufferevent_getfd(conn->bev), SHUT_WR);
+	evbuffer_drain(http_conn_input(conn), evbuffer_get_length(http_conn_input(conn)));
 }
 
-/* Only in the middle of a request, where evhttp has nothing to say; as much as the socket takes. */
-static void refuse(struct http_conn *conn, const char *status)
+void http_conn_finish(struct http_conn *conn)
 {
-	char text[128];
-	int n = snprintf(text, sizeof(text),
-			 "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", status);
+	conn->finishing = true;
+	if (evbuffer_get_length(http_conn_output(conn)))
+		http_conn_phase(conn, PHASE_REPLY);
+	else
+		linger(conn);
+}
 
-	if (!evbuffer_get_length(bufferevent_get_output(conn->bev)))
-		send(bufferevent_getfd(conn->bev), text, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+/* ---- what the bufferevent tells ---- */
+
+/* False: not enough is here to tell, or it can't be served. */
+static bool find_version(struct http_conn *conn)
+{
+	struct evbuffer *input = http_conn_input(conn);
+	char start[sizeof(PREFACE) - 1];
+	size_t n = (size_t)evbuffer_copyout(input, start, sizeof(start));
+	bool http2 = !memcmp(start, PREFACE, n);
+
+	if (http2 && n < sizeof(start))
+		return false;
+	conn->version = http2 ? &http_version_2 : &http_version_1;
+	if (conn->version->open(conn) == 0)
+		return true;
+	conn->version = NULL;
 	http_conn_end(conn);
+	return false;
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	struct http_conn *conn = arg;
+
+	(void)bev;
+	if (conn->dead)
+		return;
+	if (conn->phase == PHASE_LINGER) {
+		evbuffer_drain(http_conn_input(conn), evbuffer_get_length(http_conn_input(conn)));
+		return;
+	}
+	if (conn->phase == PHASE_IDLE)
+		http_conn_phase(conn, PHASE_REQUEST);
+	if (!conn->version && !find_version(conn))
+		return;
+	if (!conn->version->input(conn))
+		http_conn_end(conn);
+}
+
+static void on_write(struct bufferevent *bev, void *arg)
+{
+	struct http_conn *conn = arg;
+
+	(void)bev;
+	if (conn->dead || conn->phase == PHASE_LINGER)
+		return;
+	if (conn->finishing)
+		linger(conn);
+	else if (conn->version)
+		conn->version->output(conn);
+}
+
+/* The client reads: it has as long again for the rest. */
+static void on_taken(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+{
+	struct http_conn *conn = arg;
+
+	(void)output;
+	if (info->n_deleted || info->orig_size == 0)
+		conn->taken_ms = http_now_ms();
+}
+
+static void say_why(const struct http_conn *conn)
+{
+	unsigned long error = bufferevent_get_openssl_error(conn->bev);
+
+	if (conn->phase == PHASE_HANDSHAKE && error)
+		sl_log(http_log, NOTICE, "%s: no TLS connection: %s", conn->caller.address,
+		       ERR_reason_error_string(error));
 }
 
 /* Closed both ways; a client that only has nothing more to say still wants its answer. */
@@ -190,130 +187,174 @@ static bool has_left(const struct http_conn *conn)
 	return poll(&p, 1, 0) > 0;
 }
 
-void http_conn_check(struct http_conn *conn, uint64_t now_ms)
-{
-	/* evhttp does not read while it waits for the answer. */
-	if (conn->phase == HTTP_CALL && has_left(conn))
-		http_conn_end(conn);
-	else if (conn->phase == HTTP_REQUEST && conn->over_budget)
-		refuse(conn, "503 Service Unavailable");
-	else if (conn->phase == HTTP_REQUEST && now_ms >= conn->deadline_ms)
-		refuse(conn, "408 Request Timeout");
-	else if (now_ms >= conn->deadline_ms)
-		http_conn_end(conn);
-}
-
-/* ---- requests and answers ---- */
-
-static unsigned int count_fields(const struct evkeyvalq *fields, const char *name)
-{
-	const struct evkeyval *field;
-	unsigned int n = 0;
-
-	TAILQ_FOREACH (field, fields, next)
-		n += !strcasecmp(field->key, name);
-	return n;
-}
-
-/*
- * evhttp is lenient where servers have disagreed about a request's end. 0, or the status of the
- * refusal with *why.
- */
-static int check_framing(struct evhttp_request *request, const char **why)
-{
-	const struct evkeyvalq *fields = evhttp_request_get_input_headers(request);
-	unsigned int lengths = count_fields(fields, "Content-Length");
-	unsigned int encodings = count_fields(fields, "Transfer-Encoding");
-	const char *length = evhttp_find_header(fields, "Content-Length");
-	const char *encoding = evhttp_find_header(fields, "Transfer-Encoding");
-
-	if (lengths + encodings > 1) {
-		*why = "more than one field tells the body's length";
-		return 400;
-	}
-	if (length && length[strspn(length, "0123456789")]) {
-		*why = "Content-Length: not a number";
-		return 400;
-	}
-	if (encoding && strcasecmp(encoding, "chunked")) {
-		*why = "Transfer-Encoding: chunked alone is served";
-		return 501;
-	}
-	return 0;
-}
-
-void http_conn_request(struct http_conn *conn, struct evhttp_request *request)
+/* A certificate tells, or the socket has told. */
+static void set_role(struct http_conn *conn)
 {
 	struct http_handler *handler = &conn->server->handler;
-	const char *why;
-	int status = check_framing(request, &why);
+	SSL *ssl = conn->tls ? bufferevent_openssl_get_ssl(conn->bev) : NULL;
 
-	conn->call = request;
-	conn->data = NULL;
-	conn->over_budget = false; /* it is here now */
-	evhttp_request_set_on_complete_cb(request, on_written, conn);
-	phase_begin(conn, HTTP_CALL);
-	if (status) {
-		http_reply_field(conn, "Connection", "close");
-		handler->refused(conn, status, why, handler->arg);
-	} else {
-		handler->request(conn, handler->arg);
+	if (ssl)
+		tls_identify(ssl, &conn->caller);
+	handler->identify(&conn->caller, bufferevent_getfd(conn->bev), ssl, handler->arg);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct http_conn *conn = arg;
+
+	(void)bev;
+	if (conn->dead || what & (BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) {
+		say_why(conn);
+		http_conn_free(conn);
+	} else if (what & BEV_EVENT_CONNECTED) {
+		set_role(conn);
+		http_conn_phase(conn, PHASE_IDLE);
+	} else if (what & BEV_EVENT_EOF) {
+		conn->half_closed = true;
+		if (conn->tls || has_left(conn) || conn->version == &http_version_2 ||
+		    (conn->phase != PHASE_CALL && conn->phase != PHASE_REPLY))
+			http_conn_free(conn);
 	}
 }
 
-bool http_conn_is_post(const struct http_conn *conn)
+/* ---- its life ---- */
+
+static struct http_peer *peer_get(struct http_server *server, const char *name)
 {
-	return evhttp_request_get_command(conn->call) == EVHTTP_REQ_POST;
+	struct http_peer *peer;
+
+	LIST_FOREACH (peer, &server->peers, link)
+		if (!strcmp(peer->name, name))
+			break;
+	if (!peer) {
+		peer = calloc(1, sizeof(*peer));
+		if (!peer)
+			return NULL;
+		snprintf(peer->name, sizeof(peer->name), "%s", name);
+		LIST_INSERT_HEAD(&server->peers, peer, link);
+	}
+	peer->connections++;
+	return peer;
 }
 
-const char *http_conn_target(const struct http_conn *conn)
+static void peer_put(struct http_peer *peer)
 {
-	return evhttp_request_get_uri(conn->call);
+	if (!peer || --peer->connections)
+		return;
+	LIST_REMOVE(peer, link);
+	free(peer);
 }
 
-const char *http_conn_field(const struct http_conn *conn, const char *name)
+/* The socket stays the caller's when it can't be made. */
+static struct bufferevent *bufferevent_of(struct http_listener *listener, evutil_socket_t fd)
 {
-	return evhttp_find_header(evhttp_request_get_input_headers(conn->call), name);
+	struct event_base *base = listener->server->base;
+	struct bufferevent *bev;
+	SSL *ssl;
+
+	if (!listener->tls)
+		return bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+	ssl = SSL_new(listener->tls);
+	if (!ssl)
+		return NULL;
+	bev = bufferevent_openssl_socket_new(base, fd, ssl, BUFFEREVENT_SSL_ACCEPTING,
+					     BEV_OPT_CLOSE_ON_FREE);
+	if (bev)
+		bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+	return bev; /* if there is none, the library has freed ssl */
 }
 
-struct evbuffer *http_conn_body(const struct http_conn *conn)
+/* Who is there, as far as the socket tells. */
+static void identify(struct http_conn *conn, evutil_socket_t fd)
 {
-	return evhttp_request_get_input_buffer(conn->call);
+	char name[sizeof(conn->peer->name)];
+
+	caller_of_socket(&conn->caller, fd, name, sizeof(name));
+	conn->peer = peer_get(conn->server, name);
+	if (!conn->tls)
+		set_role(conn);
 }
 
-struct evbuffer *http_conn_reply(const struct http_conn *conn)
+bool http_conn_new(struct http_listener *listener, evutil_socket_t fd)
 {
-	return evhttp_request_get_output_buffer(conn->call);
+	struct http_conn *conn = calloc(1, sizeof(*conn));
+	struct http_server *server = listener->server;
+
+	if (conn)
+		conn->bev = bufferevent_of(listener, fd);
+	if (!conn || !conn->bev) {
+		free(conn);
+		evutil_closesocket(fd);
+		return false;
+	}
+	conn->server = server;
+	conn->tls = listener->tls != NULL;
+	TAILQ_INIT(&conn->exchanges);
+	TAILQ_INSERT_TAIL(&server->conns, conn, link);
+	server->counts.connections++;
+	identify(conn, fd);
+	http_conn_phase(conn, conn->tls ? PHASE_HANDSHAKE : PHASE_IDLE);
+	bufferevent_setcb(conn->bev, on_read, on_write, on_event, conn);
+	bufferevent_setwatermark(conn->bev, EV_READ, 0, INPUT_MAX);
+	if (conn->peer && evbuffer_add_cb(http_conn_output(conn), on_taken, conn) &&
+	    !bufferevent_enable(conn->bev, EV_READ | EV_WRITE))
+		return true;
+	http_conn_free(conn);
+	return false;
 }
 
-bool http_conn_peer(const struct http_conn *conn, struct ucred *peer)
+void http_conn_free(struct http_conn *conn)
 {
-	socklen_t len = sizeof(*peer);
-	int fd = bufferevent_getfd(conn->bev);
+	struct http_exchange *x;
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &len) == 0 && peer->pid > 0;
+	TAILQ_FOREACH (x, &conn->exchanges, link)
+		http_exchange_gone(x);
+	if (conn->version)
+		conn->version->close(conn);
+	while ((x = TAILQ_FIRST(&conn->exchanges)))
+		http_exchange_free(x);
+	TAILQ_REMOVE(&conn->server->conns, conn, link);
+	conn->server->counts.connections--;
+	peer_put(conn->peer);
+	bufferevent_free(conn->bev);
+	free(conn);
 }
 
-void *http_conn_data(const struct http_conn *conn)
+/* ---- the clock ---- */
+
+/* In the middle of a request, where no handler is: as much as the socket takes. */
+static void refuse_slow(struct http_conn *conn)
 {
-	return conn->data;
+	static const char text[] =
+		"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+	if (!evbuffer_get_length(http_conn_output(conn)) && conn->version == &http_version_1) {
+		evbuffer_add(http_conn_output(conn), text, sizeof(text) - 1);
+		http_conn_finish(conn);
+	} else {
+		http_conn_end(conn);
+	}
 }
 
-void http_conn_set_data(struct http_conn *conn, void *data)
+/* The client has taken nothing for too long of what waits for it. */
+static bool is_stuck(const struct http_conn *conn, uint64_t now_ms)
 {
-	conn->data = data;
+	return evbuffer_get_length(http_conn_output(conn)) &&
+	       now_ms >= conn->taken_ms + phase_ms(conn, PHASE_REPLY);
 }
 
-void http_reply_field(struct http_conn *conn, const char *name, const char *value)
+void http_conn_check(struct http_conn *conn, uint64_t now_ms)
 {
-	evhttp_add_header(evhttp_request_get_output_headers(conn->call), name, value);
-}
-
-void http_reply(struct http_conn *conn, int status)
-{
-	struct evhttp_request *request = conn->call;
-
-	conn->call = NULL;
-	phase_begin(conn, HTTP_REPLY);
-	evhttp_send_reply(request, status, NULL, NULL);
+	if (conn->dead)
+		return;
+	if (conn->version && conn->phase == PHASE_CALL)
+		conn->version->check(conn, now_ms);
+	if (is_stuck(conn, now_ms))
+		http_conn_end(conn);
+	else if (!conn->tls && conn->phase != PHASE_LINGER && has_left(conn))
+		http_conn_end(conn);
+	else if (conn->phase == PHASE_REQUEST && now_ms >= conn->deadline_ms)
+		refuse_slow(conn);
+	else if (conn->phase != PHASE_REPLY && now_ms >= conn->deadline_ms)
+		http_conn_end(conn);
 }

@@ -6,10 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/ssl.h>
+
 #include <sluice/log.h>
 
-#include "ctrl/rpc/connect.h"
+#include "ctrl/rpc/protocol.h"
+#include "ctrl/rpc/serve.h"
 #include "ctrl/rpc/services.h"
+#include "ctrl/rpc/tcp_socket.h"
+#include "ctrl/rpc/tls.h"
 #include "ctrl/rpc/unix_socket.h"
 
 SL_LOG_TYPE(rpc_log, "sluice.ctrl.rpc");
@@ -24,71 +29,156 @@ SL_LOG_TYPE(rpc_log, "sluice.ctrl.rpc");
  */
 static struct rpc_budget budget = {.left = 256 * (size_t)MIB};
 
-static const struct http_limits limits = {
-	.connections = 64,
-	.head = 16384,
-	.body = 16 * MIB,
-	.idle = 60,
-	.request = 30,
-	.reply = 30,
-};
-
 struct rpc {
-	struct connect connect;
+	struct rpc_config config;
+	struct serve serve;
 	struct http_server *server;
-	char *path;
+	SSL_CTX *tls;
 };
 
-static struct http_server *serve(struct rpc *rpc, struct ctrl *ctrl)
+void rpc_config_init(struct rpc_config *config)
 {
-	struct http_handler handler = connect_handler(&rpc->connect);
-	int fd = unix_socket_listen(rpc->path, 0660);
-
-	if (fd < 0) {
-		errno = -fd;
-		return NULL;
-	}
-	return http_server_new(ctrl->base, fd, &limits, &budget, &handler);
+	*config = (struct rpc_config){
+		.limits =
+			{
+				.connections = 1024,
+				.connections_per_peer = 768,
+				.streams = 128,
+				.head = 16384,
+				.body = SERVE_MESSAGE_MAX + ENVELOPE_SIZE,
+				.idle = 60,
+				.request = 30,
+				.reply = 30,
+			},
+	};
 }
 
-struct rpc *rpc_new(struct ctrl *ctrl, const char *socket_path)
+/* ---- requests ---- */
+
+static void on_request(struct http_exchange *x, void *arg)
+{
+	struct rpc *rpc = arg;
+
+	serve_request(&rpc->serve, x);
+}
+
+/* What is wrong below the protocols, in the words of one. */
+static void on_refused(struct http_exchange *x, int status, const char *why, void *arg)
+{
+	(void)arg;
+	protocol_refuse(x, status,
+			status == 501 || status == 505 ? PROBLEM_UNIMPLEMENTED
+			: status == 413 || status == 431 || status == 503
+				? PROBLEM_RESOURCE_EXHAUSTED
+				: PROBLEM_INVALID_ARGUMENT,
+			why);
+}
+
+static void on_gone(struct http_exchange *x, void *arg)
+{
+	(void)arg;
+	serve_gone(x);
+}
+
+static void on_drained(struct http_exchange *x, void *arg)
+{
+	(void)arg;
+	serve_drained(x);
+}
+
+static void identify(struct caller *caller, int fd, struct ssl_st *tls, void *arg)
+{
+	const struct rpc *rpc = arg;
+
+	caller->role = roles_find(&rpc->config.roles, caller, fd, tls);
+}
+
+/* ---- its life ---- */
+
+static int failed(const char *what, int rc)
+{
+	sl_log(rpc_log, ERR, "%s: %s", what, strerror(-rc));
+	return rc;
+}
+
+static int listen_tcp(struct rpc *rpc)
+{
+	const struct rpc_config *config = &rpc->config;
+	struct problem why;
+
+	if (!config->n_listen)
+		return 0;
+	rpc->tls = tls_context_new(config->certificate, config->key, config->client_ca, &why);
+	if (!rpc->tls) {
+		sl_log(rpc_log, ERR, "%s", why.text);
+		return -EINVAL;
+	}
+	for (unsigned int i = 0; i < config->n_listen; i++) {
+		int fd = tcp_socket_listen(config->listen[i]);
+		int rc = fd < 0 ? fd : http_server_listen(rpc->server, fd, rpc->tls);
+
+		if (rc)
+			return failed(config->listen[i], rc);
+	}
+	return 0;
+}
+
+static int serve_all(struct rpc *rpc, struct ctrl *ctrl)
+{
+	const struct http_handler handler = {
+		.request = on_request,
+		.refused = on_refused,
+		.gone = on_gone,
+		.drained = on_drained,
+		.identify = identify,
+		.arg = rpc,
+	};
+	int fd, rc;
+
+	rpc->serve.background = background_new(ctrl->base);
+	rpc->server = http_server_new(ctrl->base, &rpc->config.limits, &budget, &handler);
+	if (!rpc->serve.background || !rpc->server)
+		return failed("the API", -ENOMEM);
+	/* The unix socket last: whoever waits for it finds the others, too. */
+	rc = listen_tcp(rpc);
+	if (rc)
+		return rc;
+	fd = unix_socket_listen(rpc->config.socket, 0660);
+	rc = fd < 0 ? fd : http_server_listen(rpc->server, fd, NULL);
+	return rc ? failed(rpc->config.socket, rc) : 0;
+}
+
+static void parts_free(struct rpc *rpc)
+{
+	http_server_free(rpc->server);
+	background_free(rpc->serve.background);
+	serve_end(&rpc->serve);
+	SSL_CTX_free(rpc->tls);
+	free(rpc);
+}
+
+struct rpc *rpc_new(struct ctrl *ctrl, const struct rpc_config *config)
 {
 	const char *unfit = rpc_services_unfit();
 	struct rpc *rpc = calloc(1, sizeof(*rpc));
-	int error;
+	int rc;
 
-	if (unfit) {
-		sl_log(rpc_log, ERR, "the API: %s", unfit);
-		errno = EPROTO;
-		goto fail;
+	if (unfit || !rpc) {
+		sl_log(rpc_log, ERR, "the API: %s", unfit ?: "out of memory");
+		free(rpc);
+		errno = unfit ? EPROTO : ENOMEM;
+		return NULL;
 	}
-	if (!rpc) {
-		sl_log(rpc_log, ERR, "the API: out of memory");
-		goto fail;
-	}
-	rpc->connect = (struct connect){
-		.ctrl = ctrl,
-		.budget = &budget,
-		.arena_limit = ARENA_LIMIT,
-		.background = background_new(ctrl->base),
-	};
-	rpc->path = strdup(socket_path);
-	if (rpc->path && rpc->connect.background)
-		rpc->server = serve(rpc, ctrl);
-	if (!rpc->server) {
-		sl_log(rpc_log, ERR, "socket %s: %s", socket_path, strerror(errno));
-		goto fail;
-	}
-	return rpc;
-
-fail:
-	error = errno;
-	if (rpc) {
-		background_free(rpc->connect.background);
-		free(rpc->path);
-	}
-	free(rpc);
-	errno = error;
+	rpc->config = *config;
+	rpc->serve.ctrl = ctrl;
+	rpc->serve.budget = &budget;
+	rpc->serve.arena_limit = ARENA_LIMIT;
+	LIST_INIT(&rpc->serve.servings);
+	rc = serve_all(rpc, ctrl);
+	if (!rc)
+		return rpc;
+	parts_free(rpc);
+	errno = -rc;
 	return NULL;
 }
 
@@ -96,10 +186,6 @@ void rpc_free(struct rpc *rpc)
 {
 	if (!rpc)
 		return;
-	http_server_free(rpc->server);
-	background_free(rpc->connect.background);
-	connect_end(&rpc->connect);
-	unlink(rpc->path);
-	free(rpc->path);
-	free(rpc);
+	unlink(rpc->config.socket);
+	parts_free(rpc);
 }

@@ -16,10 +16,13 @@
 #include "sluice/v1/worker.pb-c.h"
 
 /* Beside each method the role that it takes to call it. */
-#define KIND_METHOD(service, name, handler, kind, role)                                          \
-	{                                                                                        \
-		&sluice__v1__##service##_service__descriptor, name, handler, kind, CALLER_##role \
+#define ANY_METHOD(service, name, handler, kind, role, shape)                                     \
+	{                                                                                         \
+		&sluice__v1__##service##_service__descriptor, name, handler, kind, CALLER_##role, \
+			RPC_##shape                                                               \
 	}
+#define KIND_METHOD(service, name, handler, kind, role) \
+	ANY_METHOD(service, name, handler, kind, role, UNARY)
 #define METHOD(service, name, handler, role) \
 	KIND_METHOD(service, name, handler, RESOURCE_KIND_MAX, role)
 

@@ -12,12 +12,20 @@
 
 struct rpc_call;
 
+/* How many messages go which way. */
+enum rpc_shape {
+	RPC_UNARY,
+	RPC_SERVER_STREAM,
+	RPC_BIDI, /* `handle` runs for each message */
+};
+
 struct rpc_method {
 	const ProtobufCServiceDescriptor *service;
 	const char *name;
 	void (*handle)(struct rpc_call *call);
 	enum resource_kind kind; /* of the standard methods: what they are about */
 	enum caller_role role;   /* who may call it: this one and those above */
+	enum rpc_shape shape;
 };
 
 /* NULL when no service of that (full) name has such a method. */

@@ -182,6 +182,8 @@ static void slot_init(struct sl_worker_slot *slot, uint32_t id)
 
 static int set_up(void **state)
 {
+	struct rpc_config config;
+
 	(void)state;
 	memset(&root, 0, sizeof(root));
 	memset(slots, 0, sizeof(slots));
@@ -201,7 +203,9 @@ static int set_up(void **state)
 	ctrl.base = event_base_new();
 	ctrl.model = model_new(&root);
 	snprintf(path, sizeof(path), PATH_FORMAT, getpid());
-	rpc = rpc_new(&ctrl, path);
+	rpc_config_init(&config);
+	strcpy(config.socket, path);
+	rpc = rpc_new(&ctrl, &config);
 	return rpc ? 0 : -1;
 }
 
@@ -460,7 +464,7 @@ static void refuses_by_protocol(void **state)
 		 "400 {\"code\":\"invalid_argument\",\"message\":\"ListWorkersRequest has no field "
 		 "15\"}"},
 		{"POST " LIST_WORKERS "Host: x\r\nContent-Length: 99999999\r\n\r\n", "413 "},
-		{"garbage\r\n\r\n", "400 "},
+		{"garbage\r\n\r\n", "501 "},
 	};
 
 	(void)state;
