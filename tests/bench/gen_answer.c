@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Answers: what clients and backends do with a frame that the worker sent. */
+#include <rte_arp.h>
+#include <rte_cycles.h>
+
+#include <sluice/csum.h>
+
+#include "secondary/frame.h"
+#include "secondary/worker.h"
+#include "tests/bench/gen_state.h"
+
+static void set_flags(struct rte_tcp_hdr *tcp, uint8_t flags)
+{
+	uint16_t from = rte_cpu_to_be_16((uint16_t)(tcp->data_off << 8 | tcp->tcp_flags));
+	uint16_t to = rte_cpu_to_be_16((uint16_t)(tcp->data_off << 8 | flags));
+
+	tcp->cksum = sl_csum_apply(tcp->cksum, sl_csum_fold(sl_csum_delta16(from, to)));
+	tcp->tcp_flags = flags;
+}
+
+/* The frame goes back where it came from: no checksum changes. */
+static void turn_round(struct rte_mbuf *m, unsigned int port)
+{
+	struct rte_ether_hdr *eth = frame_eth(m);
+	struct rte_ipv4_hdr *ip = frame_ip(m);
+	struct rte_udp_hdr *ports = frame_udp(m);
+	rte_be32_t addr = ip->src_addr;
+	rte_be16_t p = ports->src_port;
+
+	ip->src_addr = ip->dst_addr;
+	ip->dst_addr = addr;
+	ports->src_port = ports->dst_port;
+	ports->dst_port = p;
+	eth->src_addr = GEN_HOST_MAC;
+	eth->dst_addr = gen.w->root->port[port].mac;
+}
+
+static void backend_got(struct rte_mbuf *m, unsigned int port)
+{
+	if (gen.config.tcp) {
+		uint8_t flags = frame_tcp(m)->tcp_flags;
+
+		if (flags == RTE_TCP_ACK_FLAG) {
+			gen.lives++;
+			rte_pktmbuf_free(m);
+			return;
+		}
+		if (flags & RTE_TCP_SYN_FLAG)
+			set_flags(frame_tcp(m), RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG);
+	}
+	turn_round(m, port);
+	gen_fifo_put(&gen.fifo[port], m);
+}
+
+/* What a TCP client says next; 0: nothing. */
+static uint8_t client_says(uint8_t flags)
+{
+	if (flags & RTE_TCP_SYN_FLAG)
+		return RTE_TCP_PSH_FLAG | RTE_TCP_ACK_FLAG;
+	if (gen.config.load == GEN_STEADY || flags == RTE_TCP_ACK_FLAG)
+		return 0; /* the reference brings the client's own last ACK back */
+	return flags & RTE_TCP_FIN_FLAG ? RTE_TCP_ACK_FLAG : RTE_TCP_FIN_FLAG | RTE_TCP_ACK_FLAG;
+}
+
+static void take_sample(const struct rte_mbuf *m)
+{
+	if (!gen.config.gap_tsc || gen.phase != GEN_RUNNING || gen.n_samples == GEN_SAMPLES ||
+	    gen.answers % gen.config.sample_every)
+		return;
+	gen.sample[gen.n_samples++] = (uint32_t)rte_rdtsc() -
+				      *rte_pktmbuf_mtod_offset(m, uint32_t *, gen.config.frame - 4);
+}
+
+static void client_got(struct rte_mbuf *m)
+{
+	uint8_t says = 0;
+
+	gen.answers++;
+	if (gen.config.tcp) {
+		uint8_t flags = frame_tcp(m)->tcp_flags;
+
+		says = client_says(flags);
+		/* NEW: a life is over when the last ACK is on its way */
+		gen.established +=
+			flags & (gen.config.load == GEN_NEW ? RTE_TCP_FIN_FLAG : RTE_TCP_SYN_FLAG)
+				? 1
+				: 0;
+	} else if (gen.established < gen.opened) {
+		gen.established++;
+		gen.lives++;
+	}
+	take_sample(m);
+	if (!says) {
+		rte_pktmbuf_free(m);
+		return;
+	}
+	set_flags(frame_tcp(m), says);
+	turn_round(m, 0);
+	gen_fifo_put(&gen.fifo[0], m);
+}
+
+/* ARP: everybody is at one MAC. */
+static void arp_got(struct rte_mbuf *m, unsigned int port)
+{
+	struct rte_ether_hdr *eth = frame_eth(m);
+	struct rte_arp_hdr *arp = (struct rte_arp_hdr *)(eth + 1);
+	rte_be32_t asked = arp->arp_data.arp_tip;
+
+	if (arp->arp_opcode != RTE_BE16(RTE_ARP_OP_REQUEST)) {
+		rte_pktmbuf_free(m);
+		return;
+	}
+	eth->dst_addr = eth->src_addr;
+	eth->src_addr = GEN_HOST_MAC;
+	arp->arp_opcode = RTE_BE16(RTE_ARP_OP_REPLY);
+	arp->arp_data.arp_tha = arp->arp_data.arp_sha;
+	arp->arp_data.arp_tip = arp->arp_data.arp_sip;
+	arp->arp_data.arp_sha = GEN_HOST_MAC;
+	arp->arp_data.arp_sip = asked;
+	gen_fifo_put(&gen.fifo[port], m);
+}
+
+/* With one arm the address tells; a reference may have swapped addresses, its ports tell. */
+static bool is_for_backend(struct rte_mbuf *m, unsigned int port)
+{
+	return port == 1 ||
+	       (gen.config.arms == 1 && (frame_ip(m)->dst_addr & 0xff) != GEN_CLIENTS >> 24);
+}
+
+uint16_t gen_send(unsigned int port, struct rte_mbuf **pkt, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = pkt[i];
+
+		if (unlikely(frame_eth(m)->ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV4)))
+			arp_got(m, port);
+		else if (is_for_backend(m, port))
+			backend_got(m, port);
+		else
+			client_got(m);
+	}
+	return n;
+}
