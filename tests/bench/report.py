@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a bench says: a table on the terminal, bench.json, bench.svg by gnuplot."""
+"""What a bench says: tables for the terminal and the docs, bench.json, bench.svg by gnuplot."""
 
 import json
 import subprocess
@@ -9,6 +9,13 @@ COLUMNS = (("WORK", "name", ""), ("FLOWS", "flows", "d"), ("WORKERS", "workers",
            ("MAX", "ns_max", ".1f"), ("CPU-NS", "cpu_ns_per_packet", ".1f"),
            ("MPPS", "mpps", ".2f"), ("/5TSWAP", "ratio_to_5tswap", ".3f"),
            ("CONN/S", "connections_per_second", "d"), ("", "note", ""))
+
+# As docs/performance.md names them.
+WORK = {"udp_fnat": "UDP", "tcp_fnat": "TCP, established", "udp_fnat_rr": "UDP, flows in turn",
+        "udp_fnat_mixed": "UDP, one port, both directions in every burst",
+        "udp_fnat_zipf": "UDP, Zipf", "udp_new": "new UDP connections, request and answer",
+        "tcp_new": "TCP connections, whole life (7 packets)"}
+NOTES = {"bed of two": "one worker on the same bed", "busy neighbour": "beside another appliance"}
 
 # DPVS 1.10.2, UDP FullNAT on the same kind of machine: flows and ns per packet.
 DPVS = ((1000, 216), (100000, 528), (1000000, 878))
@@ -62,6 +69,29 @@ def write_json(path, report):
     with open(path, "w", encoding="ascii") as file:
         json.dump(report, file, indent=1)
         file.write("\n")
+
+
+def work(result):
+    parts = [WORK[result["name"]]]
+    if result["workers"] > 1:
+        parts.append("two workers")
+    if "note" in result:
+        parts.append(NOTES[result["note"]])
+    return ", ".join(parts)
+
+
+def write_markdown(path, report):
+    """The table of docs/performance.md."""
+    lines = ["| work | connections | ns a packet | min - max | Mpps | 5tswap / it "
+             "| connections/s |", "|---|---|---|---|---|---|---|"]
+    for r in (r for r in report["results"] if "ns_per_packet" in r):
+        per_second = r.get("connections_per_second")
+        lines.append(f"| {work(r)} | {r.get('flows', '')} | {r['ns_per_packet']:.1f} "
+                     f"| {r['ns_min']:.1f} - {r['ns_max']:.1f} | {r['mpps']:.1f} "
+                     f"| {r['ratio_to_5tswap']:.2f} "
+                     f"| {format(per_second, ',') if per_second else ''} |")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("\n".join(lines) + "\n")
 
 
 def points(results, name):
