@@ -25,15 +25,27 @@
 #include "ctrl/resource.h"
 
 struct apply;
+struct change_set;
 struct ctrl;
+struct store_audit;
 
 enum apply_op {
-	APPLY_CREATE,  /* already_exists when there is one */
-	APPLY_UPDATE,  /* replaces; not_found when there is none */
-	APPLY_DELETE,  /* not_found when there is none */
-	APPLY_CONFIG,  /* message is the whole Config; what it does not name is deleted */
-	APPLY_NOTHING, /* no change, but what workers use must be this revision: at start */
+	APPLY_CREATE, /* already_exists when there is one */
+	APPLY_UPDATE, /* replaces, or what `mask` names; not_found when there is none */
+	APPLY_DELETE, /* not_found when there is none */
+	APPLY_CONFIG, /* message is a Config; what it does not name is deleted, or stays: `merge` */
+	APPLY_ROLLBACK, /* all as it was after `revision`, as a new revision */
+	APPLY_CONFIRM,  /* the pending revision, which must be `revision`, stays */
+	APPLY_NOTHING,  /* no change, but what workers use must be this revision: at start */
 };
+
+struct apply_result;
+
+/*
+ * Make the response that is kept for a request that may be sent again, before it is committed, with
+ * the model as the request leaves it. To be freed. NULL: no memory.
+ */
+typedef uint8_t *(*apply_respond_fn)(void *arg, const struct apply_result *result, size_t *len);
 
 /*
  * A request. The message's own etag field, when not empty, is what the resource's must be
@@ -42,22 +54,45 @@ enum apply_op {
  */
 struct apply_request {
 	enum apply_op op;
-	enum resource_kind kind; /* not for CONFIG */
+	enum resource_kind kind; /* CREATE, UPDATE, DELETE */
 	const char *pool;        /* of a backend: the pool's name */
 	const char *name;        /* DELETE: of the resource (a backend's own, without pool) */
-	const char *etag;        /* DELETE: NULL or "" when it doesn't matter */
+	const char *etag; /* DELETE, ROLLBACK (of the whole): NULL or "" when it doesn't matter */
+	const char *mask; /* UPDATE: names of fields between commas; NULL: all */
 	const ProtobufCMessage *message; /* CREATE, UPDATE: the resource; CONFIG: Config */
-	bool validate_only;              /* stop before the commit */
-	const char *author;              /* kept with the revision; NULL: none */
+	uint64_t revision;               /* ROLLBACK, CONFIRM */
+	uint64_t unconfirmed; /* ROLLBACK: only while this one waits for its confirmation; or 0 */
+	bool merge;           /* CONFIG */
+	bool validate_only;   /* stop before the commit */
+	/* CONFIG, ROLLBACK: go back unless confirmed within so many seconds; 0: stay. */
+	uint32_t confirm_s;
+	/* Kept with the revision and in the audit log; NULL: none. */
+	const char *author;
+	const char *source;   /* where from */
+	const char *method;   /* NULL: no audit entry */
+	const char *resource; /* what it is about, for a person */
 	const char *comment;
+	/*
+	 * A request that may be sent again: when one of that id was carried out, its response is
+	 * the result, and nothing else happens. The digest tells another request with that id.
+	 */
+	const char *request_id; /* NULL or "": not to be repeated */
+	uint64_t request_digest;
+	apply_respond_fn respond; /* of a request with an id */
 };
 
 struct apply_result {
 	struct problem problem; /* code PROBLEM_NONE: done */
-	uint64_t revision;      /* of the model now */
+	uint64_t revision;      /* of the model now; while `respond` runs, of the one to come */
 	uint32_t created;       /* resources; backends count each */
 	uint32_t updated;
 	uint32_t deleted;
+	const struct change_set *changes; /* what they are; of an error, none */
+	uint64_t confirm_by;              /* seconds since 1970; 0: it need not be confirmed */
+	/* Of a repeated request: what its first one was answered. */
+	const uint8_t *response;
+	size_t response_len;
+	bool recorded; /* the audit log has it, with the revision */
 };
 
 /*
@@ -73,6 +108,9 @@ typedef void (*apply_done_fn)(void *arg, const struct apply_result *result);
  */
 int apply_submit(struct apply *apply, const struct apply_request *request, apply_done_fn done,
 		 void *arg, struct problem *why);
+
+/* Write down a call that no revision came of; entry->time is set. Later, and not surely. */
+void apply_audit(struct apply *apply, const struct store_audit *entry);
 
 /* ---- for the daemon's main ---- */
 

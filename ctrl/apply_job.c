@@ -8,8 +8,10 @@
 /* The text members of a request, owned by the job. */
 static const char **text_of(struct apply_request *request, size_t i)
 {
-	const char **all[] = {&request->pool, &request->name, &request->etag, &request->author,
-			      &request->comment};
+	const char **all[] = {&request->pool,      &request->name,     &request->etag,
+			      &request->mask,      &request->author,   &request->source,
+			      &request->method,    &request->resource, &request->comment,
+			      &request->request_id};
 
 	return i < sizeof(all) / sizeof(all[0]) ? all[i] : NULL;
 }
@@ -82,10 +84,37 @@ static void close_message(struct job *job)
 	job->packed = NULL;
 }
 
-int job_resolve(struct job *job, struct model *model, struct problem *why)
+/* All as it was: the store's revisions are read back by the thread that writes them. */
+static int resolve_rollback(struct job *job, struct model *model, struct store *store,
+			    struct problem *why)
 {
-	int rc;
+	struct past past;
+	int rc = past_read(store_database(store), job->request.revision, &past, why);
 
+	if (!rc)
+		rc = change_resolve_past(&job->changes, model, &past, job->request.etag, why);
+	past_free(&past);
+	return rc;
+}
+
+static bool can_repeat(const struct apply_request *request)
+{
+	return request->request_id && *request->request_id && !request->validate_only;
+}
+
+int job_resolve(struct job *job, struct model *model, struct store *store, struct problem *why)
+{
+	int rc = 0;
+
+	if (can_repeat(&job->request))
+		rc = store_find_request(store, job->request.request_id, job->request.request_digest,
+					&job->response, &job->response_len, why);
+	if (rc) {
+		job->repeated = rc > 0;
+		return rc > 0 ? 0 : rc;
+	}
+	if (job->request.op == APPLY_ROLLBACK)
+		return resolve_rollback(job, model, store, why);
 	if (job->packed) {
 		job->request.message =
 			protobuf_c_message_unpack(job->type, NULL, job->packed_len, job->packed);
@@ -105,5 +134,6 @@ void job_free(struct job *job)
 		free((char *)*text);
 	close_message(job);
 	change_free(&job->changes);
+	free(job->response);
 	free(job);
 }

@@ -25,17 +25,21 @@ struct job {
 	struct change_set changes;
 	struct store_revision revision;
 	struct problem problem;
-	bool committed;
+	uint8_t *response; /* made for a request with an id, or found for a repeated one */
+	size_t response_len;
+	bool repeated;  /* it was found */
+	bool committed; /* the transaction is in the store */
 };
 
 /* NULL with *why; resource_exhausted when it takes more than `room` bytes. */
 struct job *job_new(const struct apply_request *request, size_t room, struct problem *why);
 
 /*
- * Unpack the message and find out what it means, into job->changes. Takes long when the message
- * is large, and only reads the model: for the thread. -EINVAL with *why.
+ * Unpack the message and find out what it means, into job->changes; or that it was carried out
+ * already. Takes long when the message is large, and only reads the model and the store: for the
+ * thread. -EINVAL with *why.
  */
-int job_resolve(struct job *job, struct model *model, struct problem *why);
+int job_resolve(struct job *job, struct model *model, struct store *store, struct problem *why);
 
 void job_free(struct job *job);
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctrl/mask.h"
 #include "sluice/v1/backend_pool.pb-c.h"
 #include "sluice/v1/config.pb-c.h"
 #include "sluice/v1/interface.pb-c.h"
@@ -229,10 +230,44 @@ static int replace_backends(struct change_set *set, const Sluice__V1__BackendPoo
 	return rc;
 }
 
+/* What is there of the name in a request's message; NULL: nothing. */
+static const struct resource *find_named(const struct change_set *set,
+					 const struct apply_request *q)
+{
+	char full[RESOURCE_NAME_SIZE];
+	const char *name = resource_message_name(q->message);
+
+	if (q->kind == RESOURCE_BACKEND)
+		name = resource_backend_name(q->pool, name, full);
+	return model_find(set->model, q->kind, name);
+}
+
+/*
+ * The resource that a request asks for. With a mask, what that doesn't name is as it is, and in the
+ * request it need not even be right.
+ */
+static struct resource *wanted(const struct change_set *set, const struct apply_request *q,
+			       struct problem *why)
+{
+	const struct resource *now = q->mask ? find_named(set, q) : NULL;
+	struct resource *r = NULL;
+	void *message;
+
+	if (!now)
+		return resource_new(q->kind, q->pool, q->message, why);
+	message = malloc(q->message->descriptor->sizeof_message);
+	if (!message)
+		no_memory(why);
+	else if (!mask_merge(q->kind, q->mask, now->message, q->message, message, why))
+		r = resource_new(q->kind, q->pool, message, why);
+	free(message);
+	return r;
+}
+
 /* Create or update. */
 static int resolve_one(struct change_set *set, const struct apply_request *q, struct problem *why)
 {
-	struct resource *r = resource_new(q->kind, q->pool, q->message, why);
+	struct resource *r = wanted(set, q, why);
 	char path[RESOURCE_PATH_SIZE];
 	const struct resource *now;
 	int rc = 0;
@@ -256,7 +291,7 @@ static int resolve_one(struct change_set *set, const struct apply_request *q, st
 		return rc;
 	}
 	rc = add(set, now, r, why);
-	if (!rc && q->kind == RESOURCE_BACKEND_POOL)
+	if (!rc && q->kind == RESOURCE_BACKEND_POOL && (!q->mask || mask_has(q->mask, "backends")))
 		rc = replace_backends(set, (const Sluice__V1__BackendPool *)q->message, why);
 	return rc;
 }
@@ -308,9 +343,31 @@ static int resolve_delete(struct change_set *set, const struct apply_request *q,
 	return rc;
 }
 
-/* Replace all resources of a kind by a Config's repeated field. */
+/* Put the sorted batch into what the model has, of which nothing goes. */
+static int put(struct change_set *set, struct batch *batch, struct problem *why)
+{
+	int rc = batch_sort(batch, why);
+
+	for (size_t i = 0; i < batch->n && !rc; i++) {
+		struct resource *r = batch->list[i];
+
+		batch->list[i] = NULL;
+		rc = add(set, model_find(set->model, r->kind, r->name), r, why);
+	}
+	return rc;
+}
+
+/* What a Config says of a kind, for the whole kind or as far as it goes. */
+static int finish_kind(struct change_set *set, enum resource_kind kind, struct batch *batch,
+		       bool keep, struct problem *why)
+{
+	return keep ? put(set, batch, why)
+		    : merge(set, batch, model_after(set->model, kind, ""), NULL, why);
+}
+
+/* By a Config's repeated field. */
 static int replace_kind(struct change_set *set, enum resource_kind kind, void *const *messages,
-			size_t n, struct problem *why)
+			size_t n, bool keep, struct problem *why)
 {
 	struct batch batch = {0};
 	int rc = 0;
@@ -318,12 +375,12 @@ static int replace_kind(struct change_set *set, enum resource_kind kind, void *c
 	for (size_t i = 0; i < n && !rc; i++)
 		rc = batch_new(set, &batch, kind, NULL, messages[i], why);
 	if (!rc)
-		rc = merge(set, &batch, model_after(set->model, kind, ""), NULL, why);
+		rc = finish_kind(set, kind, &batch, keep, why);
 	batch_free(&batch);
 	return rc;
 }
 
-static int replace_all_backends(struct change_set *set, const Sluice__V1__Config *config,
+static int replace_all_backends(struct change_set *set, const Sluice__V1__Config *config, bool keep,
 				struct problem *why)
 {
 	struct batch batch = {0};
@@ -332,32 +389,41 @@ static int replace_all_backends(struct change_set *set, const Sluice__V1__Config
 	for (size_t i = 0; i < config->n_backend_pools && !rc; i++)
 		rc = batch_backends(set, &batch, config->backend_pools[i], why);
 	if (!rc)
-		rc = merge(set, &batch, model_after(set->model, RESOURCE_BACKEND, ""), NULL, why);
+		rc = finish_kind(set, RESOURCE_BACKEND, &batch, keep, why);
 	batch_free(&batch);
 	return rc;
 }
 
-static int resolve_config(struct change_set *set, const Sluice__V1__Config *config,
-			  struct problem *why)
+static int check_whole_etag(const struct model *model, const char *etag, struct problem *why)
 {
 	char current[RESOURCE_ETAG_SIZE];
-	int rc;
 
-	model_etag(set->model, current);
-	if (*config->etag && strcmp(config->etag, current))
-		return problem_set(why, PROBLEM_ABORTED,
-				   "etag: is \"%.32s\", but the configuration was changed "
-				   "meanwhile and has \"%s\"",
-				   config->etag, current);
-#define REPLACE(kind, field) \
-	replace_kind(set, RESOURCE_##kind, (void *const *)config->field, config->n_##field, why)
+	model_etag(model, current);
+	if (!etag || !*etag || !strcmp(etag, current))
+		return 0;
+	return problem_set(why, PROBLEM_ABORTED,
+			   "etag: is \"%.32s\", but the configuration was changed meanwhile and "
+			   "has \"%s\"",
+			   etag, current);
+}
+
+static int resolve_config(struct change_set *set, const Sluice__V1__Config *config, bool keep,
+			  struct problem *why)
+{
+	int rc = check_whole_etag(set->model, config->etag, why);
+
+	if (rc)
+		return rc;
+#define REPLACE(kind, field)                                                                      \
+	replace_kind(set, RESOURCE_##kind, (void *const *)config->field, config->n_##field, keep, \
+		     why)
 	(void)((rc = REPLACE(INTERFACE, interfaces)) || (rc = REPLACE(ROUTE, routes)) ||
 	       (rc = REPLACE(LOCAL_ADDRESS_POOL, local_address_pools)) ||
 	       (rc = REPLACE(BACKEND_POOL, backend_pools)) ||
-	       (rc = replace_all_backends(set, config, why)) ||
+	       (rc = replace_all_backends(set, config, keep, why)) ||
 	       (rc = REPLACE(VIRTUAL_SERVER, virtual_servers)) ||
 	       (rc = replace_kind(set, RESOURCE_TIMEOUTS, (void *const *)&config->timeouts,
-				  config->timeouts != NULL, why)));
+				  config->timeouts != NULL, keep, why)));
 #undef REPLACE
 	return rc;
 }
@@ -370,8 +436,41 @@ int change_resolve(struct change_set *set, struct model *model, const struct app
 	case APPLY_CREATE:
 	case APPLY_UPDATE: return resolve_one(set, q, why);
 	case APPLY_DELETE: return resolve_delete(set, q, why);
-	case APPLY_CONFIG: return resolve_config(set, (const void *)q->message, why);
+	case APPLY_CONFIG: return resolve_config(set, (const void *)q->message, q->merge, why);
+	case APPLY_ROLLBACK: /* change_resolve_past */
+	case APPLY_CONFIRM:
 	case APPLY_NOTHING: break;
 	}
 	return 0;
+}
+
+/* The resources of one kind move from the list to the batch. */
+static int batch_kind(struct batch *batch, enum resource_kind kind, struct past *past, size_t *i,
+		      struct problem *why)
+{
+	for (; *i < past->n && past->list[*i]->kind == kind; ++*i) {
+		if (batch_add(batch, past->list[*i]))
+			return no_memory(why);
+		past->list[*i] = NULL;
+	}
+	return 0;
+}
+
+int change_resolve_past(struct change_set *set, struct model *model, struct past *past,
+			const char *etag, struct problem *why)
+{
+	size_t i = 0;
+	int rc;
+
+	*set = (struct change_set){.model = model};
+	rc = check_whole_etag(model, etag, why);
+	for (int kind = 0; kind < RESOURCE_KIND_MAX && !rc; kind++) {
+		struct batch batch = {0};
+
+		rc = batch_kind(&batch, kind, past, &i, why);
+		if (!rc)
+			rc = finish_kind(set, kind, &batch, false, why);
+		batch_free(&batch);
+	}
+	return rc;
 }

@@ -13,6 +13,7 @@
 
 #include "ctrl/apply.h"
 #include "ctrl/model.h"
+#include "ctrl/past.h"
 
 /* One resource. Owned by the model when it is there, by the set otherwise. */
 struct change {
@@ -36,6 +37,13 @@ struct change_set {
  */
 int change_resolve(struct change_set *set, struct model *model, const struct apply_request *request,
 		   struct problem *why);
+
+/*
+ * What it would take to make the model the same as a past configuration, whose resources are taken
+ * out of *past. Otherwise as change_resolve.
+ */
+int change_resolve_past(struct change_set *set, struct model *model, struct past *past,
+			const char *etag, struct problem *why);
 
 /* Put the changes into the model: all, or none with *why. */
 int change_enter(struct change_set *set, struct problem *why);

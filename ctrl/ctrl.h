@@ -8,6 +8,7 @@
 
 struct apply;
 struct event_base;
+struct history;
 struct model;
 struct primary_client;
 struct sl_root;
@@ -17,6 +18,7 @@ struct ctrl {
 	struct sl_root *root;           /* shared memory */
 	struct model *model;            /* the current revision */
 	struct apply *apply;            /* changes it */
+	struct history *history;        /* what it was */
 	struct primary_client *primary; /* restarts workers */
 };
 

@@ -29,6 +29,7 @@
 
 #include "ctrl/apply.h"
 #include "ctrl/ctrl.h"
+#include "ctrl/history.h"
 #include "ctrl/join.h"
 #include "ctrl/model.h"
 #include "ctrl/options.h"
@@ -143,6 +144,17 @@ static int open_store(struct daemon *d, const struct options *o)
 	return -EINVAL;
 }
 
+static int open_history(struct daemon *d)
+{
+	struct problem why;
+
+	d->ctrl.history = history_new(d->ctrl.base, store_path(d->store), &why);
+	if (d->ctrl.history)
+		return 0;
+	sl_log(ctrl_log, ERR, "%s", why.text);
+	return -EINVAL;
+}
+
 /* Whoever fails has said why. */
 static int start(struct daemon *d, const char *program, const struct options *o)
 {
@@ -163,6 +175,8 @@ static int start(struct daemon *d, const char *program, const struct options *o)
 	c->apply = apply_new(c, d->store);
 	if (!c->apply)
 		return failed("the transactions", errno);
+	if (open_history(d))
+		return -EINVAL;
 	rpc_config_init(&config);
 	snprintf(config.socket, sizeof(config.socket), "%s", o->socket);
 	d->rpc = rpc_new(c, &config);
@@ -175,6 +189,8 @@ static void stop(struct daemon *d)
 	struct event *const events[] = {d->on_term, d->on_int, d->on_primary};
 
 	apply_free(d->ctrl.apply);
+	d->ctrl.apply = NULL;
+	history_free(d->ctrl.history);
 	if (d->rpc)
 		rpc_free(d->rpc);
 	primary_client_free(d->ctrl.primary);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 const char *problem_code_name(enum problem_code code)
 {
@@ -14,6 +15,14 @@ const char *problem_code_name(enum problem_code code)
 #undef X
 	}
 	return "unknown";
+}
+
+size_t problem_path(const char *text)
+{
+	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "0123456789_-.[]");
+
+	return !strncmp(text + len, ": ", 2) ? len : 0;
 }
 
 int problem_set(struct problem *problem, enum problem_code code, const char *format, ...)

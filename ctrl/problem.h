@@ -8,6 +8,7 @@
 #define CTRL_PROBLEM_H
 
 #include <stdarg.h>
+#include <stddef.h>
 
 /* X(symbol, number, name in the API) */
 #define PROBLEM_CODES(X)                                 \
@@ -42,6 +43,9 @@ struct problem {
 
 /* The code's name in the API; "ok" for PROBLEM_NONE. */
 const char *problem_code_name(enum problem_code code);
+
+/* Length of the path that a sentence begins with (": " follows it); 0: it begins with none. */
+size_t problem_path(const char *text);
 
 /* Fill in; returns -EINVAL, so that a check can `return problem_set(...)`. */
 int problem_set(struct problem *problem, enum problem_code code, const char *format, ...)

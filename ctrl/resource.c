@@ -81,6 +81,13 @@ static char **string_field(const ProtobufCMessage *message, unsigned int number)
 		       : NULL;
 }
 
+const char *resource_message_name(const ProtobufCMessage *message)
+{
+	char **name = string_field(message, NAME_FIELD);
+
+	return name && *name ? *name : "";
+}
+
 const char *resource_message_etag(const ProtobufCMessage *message)
 {
 	char **etag = string_field(message, ETAG_FIELD);
@@ -98,13 +105,13 @@ static uint64_t hash_bytes(uint64_t h, const void *data, size_t len)
 	return h;
 }
 
-static uint64_t hash_resource(const struct resource *r)
+uint64_t resource_hash(enum resource_kind kind, const char *name, const void *packed, size_t len)
 {
-	uint8_t kind = r->kind;
-	uint64_t h = hash_bytes(UINT64_C(0xcbf29ce484222325), &kind, 1);
+	uint8_t byte = kind;
+	uint64_t h = hash_bytes(UINT64_C(0xcbf29ce484222325), &byte, 1);
 
-	h = hash_bytes(h, r->name, strlen(r->name) + 1);
-	h = hash_bytes(h, r->packed, r->packed_len);
+	h = hash_bytes(h, name, strlen(name) + 1);
+	h = hash_bytes(h, packed, len);
 	h = (h ^ (h >> 33)) * UINT64_C(0xff51afd7ed558ccd);
 	h = (h ^ (h >> 33)) * UINT64_C(0xc4ceb9fe1a85ec53);
 	return h ^ (h >> 33);
@@ -120,7 +127,7 @@ static int keep_message(struct resource *r, const ProtobufCMessage *message)
 	if (!r->packed)
 		return -ENOMEM;
 	protobuf_c_message_pack(message, r->packed);
-	r->hash = hash_resource(r);
+	r->hash = resource_hash(r->kind, r->name, r->packed, r->packed_len);
 	resource_etag_text(r->hash, r->etag);
 	r->message = protobuf_c_message_unpack(message->descriptor, NULL, r->packed_len, r->packed);
 	if (!r->message)

@@ -112,6 +112,9 @@ struct resource *resource_unpack(enum resource_kind kind, const char *name, cons
 
 void resource_free(struct resource *resource);
 
+/* Hash of what a resource says: of these add up to the hash of a configuration. */
+uint64_t resource_hash(enum resource_kind kind, const char *name, const void *packed, size_t len);
+
 const ProtobufCMessageDescriptor *resource_descriptor(enum resource_kind kind);
 
 /*
@@ -125,6 +128,9 @@ const char *resource_backend_name(const char *pool, const char *name, char *out)
 
 /* Is this backend in that pool? */
 bool resource_in_pool(const struct resource *backend, const char *pool);
+
+/* What a message says its name is; "" for one that has none. */
+const char *resource_message_name(const ProtobufCMessage *message);
 
 /* What a message says its etag is; "" for one that has none. */
 const char *resource_message_etag(const ProtobufCMessage *message);

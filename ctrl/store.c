@@ -2,200 +2,337 @@
 #include "ctrl/store.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <sluice/log.h>
 
+#include "ctrl/store_check.h"
 #include "ctrl/store_load.h"
 #include "ctrl/store_schema.h"
+#include "ctrl/store_write.h"
 
 SL_LOG_TYPE(store_log, "sluice.ctrl.store");
 
-/* X(symbol, SQL): what a commit says; prepared once. */
-#define STATEMENTS(X)                                                     \
-	X(BEGIN, "BEGIN IMMEDIATE")                                       \
-	X(COMMIT, "COMMIT")                                               \
-	X(REVISION, "INSERT INTO revision VALUES (?1, ?2, ?3, ?4)")       \
-	X(PUT, "INSERT OR REPLACE INTO resource VALUES (?1, ?2, ?3, ?4)") \
-	X(DELETE, "DELETE FROM resource WHERE kind = ?1 AND name = ?2")   \
-	X(LOG, "INSERT INTO revision_change VALUES (?1, ?2, ?3, ?4, ?5)") \
-	X(IDENTITY, "INSERT OR REPLACE INTO identity VALUES (?1, ?2, ?3, ?4, ?5)")
+#define TIDY_ROWS  1000 /* removed at a time */
+#define TIDY_PAGES 256  /* copied at a time */
 
-enum statement {
-#define X(symbol, sql) STATEMENT_##symbol,
-	STATEMENTS(X)
-#undef X
-		STATEMENT_MAX
-};
+/* A revision of more changes is not carried out again on the copy: its pages are copied. */
+#define COPY_CHANGES 10000
 
 struct store {
-	sqlite3 *db;
-	sqlite3_stmt *statement[STATEMENT_MAX];
+	char *path;
+	char *copy_path;
+	struct store_db main;
+	struct store_db copy;   /* not open when it could not be written */
+	bool copy_behind;       /* store_tidy makes it anew, */
+	sqlite3_backup *backup; /* which is under way */
 	char *set_aside;
+	bool from_copy;
+	struct store_retention retention;
+	struct store_pending pending;
 };
 
-/* ---- commit ---- */
+/* ---- the copy ---- */
 
-static int step(sqlite3_stmt *s)
+/* It is made again at the next start. */
+static void lose_copy(struct store *store, const char *why)
 {
-	int code = sqlite3_step(s);
-
-	sqlite3_reset(s);
-	sqlite3_clear_bindings(s);
-	return code == SQLITE_DONE ? SQLITE_OK : code;
+	sl_log(store_log, ERR, "the copy %s: %s: it is given up until the next start",
+	       store->copy_path, why);
+	sqlite3_backup_finish(store->backup);
+	store->backup = NULL;
+	store_db_close(&store->copy);
+	unlink(store->copy_path);
 }
 
-static int write_revision(struct store *store, const struct store_revision *revision)
+static uint64_t last_chain(sqlite3 *db, uint64_t *number)
 {
-	sqlite3_stmt *s = store->statement[STATEMENT_REVISION];
+	sqlite3_stmt *s = NULL;
+	uint64_t chain = 0;
 
-	sqlite3_bind_int64(s, 1, (sqlite3_int64)revision->number);
-	sqlite3_bind_int64(s, 2, (sqlite3_int64)time(NULL));
-	sqlite3_bind_text(s, 3, revision->author ? revision->author : "", -1, SQLITE_STATIC);
-	sqlite3_bind_text(s, 4, revision->comment ? revision->comment : "", -1, SQLITE_STATIC);
-	return step(s);
+	*number = 0;
+	if (sqlite3_prepare_v2(db,
+			       "SELECT number, chain FROM revision ORDER BY number DESC LIMIT 1",
+			       -1, &s, NULL) == SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW) {
+		*number = (uint64_t)sqlite3_column_int64(s, 0);
+		chain = (uint64_t)sqlite3_column_int64(s, 1);
+	}
+	sqlite3_finalize(s);
+	return chain;
 }
 
-static void bind_message(sqlite3_stmt *s, int column, const struct resource *r)
+/*
+ * So many pages at a time (all: -1) from the file to the copy. What is written to the file
+ * meanwhile goes to the pages that were copied, too, because it is by the same connection.
+ */
+static int copy_pages(struct store *store, int pages)
 {
-	if (r)
-		sqlite3_bind_blob64(s, column, r->packed, r->packed_len, SQLITE_STATIC);
-}
-
-static int write_change(struct store *store, const struct change *c, uint64_t revision)
-{
-	const struct resource *r = c->after ? c->after : c->before;
-	sqlite3_stmt *s = store->statement[c->after ? STATEMENT_PUT : STATEMENT_DELETE];
 	int code;
 
-	sqlite3_bind_int(s, 1, r->kind);
-	sqlite3_bind_text(s, 2, r->name, -1, SQLITE_STATIC);
-	if (c->after) {
-		bind_message(s, 3, c->after);
-		sqlite3_bind_int64(s, 4, (sqlite3_int64)revision);
-	}
-	code = step(s);
-	if (code != SQLITE_OK)
-		return code;
-	s = store->statement[STATEMENT_LOG];
-	sqlite3_bind_int64(s, 1, (sqlite3_int64)revision);
-	sqlite3_bind_int(s, 2, r->kind);
-	sqlite3_bind_text(s, 3, r->name, -1, SQLITE_STATIC);
-	bind_message(s, 4, c->before);
-	bind_message(s, 5, c->after);
-	return step(s);
-}
-
-static bool has_id(const struct resource *r, uint32_t ref)
-{
-	struct model_id id;
-
-	for (size_t i = 0; r && model_nth_id(r, i, &id); i++)
-		if (*id.ref == ref)
-			return true;
-	return false;
-}
-
-/* The ids of one side that the other doesn't have. */
-static int write_ids(struct store *store, const struct resource *r, const struct resource *other,
-		     bool used)
-{
-	sqlite3_stmt *s = store->statement[STATEMENT_IDENTITY];
-	int code = SQLITE_OK;
-	struct model_id id;
-
-	for (size_t i = 0; r && code == SQLITE_OK && model_nth_id(r, i, &id); i++) {
-		if (has_id(other, *id.ref))
-			continue;
-		sqlite3_bind_int(s, 1, id.class);
-		sqlite3_bind_int64(s, 2, SL_REF_ID(*id.ref));
-		sqlite3_bind_int(s, 3, SL_REF_GENERATION(*id.ref));
-		sqlite3_bind_text(s, 4, id.name, -1, SQLITE_TRANSIENT);
-		sqlite3_bind_int(s, 5, used);
-		code = step(s);
-	}
-	return code;
-}
-
-/* Freed ids first, since a created resource may have one of them. */
-static int write_all(struct store *store, const struct store_revision *revision)
-{
-	const struct change_set *set = revision->changes;
-	int code = step(store->statement[STATEMENT_BEGIN]);
-
+	if (!store->backup)
+		store->backup = sqlite3_backup_init(store->copy.db, "main", store->main.db, "main");
+	code = store->backup ? sqlite3_backup_step(store->backup, pages) : SQLITE_ERROR;
 	if (code == SQLITE_OK)
-		code = write_revision(store, revision);
-	for (size_t i = 0; i < set->n && code == SQLITE_OK; i++)
-		code = write_ids(store, set->list[i].before, set->list[i].after, false);
-	for (size_t i = 0; i < set->n && code == SQLITE_OK; i++) {
-		code = write_change(store, &set->list[i], revision->number);
-		if (code == SQLITE_OK)
-			code = write_ids(store, set->list[i].after, set->list[i].before, true);
+		return SQLITE_OK;
+	sqlite3_backup_finish(store->backup);
+	store->backup = NULL;
+	if (code != SQLITE_DONE)
+		return code;
+	store->copy.content = store->main.content;
+	store->copy.chain = store->main.chain;
+	store->copy_behind = false;
+	return SQLITE_OK;
+}
+
+static void remove_file(const char *path)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm"};
+	char name[4096];
+
+	for (int i = 0; i < 3; i++) {
+		snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
+		unlink(name);
 	}
-	return code == SQLITE_OK ? step(store->statement[STATEMENT_COMMIT]) : code;
+}
+
+/* Open the copy; when it is not the file's, make it from that. */
+static int open_copy(struct store *store, struct problem *why)
+{
+	struct store_db *copy = &store->copy;
+	uint64_t number, own_number;
+	bool same;
+
+	if (store_schema_open(store->copy_path, &copy->db, why)) {
+		store_db_close(copy);
+		remove_file(store->copy_path);
+		if (store_schema_open(store->copy_path, &copy->db, why))
+			return -EINVAL;
+	}
+	/* The one transaction that may be missing after a kill changes both. */
+	same = last_chain(copy->db, &number) == last_chain(store->main.db, &own_number) &&
+	       number == own_number;
+	if (!same && copy_pages(store, -1) != SQLITE_OK)
+		return problem_set(why, PROBLEM_UNAVAILABLE, "cannot be written: %s",
+				   sqlite3_errmsg(copy->db));
+	/* After the pages: they bring the file's own settings along. */
+	if (sqlite3_exec(copy->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;", NULL,
+			 NULL, NULL) != SQLITE_OK ||
+	    store_db_prepare(copy) != SQLITE_OK)
+		return problem_set(why, PROBLEM_UNAVAILABLE, "%s", sqlite3_errmsg(copy->db));
+	copy->content = store->main.content;
+	copy->chain = store->main.chain;
+	return 0;
+}
+
+/* A transaction on the copy, when it has had those before. */
+static bool copy_follows(const struct store *store)
+{
+	return store->copy.db && !store->copy_behind;
+}
+
+/* ---- transactions ---- */
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 int store_commit(struct store *store, const struct store_revision *revision, struct problem *why)
 {
-	int code = write_all(store, revision);
+	uint64_t now = now_ms();
 
-	if (code == SQLITE_OK)
-		return 0;
-	problem_set(why, PROBLEM_INTERNAL, "the configuration database: %s",
-		    sqlite3_errmsg(store->db));
-	if (!sqlite3_get_autocommit(store->db))
-		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-	return -EIO;
+	if (store_write(&store->main, revision, now) != SQLITE_OK) {
+		problem_set(why, PROBLEM_INTERNAL, "the configuration database: %s",
+			    sqlite3_errmsg(store->main.db));
+		store_db_undo(&store->main);
+		return -EIO;
+	}
+	if (revision->settles)
+		store->pending = (struct store_pending){0};
+	if (revision->pending.revision)
+		store->pending = revision->pending;
+	if (revision->changes->n > COPY_CHANGES)
+		store->copy_behind = true;
+	if (copy_follows(store) && store_write(&store->copy, revision, now) != SQLITE_OK)
+		lose_copy(store, sqlite3_errmsg(store->copy.db));
+	return 0;
+}
+
+void store_audit(struct store *store, const struct store_audit *entries, size_t n)
+{
+	if (store_write_audit(&store->main, entries, n) != SQLITE_OK) {
+		sl_log(store_log, ERR, "the audit log: %zu entries are lost: %s", n,
+		       sqlite3_errmsg(store->main.db));
+		store_db_undo(&store->main);
+	} else if (store->copy.db && store_write_audit(&store->copy, entries, n) != SQLITE_OK) {
+		lose_copy(store, sqlite3_errmsg(store->copy.db));
+	}
+}
+
+int store_find_request(struct store *store, const char *id, uint64_t digest, uint8_t **response,
+		       size_t *len, struct problem *why)
+{
+	sqlite3_stmt *s = store->main.statement[STORE_FIND_REQUEST];
+	int code, found = 0;
+
+	sqlite3_bind_text(s, 1, id, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 2, (sqlite3_int64)time(NULL) - STORE_REQUEST_KEPT_S);
+	code = sqlite3_step(s);
+	if (code == SQLITE_ROW && (uint64_t)sqlite3_column_int64(s, 0) != digest) {
+		found = problem_set(why, PROBLEM_INVALID_ARGUMENT,
+				    "request_id: \"%.64s\" was another request's", id);
+	} else if (code == SQLITE_ROW) {
+		*len = (size_t)sqlite3_column_bytes(s, 1);
+		*response = malloc(*len + 1);
+		found = *response ? 1
+				  : problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory");
+		if (*response && *len)
+			memcpy(*response, sqlite3_column_blob(s, 1), *len);
+	}
+	sqlite3_reset(s);
+	sqlite3_clear_bindings(s);
+	return found;
+}
+
+/* ---- what is kept ---- */
+
+/* One number of one statement with one argument. */
+static uint64_t ask(sqlite3 *db, const char *sql, uint64_t argument)
+{
+	sqlite3_stmt *s = NULL;
+	uint64_t number = 0;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK) {
+		if (sqlite3_bind_parameter_count(s))
+			sqlite3_bind_int64(s, 1, (sqlite3_int64)argument);
+		if (sqlite3_step(s) == SQLITE_ROW)
+			number = (uint64_t)sqlite3_column_int64(s, 0);
+	}
+	sqlite3_finalize(s);
+	return number;
+}
+
+/* Revisions below are kept no longer. The last one is, and what a pending one may go back to. */
+static uint64_t first_kept(const struct store *store)
+{
+	const struct store_retention *keep = &store->retention;
+	sqlite3 *db = store->main.db;
+	uint64_t first = ask(db,
+			     "SELECT number FROM revision ORDER BY number DESC LIMIT 1 "
+			     "OFFSET ?1",
+			     keep->revisions ? keep->revisions - 1 : 0);
+	uint64_t last = ask(db, "SELECT max(number) FROM revision", 0);
+	uint64_t old = 0;
+
+	if (keep->days)
+		old = ask(db, "SELECT max(number) FROM revision WHERE time < ?1",
+			  (uint64_t)time(NULL) - keep->days * UINT64_C(86400));
+	first = old + 1 > first ? old + 1 : first;
+	first = first < last ? first : last;
+	return store->pending.revision && store->pending.base < first ? store->pending.base : first;
+}
+
+/* How many rows were removed; -1: it failed. */
+static int tidy(struct store_db *db, uint64_t first, uint64_t audit)
+{
+	sqlite3_stmt *revisions = db->statement[STORE_FORGET_REVISIONS];
+	sqlite3_stmt *changes = db->statement[STORE_FORGET_CHANGES];
+	int before = sqlite3_total_changes(db->db);
+
+	sqlite3_bind_int64(revisions, 1, (sqlite3_int64)first);
+	sqlite3_bind_int64(changes, 1, (sqlite3_int64)first);
+	sqlite3_bind_int(changes, 2, TIDY_ROWS);
+	sqlite3_bind_int64(db->statement[STORE_FORGET_AUDIT], 1, (sqlite3_int64)audit);
+	if (store_db_step(db, STORE_BEGIN) || store_db_step(db, STORE_FORGET_REVISIONS) ||
+	    store_db_step(db, STORE_FORGET_CHANGES) || store_db_step(db, STORE_FORGET_AUDIT) ||
+	    store_db_step(db, STORE_COMMIT)) {
+		store_db_undo(db);
+		return -1;
+	}
+	return sqlite3_total_changes(db->db) - before;
+}
+
+static bool something_to_forget(const struct store *store, uint64_t first)
+{
+	sqlite3 *db = store->main.db;
+
+	return ask(db, "SELECT EXISTS (SELECT 1 FROM revision_change WHERE revision < ?1)",
+		   first) ||
+	       ask(db, "SELECT EXISTS (SELECT 1 FROM revision WHERE number < ?1)", first) ||
+	       ask(db, "SELECT max(id) - min(id) >= ?1 FROM audit", store->retention.audit);
+}
+
+bool store_tidy(struct store *store)
+{
+	uint64_t first = first_kept(store);
+	int n;
+
+	if (store->copy.db && store->copy_behind && copy_pages(store, TIDY_PAGES) != SQLITE_OK)
+		lose_copy(store, sqlite3_errmsg(store->copy.db));
+	if (store->copy.db && store->copy_behind)
+		return true;
+	if (!something_to_forget(store, first))
+		return false;
+	n = tidy(&store->main, first, store->retention.audit);
+	if (n < 0)
+		sl_log(store_log, ERR, "old revisions cannot be removed: %s",
+		       sqlite3_errmsg(store->main.db));
+	if (store->copy.db && tidy(&store->copy, first, store->retention.audit) < 0)
+		lose_copy(store, sqlite3_errmsg(store->copy.db));
+	return n >= TIDY_ROWS;
 }
 
 /* ---- opening ---- */
 
-static int prepare(struct store *store, const char *path, struct problem *why)
+static void read_pending(struct store *store)
 {
-	static const char *const sql[STATEMENT_MAX] = {
-#define X(symbol, text) [STATEMENT_##symbol] = text,
-		STATEMENTS(X)
-#undef X
-	};
+	sqlite3_stmt *s = NULL;
 
-	for (int i = 0; i < STATEMENT_MAX; i++)
-		if (sqlite3_prepare_v3(store->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-				       &store->statement[i], NULL) != SQLITE_OK)
-			/* Its schema is ours by number, but the tables aren't. */
-			return problem_set(why, PROBLEM_DATA_LOSS, "%s: %s", path,
-					   sqlite3_errmsg(store->db));
-	return 0;
+	store->pending = (struct store_pending){0};
+	if (sqlite3_prepare_v2(store->main.db, "SELECT revision, base, deadline FROM pending", -1,
+			       &s, NULL) == SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW)
+		store->pending = (struct store_pending){
+			(uint64_t)sqlite3_column_int64(s, 0),
+			(uint64_t)sqlite3_column_int64(s, 1),
+			(uint64_t)sqlite3_column_int64(s, 2),
+		};
+	sqlite3_finalize(s);
 }
 
-static void close_database(struct store *store)
-{
-	for (int i = 0; i < STATEMENT_MAX; i++) {
-		sqlite3_finalize(store->statement[i]);
-		store->statement[i] = NULL;
-	}
-	sqlite3_close(store->db);
-	store->db = NULL;
-}
-
+/* Open a file as the store's own, with all checks. */
 static int open_and_load(struct store *store, const char *path, const struct sl_root *root,
 			 struct model **model, struct problem *why)
 {
-	int rc = store_schema_open(path, &store->db, why);
+	struct store_db *db = &store->main;
+	int rc = store_schema_open(path, &db->db, why);
 
+	if (!rc && store_db_prepare(db) != SQLITE_OK)
+		/* Its schema is ours by number, but the tables aren't. */
+		rc = problem_set(why, PROBLEM_DATA_LOSS, "%s: %s", path, sqlite3_errmsg(db->db));
 	if (!rc)
-		rc = prepare(store, path, why);
+		rc = store_check(db, why);
 	if (!rc) {
 		*model = model_new(root);
-		rc = *model ? store_load(store->db, *model, why)
+		rc = *model ? store_load(db->db, *model, why)
 			    : problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory");
 	}
 	if (rc) {
 		model_free(*model);
 		*model = NULL;
-		close_database(store);
+		store_db_close(db);
+	} else {
+		read_pending(store);
 	}
 	return rc;
 }
@@ -210,7 +347,7 @@ static int move(const char *path, const char *suffix, const char *to)
 }
 
 /* The log and its index go with the file: without them it would be another file. */
-static int set_aside(struct store *store, const char *path, struct problem *why)
+static int move_aside(const char *path, char **to, struct problem *why)
 {
 	char reason[sizeof(why->text)], stamp[32];
 	time_t now = time(NULL);
@@ -219,39 +356,109 @@ static int set_aside(struct store *store, const char *path, struct problem *why)
 
 	memcpy(reason, why->text, sizeof(reason));
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
-	if (asprintf(&store->set_aside, "%s.damaged-%s", path, stamp) < 0)
+	if (asprintf(to, "%s.damaged-%s", path, stamp) < 0) {
+		*to = NULL;
 		return problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory");
-	(void)((rc = move(path, "", store->set_aside)) ||
-	       (rc = move(path, "-wal", store->set_aside)) ||
-	       (rc = move(path, "-shm", store->set_aside)));
+	}
+	(void)((rc = move(path, "", *to)) || (rc = move(path, "-wal", *to)) ||
+	       (rc = move(path, "-shm", *to)));
 	if (rc)
 		return problem_set(why, PROBLEM_UNAVAILABLE,
-				   "%s: is damaged and cannot be moved to %s: %s", path,
-				   store->set_aside, strerror(-rc));
-	sl_log(store_log, ERR, "database %s is damaged (%s): set aside as %s, starting empty", path,
-	       reason, store->set_aside);
+				   "%s: is damaged and cannot be moved to %s: %s", path, *to,
+				   strerror(-rc));
+	sl_log(store_log, ERR, "database %s is damaged (%s): set aside as %s", path, reason, *to);
 	return 0;
+}
+
+static bool exists(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISREG(st.st_mode) && st.st_size > 0;
+}
+
+/*
+ * Let the copy take the file's place, when it is whole: it is opened where it is, with all checks,
+ * and renamed when it is closed again, which empties its log. -EINVAL: there is none.
+ */
+static int use_copy(struct store *store, const struct sl_root *root, struct model **model,
+		    struct problem *why)
+{
+	char *aside = NULL;
+	int rc;
+
+	if (!exists(store->copy_path))
+		return problem_set(why, PROBLEM_DATA_LOSS, "%s: is not there", store->copy_path);
+	rc = open_and_load(store, store->copy_path, root, model, why);
+	if (rc) {
+		if (why->code == PROBLEM_DATA_LOSS)
+			move_aside(store->copy_path, &aside, why);
+		free(aside);
+		return rc;
+	}
+	model_free(*model);
+	*model = NULL;
+	store_db_close(&store->main);
+	if (rename(store->copy_path, store->path))
+		return problem_set(why, PROBLEM_UNAVAILABLE, "%s: cannot be moved to %s: %s",
+				   store->copy_path, store->path, strerror(errno));
+	rc = open_and_load(store, store->path, root, model, why);
+	if (rc)
+		return rc;
+	store->from_copy = true;
+	sl_log(store_log, ERR, "database %s: its copy took its place, at revision %" PRIu64,
+	       store->path, (*model)->revision);
+	return 0;
+}
+
+static int open_main(struct store *store, const struct sl_root *root, struct model **model,
+		     struct problem *why)
+{
+	int rc;
+
+	if (!exists(store->path) && exists(store->copy_path)) {
+		sl_log(store_log, ERR, "database %s is not there, but its copy is", store->path);
+		rc = use_copy(store, root, model, why);
+		if (!rc || why->code != PROBLEM_DATA_LOSS)
+			return rc;
+	}
+	rc = open_and_load(store, store->path, root, model, why);
+	if (!rc || why->code != PROBLEM_DATA_LOSS)
+		return rc;
+	rc = move_aside(store->path, &store->set_aside, why);
+	if (rc)
+		return rc;
+	rc = use_copy(store, root, model, why);
+	if (!rc || why->code != PROBLEM_DATA_LOSS)
+		return rc;
+	sl_log(store_log, ERR, "no copy of the database can be used (%s): starting empty",
+	       why->text);
+	return open_and_load(store, store->path, root, model, why);
 }
 
 struct store *store_open(const char *path, const struct sl_root *root, struct model **model,
 			 struct problem *why)
 {
 	struct store *store = calloc(1, sizeof(*store));
-	int rc;
 
 	*model = NULL;
-	if (!store) {
+	why->code = PROBLEM_NONE;
+	if (store) {
+		store->path = strdup(path);
+		if (asprintf(&store->copy_path, "%s.copy", path) < 0)
+			store->copy_path = NULL;
+		store->retention = (struct store_retention){STORE_KEEP_REVISIONS, STORE_KEEP_DAYS,
+							    STORE_KEEP_AUDIT};
+	}
+	if (!store || !store->path || !store->copy_path)
 		problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory");
-		return NULL;
-	}
-	rc = open_and_load(store, path, root, model, why);
-	if (rc && why->code == PROBLEM_DATA_LOSS) {
-		rc = set_aside(store, path, why);
-		if (!rc)
-			rc = open_and_load(store, path, root, model, why);
-	}
-	if (!rc)
+	else if (!open_main(store, root, model, why)) {
+		struct problem copy;
+
+		if (open_copy(store, &copy))
+			lose_copy(store, copy.text);
 		return store;
+	}
 	store_close(store);
 	return NULL;
 }
@@ -260,12 +467,41 @@ void store_close(struct store *store)
 {
 	if (!store)
 		return;
-	close_database(store);
+	sqlite3_backup_finish(store->backup);
+	store_db_close(&store->main);
+	store_db_close(&store->copy);
 	free(store->set_aside);
+	free(store->copy_path);
+	free(store->path);
 	free(store);
+}
+
+void store_set_retention(struct store *store, const struct store_retention *retention)
+{
+	store->retention = *retention;
 }
 
 const char *store_set_aside(const struct store *store)
 {
 	return store->set_aside;
+}
+
+bool store_from_copy(const struct store *store)
+{
+	return store->from_copy;
+}
+
+const char *store_path(const struct store *store)
+{
+	return store->path;
+}
+
+const struct store_pending *store_pending(const struct store *store)
+{
+	return &store->pending;
+}
+
+sqlite3 *store_database(struct store *store)
+{
+	return store->main.db;
 }

@@ -13,6 +13,10 @@
  *
  * resource.kind and identity.class are enum resource_kind and enum ids_class. An identity is a
  * stable id with its last generation, and its owner, or its last one when it is not used.
+ *
+ * Times are seconds since 1970, of the audit log milliseconds. revision.content is the sum of
+ * resource_hash() over the rows of `resource` after it, revision.chain a hash over the row and its
+ * predecessor's chain (store_write.c); NULL in what an older program wrote.
  */
 static const char *const migrations[STORE_SCHEMA] = {
 	"CREATE TABLE resource ("
@@ -41,6 +45,38 @@ static const char *const migrations[STORE_SCHEMA] = {
 	" before BLOB,"
 	" after BLOB,"
 	" PRIMARY KEY (revision, kind, name)) STRICT, WITHOUT ROWID;",
+
+	"ALTER TABLE revision ADD COLUMN source TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE revision ADD COLUMN method TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE revision ADD COLUMN created INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE revision ADD COLUMN updated INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE revision ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE revision ADD COLUMN content INTEGER;"
+	"ALTER TABLE revision ADD COLUMN chain INTEGER;"
+	"UPDATE revision SET (created, updated, deleted) = ("
+	" SELECT total(before IS NULL), total(before NOT NULL AND after NOT NULL),"
+	"  total(after IS NULL) FROM revision_change WHERE revision = number);"
+	"CREATE TABLE audit ("
+	" id INTEGER PRIMARY KEY,"
+	" time INTEGER NOT NULL,"
+	" caller TEXT NOT NULL,"
+	" source TEXT NOT NULL,"
+	" method TEXT NOT NULL,"
+	" resource TEXT NOT NULL,"
+	" revision INTEGER NOT NULL,"
+	" code INTEGER NOT NULL,"
+	" message TEXT NOT NULL) STRICT;"
+	"CREATE TABLE request ("
+	" number INTEGER PRIMARY KEY,"
+	" id TEXT NOT NULL UNIQUE,"
+	" digest INTEGER NOT NULL,"
+	" time INTEGER NOT NULL,"
+	" response BLOB NOT NULL) STRICT;"
+	"CREATE TABLE pending ("
+	" one INTEGER PRIMARY KEY CHECK (one = 1),"
+	" revision INTEGER NOT NULL,"
+	" base INTEGER NOT NULL,"
+	" deadline INTEGER NOT NULL) STRICT;",
 };
 
 static int fail(sqlite3 *db, int code, const char *path, const char *what, struct problem *why)
@@ -118,8 +154,7 @@ static int migrate(sqlite3 *db, const char *path, int version, struct problem *w
 
 int store_schema_open(const char *path, sqlite3 **db, struct problem *why)
 {
-	static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-				       "PRAGMA foreign_keys = ON;";
+	static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
 	int code = sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
 	int version = 0, rc;
 

@@ -32,7 +32,7 @@ static struct store *store;
 static struct event *worker_timer;
 static bool stuck[WORKERS]; /* this worker does not look at its ring */
 static unsigned int commands[WORKERS];
-static char directory[64], path[96];
+static char directory[64], path[96], copy[104];
 
 /* Answers, in the order in which they came. */
 #define ANSWERS 80
@@ -96,6 +96,7 @@ static int set_up(void **state)
 	if (!mkdtemp(directory))
 		return -1;
 	snprintf(path, sizeof(path), "%s/sluice.db", directory);
+	snprintf(copy, sizeof(copy), "%s.copy", path);
 	ctrl = (struct ctrl){.root = bed_root_new()};
 	for (unsigned int w = 0; w < WORKERS; w++) {
 		slot(w)->supervisor.state = SL_WORKER_RUNNING;
@@ -109,18 +110,11 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const suffixes[] = {"", "-wal", "-shm"};
-	char name[128];
-
 	(void)state;
 	stop();
 	bed_root_free(ctrl.root);
 	bed_json_free();
-	for (int i = 0; i < 3; i++) {
-		snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
-		unlink(name);
-	}
-	return rmdir(directory);
+	return bed_remove(directory);
 }
 
 static void on_answer(void *arg, const struct apply_result *result)
@@ -408,6 +402,7 @@ static void a_lost_database(void **state)
 	applied(bed_good);
 	stop();
 	unlink(path);
+	unlink(copy);
 	start();
 	let_run(50);
 	assert_int_equal(generation(), 1);

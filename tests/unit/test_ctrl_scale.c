@@ -279,8 +279,7 @@ static void others_go_on(void **state)
 	event_base_free(base);
 	model_free(ctrl.model);
 	store_close(store);
-	unlink(path);
-	assert_int_equal(rmdir(directory), 0);
+	assert_int_equal(bed_remove(directory), 0);
 }
 
 int main(void)

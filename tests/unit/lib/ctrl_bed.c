@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/unit/lib/ctrl_bed.h"
 
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <rte_ring.h>
@@ -161,4 +164,18 @@ enum problem_code bed_config(struct model *model, const char *json, struct sl_sn
 	const struct apply_request request = {.op = APPLY_CONFIG, .message = BED_CONFIG(json)};
 
 	return bed_try(model, &request, out, why);
+}
+
+int bed_remove(const char *directory)
+{
+	char pattern[128];
+	glob_t found;
+
+	snprintf(pattern, sizeof(pattern), "%s/*", directory);
+	if (!glob(pattern, 0, NULL, &found)) {
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			unlink(found.gl_pathv[i]);
+		globfree(&found);
+	}
+	return rmdir(directory);
 }

@@ -41,6 +41,9 @@ enum problem_code bed_try(struct model *model, const struct apply_request *reque
 enum problem_code bed_config(struct model *model, const char *json, struct sl_snapshot *out,
 			     struct problem *why);
 
+/* Remove a directory of a test with the files in it; what rmdir says. */
+int bed_remove(const char *directory);
+
 /* A configuration that is right, as the one of conf/lb.yaml. */
 extern const char bed_good[];
 
