@@ -8,7 +8,10 @@
 
 #include <event2/event.h>
 
+#include "ctrl/apply.h"
+#include "ctrl/rpc/reflect.h"
 #include "ctrl/rpc/services.h"
+#include "ctrl/store.h"
 
 struct rpc_call {
 	const struct ctrl *ctrl;
@@ -26,6 +29,8 @@ struct rpc_call {
 	} owner;
 	struct event *deadline;
 	uint64_t deadline_ms; /* CLOCK_MONOTONIC */
+	const char *about;    /* for the audit log */
+	bool recorded;        /* it has this call */
 };
 
 static uint64_t now_ms(void)
@@ -212,6 +217,51 @@ static void used_up(struct rpc_call *call)
 		 "the response takes more memory than is set apart for requests");
 }
 
+const ProtobufCMessage *rpc_unpack(struct rpc_call *call, const ProtobufCMessageDescriptor *type,
+				   const uint8_t *packed, size_t len)
+{
+	return protobuf_c_message_unpack(type, &call->arena.allocator, len, packed);
+}
+
+const char *rpc_call_name(struct rpc_call *call)
+{
+	return rpc_format(call, "%s/%s", call->method->service->short_name, call->method->name);
+}
+
+void rpc_call_about(struct rpc_call *call, const char *about)
+{
+	call->about = about;
+}
+
+void rpc_call_recorded(struct rpc_call *call)
+{
+	call->recorded = true;
+}
+
+/* Whoever may not even try it has left a trace, too. */
+static void record(struct rpc_call *call, enum problem_code code, const char *text)
+{
+	struct timespec now;
+	struct store_audit entry = {
+		.caller = call->start.caller.name,
+		.source = call->start.caller.address,
+		.resource = call->about,
+		.code = code,
+		.message = text,
+	};
+	char method[96];
+
+	if (call->recorded || call->method->role <= CALLER_VIEWER ||
+	    (call->request && reflect_bool(call->request, "validate_only")))
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	entry.time = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	snprintf(method, sizeof(method), "%s/%s", call->method->service->short_name,
+		 call->method->name);
+	entry.method = method;
+	apply_audit(call->ctrl->apply, &entry);
+}
+
 void rpc_reply(struct rpc_call *call, const void *message)
 {
 	if (rpc_send(call, message))
@@ -237,6 +287,7 @@ bool rpc_send(struct rpc_call *call, const void *message)
 
 void rpc_end(struct rpc_call *call)
 {
+	record(call, PROBLEM_NONE, "");
 	end_once(call, PROBLEM_NONE, "");
 	rpc_call_free(call);
 }
@@ -249,6 +300,7 @@ void rpc_fail(struct rpc_call *call, enum problem_code code, const char *format,
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	record(call, code, text);
 	end_once(call, code, text);
 	rpc_call_free(call);
 }

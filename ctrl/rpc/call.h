@@ -87,6 +87,17 @@ const struct rpc_method *rpc_call_method(const struct rpc_call *call);
 
 const struct caller *rpc_call_caller(const struct rpc_call *call);
 
+/* "ConfigService/ApplyConfig"; NULL when memory is used up. */
+const char *rpc_call_name(struct rpc_call *call);
+
+/*
+ * What a call is about, for the audit log: text that lives as long as the call. An entry is written
+ * when the call ends, of every method that more than a viewer's role takes and that is no dry run,
+ * unless it is already there (with a revision: ctrl/store.h).
+ */
+void rpc_call_about(struct rpc_call *call, const char *about);
+void rpc_call_recorded(struct rpc_call *call);
+
 /* Of the method's input type; lives as long as the call. */
 const ProtobufCMessage *rpc_call_request(const struct rpc_call *call);
 
@@ -103,6 +114,10 @@ char *rpc_format(struct rpc_call *call, const char *format, ...)
 
 /* A response of the method's output type, or another message; initialized. NULL when used up. */
 void *rpc_message(struct rpc_call *call, const ProtobufCMessageDescriptor *type);
+
+/* A message from bytes of our own. NULL when used up. */
+const ProtobufCMessage *rpc_unpack(struct rpc_call *call, const ProtobufCMessageDescriptor *type,
+				   const uint8_t *packed, size_t len);
 
 /* End the call. NULL stands for "the arena is used up": resource_exhausted. */
 void rpc_reply(struct rpc_call *call, const void *message);

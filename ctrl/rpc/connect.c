@@ -10,6 +10,8 @@
 
 #include <event2/buffer.h>
 
+#include "ctrl/rpc/base64.h"
+#include "ctrl/rpc/error_details.h"
 #include "ctrl/rpc/json.h"
 #include "ctrl/rpc/protocol.h"
 
@@ -43,10 +45,26 @@ static int status_of(enum problem_code code)
 	return 500;
 }
 
+/* ,"details":[{"type":...,"value":...}]: which field is wrong. Base64 without padding. */
+static void add_details(struct evbuffer *body, enum problem_code code, const char *text)
+{
+	uint8_t details[ERROR_DETAILS_SIZE];
+	char value[BASE64_SIZE(ERROR_DETAILS_SIZE)];
+	size_t len = error_bad_request(code, text, details);
+
+	if (!len)
+		return;
+	base64_encode(details, len, value);
+	value[strcspn(value, "=")] = '\0';
+	evbuffer_add_printf(body, ",\"details\":[{\"type\":\"%s\",\"value\":\"%s\"}]",
+			    ERROR_DETAILS_TYPE, value);
+}
+
 static void add_error(struct evbuffer *out, enum problem_code code, const char *text)
 {
 	evbuffer_add_printf(out, "{\"code\":\"%s\",\"message\":", problem_code_name(code));
 	json_encode_string(text, out);
+	add_details(out, code, text);
 	evbuffer_add(out, "}", 1);
 }
 

@@ -7,6 +7,8 @@
 
 #include <event2/buffer.h>
 
+#include "ctrl/rpc/base64.h"
+#include "ctrl/rpc/error_details.h"
 #include "ctrl/rpc/protocol.h"
 
 #define PROTO_TYPE     "application/grpc+proto"
@@ -88,6 +90,22 @@ static void encode_text(const char *text, char *out, size_t size)
 	out[n] = '\0';
 }
 
+/* google.rpc.Status once more, with the details. */
+static void add_details(struct http_exchange *x,
+			void (*add)(struct http_exchange *, const char *, const char *),
+			enum problem_code code, const char *text)
+{
+	uint8_t status[ERROR_DETAILS_SIZE];
+	char value[BASE64_SIZE(ERROR_DETAILS_SIZE)];
+	size_t len = error_status(code, text, status);
+
+	if (!len)
+		return;
+	base64_encode(status, len, value);
+	value[strcspn(value, "=")] = '\0';
+	add(x, "grpc-status-details-bin", value);
+}
+
 /* In trailers, or, when nothing went before, in a header that is the whole answer. */
 static void grpc_end(struct http_exchange *x, enum rpc_format format, enum problem_code code,
 		     const char *text)
@@ -101,8 +119,10 @@ static void grpc_end(struct http_exchange *x, enum rpc_format format, enum probl
 	if (!http_reply_begun(x))
 		add_head(x, format);
 	add(x, "grpc-status", status);
-	if (code)
+	if (code) {
 		add(x, "grpc-message", message);
+		add_details(x, add, code, text);
+	}
 	if (http_reply_begun(x))
 		http_reply_end(x);
 	else

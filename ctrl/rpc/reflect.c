@@ -48,6 +48,13 @@ const ProtobufCMessage *reflect_child(const ProtobufCMessage *message, const cha
 	return NULL;
 }
 
+const ProtobufCMessage *reflect_message(const ProtobufCMessage *message, const char *name)
+{
+	const ProtobufCFieldDescriptor *field = find(message, name, PROTOBUF_C_TYPE_MESSAGE);
+
+	return field ? *(ProtobufCMessage **)schema_value(field, message) : NULL;
+}
+
 void reflect_set_list(ProtobufCMessage *message, const ProtobufCMessage **elements, size_t n)
 {
 	const ProtobufCMessageDescriptor *type = message->descriptor;

@@ -16,8 +16,11 @@ const char *reflect_string(const ProtobufCMessage *message, const char *name); /
 uint32_t reflect_uint32(const ProtobufCMessage *message, const char *name);
 bool reflect_bool(const ProtobufCMessage *message, const char *name);
 
-/* The only message-typed field, with its name; NULL when it is not set. */
+/* The first message-typed field, with its name; NULL when it is not set. */
 const ProtobufCMessage *reflect_child(const ProtobufCMessage *message, const char **name);
+
+/* A message-typed field. */
+const ProtobufCMessage *reflect_message(const ProtobufCMessage *message, const char *name);
 
 /* Of a response: set the only repeated field, or a string. */
 void reflect_set_list(ProtobufCMessage *message, const ProtobufCMessage **elements, size_t n);

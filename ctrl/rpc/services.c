@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ctrl/rpc/schema.h"
+#include "sluice/v1/audit.pb-c.h"
 #include "sluice/v1/backend_pool.pb-c.h"
 #include "sluice/v1/config.pb-c.h"
 #include "sluice/v1/connection.pb-c.h"
@@ -38,6 +39,12 @@
 static const struct rpc_method methods[] = {
 	METHOD(config, "GetConfig", config_get, VIEWER),
 	METHOD(config, "ApplyConfig", config_apply, OPERATOR),
+	METHOD(config, "ConfirmConfig", config_confirm, OPERATOR),
+	METHOD(config, "RollbackConfig", config_rollback, OPERATOR),
+	METHOD(config, "DiffConfig", config_diff, VIEWER),
+	METHOD(config, "ListConfigRevisions", config_list_revisions, VIEWER),
+
+	METHOD(audit, "ListAuditEntries", audit_list, VIEWER),
 
 	STANDARD(virtual_server, get, "GetVirtualServer", VIRTUAL_SERVER),
 	STANDARD(virtual_server, list, "ListVirtualServers", VIRTUAL_SERVER),

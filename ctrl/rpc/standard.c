@@ -9,12 +9,12 @@
 
 #include <string.h>
 
-#include "ctrl/apply.h"
+#include "ctrl/rpc/page.h"
 #include "ctrl/rpc/reflect.h"
+#include "ctrl/rpc/schema.h"
 #include "ctrl/rpc/services.h"
-
-#define PAGE_SIZE     100
-#define PAGE_SIZE_MAX 1000
+#include "ctrl/rpc/submit.h"
+#include "google/protobuf/field_mask.pb-c.h"
 
 static enum resource_kind kind_of(const struct rpc_call *call)
 {
@@ -142,40 +142,61 @@ void standard_list(struct rpc_call *call)
 
 /* ---- changes ---- */
 
-static void submit(struct rpc_call *call, struct apply_request *request, apply_done_fn done)
+/* "virtual_servers[web]", for the audit log. */
+static const char *path_of(struct rpc_call *call, const char *own_name)
 {
-	struct problem problem;
+	char name[RESOURCE_NAME_SIZE], path[RESOURCE_PATH_SIZE];
 
+	return rpc_format(call, "%s",
+			  resource_path(kind_of(call), full_name(call, own_name, name), path));
+}
+
+static void submit(struct rpc_call *call, struct apply_request *request, const char *name,
+		   submit_response_fn response)
+{
 	request->kind = kind_of(call);
 	request->pool = pool_of(call);
-	request->validate_only = reflect_bool(rpc_call_request(call), "validate_only");
-	request->author = rpc_call_caller(call)->name;
-	request->comment = rpc_call_method(call)->name;
-	if (apply_submit(rpc_call_ctrl(call)->apply, request, done, call, &problem))
-		rpc_fail(call, problem.code, "%s", problem.text);
+	rpc_submit(call, request, path_of(call, name), response);
 }
 
 /* The model holds the resource as stored, or as it would be if it were not validate_only. */
-static void on_put(void *arg, const struct apply_result *result)
+static ProtobufCMessage *put_response(struct rpc_call *call, const struct apply_result *result)
 {
-	struct rpc_call *call = arg;
 	const char *field;
 	const ProtobufCMessage *resource = reflect_child(rpc_call_request(call), &field);
+	char name[RESOURCE_NAME_SIZE];
 
-	if (result->problem.code)
-		rpc_fail(call, result->problem.code, "%s", result->problem.text);
-	else
-		reply_resource(call, reflect_string(resource, "name"));
+	(void)result;
+	return (ProtobufCMessage *)resource_view(
+		call, model_find(rpc_call_ctrl(call)->model, kind_of(call),
+				 full_name(call, reflect_string(resource, "name"), name)));
+}
+
+/* The mask's paths between commas; NULL: none is given; "": too many, or of nothing. */
+static const char *mask_of(struct rpc_call *call)
+{
+	const Google__Protobuf__FieldMask *mask =
+		(const void *)reflect_message(rpc_call_request(call), "update_mask");
+	const char *text = "";
+
+	if (!mask || !mask->n_paths)
+		return NULL;
+	for (size_t i = 0; i < mask->n_paths && text && mask->n_paths <= SCHEMA_FIELDS_MAX; i++)
+		text = rpc_format(call, "%s%s%s", text, *text ? "," : "", mask->paths[i]);
+	return text ?: "";
 }
 
 static void put(struct rpc_call *call, enum apply_op op)
 {
 	const char *field = "";
 	const ProtobufCMessage *resource = reflect_child(rpc_call_request(call), &field);
-	struct apply_request request = {.op = op, .message = resource};
+	struct apply_request request = {.op = op, .message = resource, .mask = mask_of(call)};
 
-	if (resource)
-		submit(call, &request, on_put);
+	if (request.mask && !*request.mask)
+		rpc_fail(call, PROBLEM_INVALID_ARGUMENT,
+			 "update_mask: is longer than a mask can be");
+	else if (resource)
+		submit(call, &request, reflect_string(resource, "name"), put_response);
 	else
 		rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "%s: missing", field);
 }
@@ -190,14 +211,10 @@ void standard_update(struct rpc_call *call)
 	put(call, APPLY_UPDATE);
 }
 
-static void on_deleted(void *arg, const struct apply_result *result)
+static ProtobufCMessage *delete_response(struct rpc_call *call, const struct apply_result *result)
 {
-	struct rpc_call *call = arg;
-
-	if (result->problem.code)
-		rpc_fail(call, result->problem.code, "%s", result->problem.text);
-	else
-		rpc_reply(call, rpc_message(call, rpc_method_types(rpc_call_method(call))->output));
+	(void)result;
+	return rpc_message(call, rpc_method_types(rpc_call_method(call))->output);
 }
 
 void standard_delete(struct rpc_call *call)
@@ -209,5 +226,5 @@ void standard_delete(struct rpc_call *call)
 		.etag = reflect_string(message, "etag"),
 	};
 
-	submit(call, &request, on_deleted);
+	submit(call, &request, request.name, delete_response);
 }

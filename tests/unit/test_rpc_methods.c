@@ -25,6 +25,7 @@
 #include "ctrl/primary_client.h"
 #include "ctrl/rpc/call.h"
 #include "ctrl/rpc/rpc.h"
+#include "ctrl/store.h"
 #include "sluice/v1/backend_pool.pb-c.h"
 #include "sluice/v1/common.pb-c.h"
 #include "sluice/v1/virtual_server.pb-c.h"
@@ -66,6 +67,21 @@ int apply_submit(struct apply *apply, const struct apply_request *request, apply
 	applied.done = done;
 	applied.arg = arg;
 	return 0;
+}
+
+static struct {
+	unsigned int n;
+	enum problem_code code;
+	char seen[256];
+} audited;
+
+void apply_audit(struct apply *apply, const struct store_audit *entry)
+{
+	(void)apply;
+	audited.n++;
+	audited.code = entry->code;
+	snprintf(audited.seen, sizeof(audited.seen), "%s %s %s by %s", entry->method,
+		 entry->resource ?: "-", problem_code_name(entry->code), entry->caller);
 }
 
 static struct {
@@ -302,10 +318,12 @@ static void gets_and_lists(void **state)
 		       "[{\"name\":\"c\""));
 	assert_string_equal(ask("VirtualServerService/ListVirtualServers", "{\"pageToken\":\"c\"}"),
 			    "200 {}");
+	/* google.rpc.BadRequest: field "page_token", description "not one of this API". */
 	assert_string_equal(
 		ask("VirtualServerService/ListVirtualServers", "{\"pageToken\":\"A b\"}"),
 		"400 {\"code\":\"invalid_argument\",\"message\":\"page_token: not one of this "
-		"API\"}");
+		"API\",\"details\":[{\"type\":\"google.rpc.BadRequest\",\"value\":"
+		"\"CiEKCnBhZ2VfdG9rZW4SE25vdCBvbmUgb2YgdGhpcyBBUEk\"}]}");
 }
 
 static void pools_have_their_backends(void **state)
@@ -372,10 +390,12 @@ static void changes_go_through_the_transaction(void **state)
 	assert_string_equal(answer(fd),
 			    "409 {\"code\":\"aborted\",\"message\":\"routes[r]: changed\"}");
 
-	assert_string_equal(ask("RouteService/CreateRoute", "{}"),
-			    "400 {\"code\":\"invalid_argument\",\"message\":\"route: missing\"}");
-	assert_string_equal(ask("ConfigService/ApplyConfig", "{}"),
-			    "400 {\"code\":\"invalid_argument\",\"message\":\"config: missing\"}");
+	assert_non_null(
+		strstr(ask("RouteService/CreateRoute", "{}"),
+		       "400 {\"code\":\"invalid_argument\",\"message\":\"route: missing\""));
+	assert_non_null(
+		strstr(ask("ConfigService/ApplyConfig", "{}"),
+		       "400 {\"code\":\"invalid_argument\",\"message\":\"config: missing\""));
 	problem_set(&applied.refuse, PROBLEM_UNAVAILABLE, "busy");
 	assert_string_equal(ask("ConfigService/ApplyConfig", "{\"config\":{}}"),
 			    "503 {\"code\":\"unavailable\",\"message\":\"busy\"}");
@@ -491,8 +511,8 @@ static void workers_are_shown_and_restarted(void **state)
 	assert_string_equal(ask("WorkerService/RestartWorker", "{\"id\":2}"),
 			    "404 {\"code\":\"not_found\",\"message\":\"workers[2]: there are 2 "
 			    "workers\"}");
-	assert_string_equal(ask("WorkerService/RestartWorker", "{}"),
-			    "400 {\"code\":\"invalid_argument\",\"message\":\"id: missing\"}");
+	assert_non_null(strstr(ask("WorkerService/RestartWorker", "{}"),
+			       "400 {\"code\":\"invalid_argument\",\"message\":\"id: missing\""));
 	fd = post("WorkerService/RestartWorker", "", "{\"id\":1}");
 	client_pass(ctrl.base, 5);
 	assert_int_equal(asked.worker, 1);
@@ -511,8 +531,8 @@ static void a_worker_is_profiled(void **state)
 	int fd;
 
 	(void)state;
-	assert_string_equal(ask("WorkerService/ProfileWorker", "{}"),
-			    "400 {\"code\":\"invalid_argument\",\"message\":\"id: missing\"}");
+	assert_non_null(strstr(ask("WorkerService/ProfileWorker", "{}"),
+			       "400 {\"code\":\"invalid_argument\",\"message\":\"id: missing\""));
 	assert_non_null(strstr(ask("WorkerService/ProfileWorker", "{\"id\":2}"), "404 "));
 	assert_non_null(
 		strstr(ask("WorkerService/ProfileWorker", "{\"id\":1,\"milliseconds\":5001}"),
