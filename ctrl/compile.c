@@ -67,7 +67,6 @@ static void write_server(const struct sl_snapshot *s, const struct plan *p,
 {
 	const struct resource *r = server->server;
 	const struct plan_pool *pool = &p->pool[server->pool];
-	const struct plan_range *local = &p->local[server->local].addresses;
 	const struct cycle *cycle = pool->cycle[r->virtual_server.scheduler];
 
 	out->ref = r->ref;
@@ -77,7 +76,9 @@ static void write_server(const struct sl_snapshot *s, const struct plan *p,
 	out->scheduler = r->virtual_server.scheduler;
 	out->backends = part(s->backends, pool->first, pool->n, sizeof(struct sl_backend));
 	out->cycle = part(s->cycles, cycle->first, cycle->length, sizeof(uint32_t));
-	out->local = part(s->local_lists, local->first, local->n, sizeof(uint32_t));
+	if (server->local != PLAN_NO_LOCAL)
+		out->local = part(s->local_lists, p->local[server->local].addresses.first,
+				  p->local[server->local].addresses.n, sizeof(uint32_t));
 }
 
 static void write_servers(struct sl_snapshot *s, const struct plan *p)

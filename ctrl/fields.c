@@ -90,7 +90,8 @@ static int decode_virtual_server(const struct context *c, const Sluice__V1__Virt
 	    (rc = check_host(c, "address", m->address, &r->virtual_server.addr)) ||
 	    (rc = check_port(c, m->port, &r->virtual_server.port)) ||
 	    (rc = check_name(c, "backend_pool", m->backend_pool)) ||
-	    (rc = check_name(c, "local_address_pool", m->local_address_pool)))
+	    (*m->local_address_pool &&
+	     (rc = check_name(c, "local_address_pool", m->local_address_pool))))
 		return rc;
 	switch ((int)m->protocol) {
 	case SLUICE__V1__PROTOCOL__PROTOCOL_TCP: r->virtual_server.proto = IPPROTO_TCP; break;
@@ -106,10 +107,29 @@ static int decode_virtual_server(const struct context *c, const Sluice__V1__Virt
 		break;
 	default: return refuse(c, "scheduler", "%d is not known: rr or wrr", (int)m->scheduler);
 	}
-	if (m->forwarding_mode != SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_FULLNAT)
-		return refuse(c, "forwarding_mode", "%d is not known: fullnat",
-			      (int)m->forwarding_mode);
 	return 0;
+}
+
+/* `unspecified` is what the field means when it is not there. */
+static int decode_mode(const struct context *c, Sluice__V1__ForwardingMode m, uint8_t unspecified,
+		       uint8_t *mode)
+{
+	switch ((int)m) {
+	case SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_UNSPECIFIED: *mode = unspecified; break;
+	case SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_FULLNAT: *mode = SL_MODE_FULLNAT; break;
+	case SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_NAT: *mode = SL_MODE_NAT; break;
+	case SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_DR: *mode = SL_MODE_DR; break;
+	default: return refuse(c, "forwarding_mode", "%d is not known: fullnat, nat or dr", (int)m);
+	}
+	return 0;
+}
+
+static int decode_pool(const struct context *c, const Sluice__V1__BackendPool *m)
+{
+	int rc = check_name(c, "name", m->name);
+
+	return rc ? rc
+		  : decode_mode(c, m->forwarding_mode, SL_MODE_FULLNAT, &c->r->backend_pool.mode);
 }
 
 static int decode_backend(const struct context *c, const char *pool, const Sluice__V1__Backend *m)
@@ -127,7 +147,7 @@ static int decode_backend(const struct context *c, const char *pool, const Sluic
 	if (m->weight > UINT16_MAX)
 		return refuse(c, "weight", "%u is not in 0..65535", m->weight);
 	r->backend.weight = m->weight;
-	return 0;
+	return decode_mode(c, m->forwarding_mode, SL_MODE_MAX, &r->backend.mode);
 }
 
 static int by_value(const void *a, const void *b)
@@ -263,8 +283,7 @@ int fields_decode(struct resource *r, const char *pool, const ProtobufCMessage *
 	case RESOURCE_INTERFACE: return decode_interface(&c, m);
 	case RESOURCE_ROUTE: return decode_route(&c, m);
 	case RESOURCE_LOCAL_ADDRESS_POOL: return decode_local(&c, m);
-	case RESOURCE_BACKEND_POOL:
-		return check_name(&c, "name", ((const Sluice__V1__BackendPool *)m)->name);
+	case RESOURCE_BACKEND_POOL: return decode_pool(&c, m);
 	case RESOURCE_BACKEND: return decode_backend(&c, pool, m);
 	case RESOURCE_VIRTUAL_SERVER: return decode_virtual_server(&c, m);
 	case RESOURCE_TIMEOUTS: return decode_timeouts(&c, m);
@@ -288,8 +307,6 @@ static void clean_virtual_server(Sluice__V1__VirtualServer *m)
 	m->etag = EMPTY;
 	if (m->scheduler == SLUICE__V1__SCHEDULER__SCHEDULER_UNSPECIFIED)
 		m->scheduler = SLUICE__V1__SCHEDULER__SCHEDULER_WRR;
-	if (m->forwarding_mode == SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_UNSPECIFIED)
-		m->forwarding_mode = SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_FULLNAT;
 }
 
 static void clean_backend(Sluice__V1__Backend *m)
@@ -306,6 +323,8 @@ static void clean_pool(Sluice__V1__BackendPool *m)
 	m->etag = EMPTY;
 	m->n_backends = 0;
 	m->backends = NULL;
+	if (m->forwarding_mode == SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_UNSPECIFIED)
+		m->forwarding_mode = SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_FULLNAT;
 }
 
 static void clean_interface(Sluice__V1__Interface *m)

@@ -213,7 +213,7 @@ uint32_t model_pool_place(const char *name)
 static void touch(struct model *model, const struct resource *r)
 {
 	model->touched[r->kind] = ++model->touches;
-	if (r->kind == RESOURCE_BACKEND)
+	if (r->kind == RESOURCE_BACKEND || r->kind == RESOURCE_BACKEND_POOL)
 		model->pool_touched[model_pool_place(r->name)] = model->touches;
 }
 

@@ -34,7 +34,8 @@ struct model {
 	 */
 	uint64_t touches;
 	uint64_t touched[RESOURCE_KIND_MAX];      /* its value at the kind's last */
-	uint64_t pool_touched[MODEL_POOL_PLACES]; /* of a pool's backends, by model_pool_place */
+	uint64_t pool_touched[MODEL_POOL_PLACES]; /* of a pool and its backends, by model_pool_place
+						   */
 };
 
 /* Empty, with an interface for each of root's ports. NULL with errno. */

@@ -135,19 +135,20 @@ static int find_pools(struct plan *plan, struct plan_server *s, struct problem *
 {
 	const Sluice__V1__VirtualServer *m = message_of(s->server);
 	struct plan_pool *pool = plan_find_pool(plan, m->backend_pool);
-	const struct plan_local *local = find_local(plan, m->local_address_pool);
+	const struct plan_local *local =
+		*m->local_address_pool ? find_local(plan, m->local_address_pool) : NULL;
 
 	if (!pool)
 		return problem_set(why, PROBLEM_FAILED_PRECONDITION,
 				   "virtual_servers[%s].backend_pool: there is no backend pool %s",
 				   s->server->name, m->backend_pool);
-	if (!local)
+	if (!local && *m->local_address_pool)
 		return problem_set(why, PROBLEM_FAILED_PRECONDITION,
 				   "virtual_servers[%s].local_address_pool: there is no local "
 				   "address pool %s",
 				   s->server->name, m->local_address_pool);
 	s->pool = pool - plan->pool;
-	s->local = local - plan->local;
+	s->local = local ? (uint32_t)(local - plan->local) : PLAN_NO_LOCAL;
 	pool->used[s->server->virtual_server.scheduler] = true;
 	return 0;
 }
@@ -225,7 +226,8 @@ static int update_servers(struct plan *plan, struct problem *why)
 int plan_update(struct plan *plan, struct problem *why)
 {
 	if (update_routes(plan, why) || update_own(plan, why) || check_gateways(plan, why) ||
-	    update_pools(plan, why) || update_servers(plan, why) || plan_fill_pools(plan, why))
+	    update_pools(plan, why) || update_servers(plan, why) || plan_fill_pools(plan, why) ||
+	    plan_check_modes(plan, why))
 		return -EINVAL;
 	return 0;
 }

@@ -38,6 +38,7 @@ struct plan_pool {
 	uint64_t checked;           /* plan.ground against which their routes were checked */
 	struct sl_backend *backend; /* as the snapshot has them */
 	uint32_t n;
+	bool has_mode[SL_MODE_MAX];        /* of its backends */
 	uint32_t first;                    /* in the snapshot, when it is there */
 	bool used[SL_SCHED_MAX];           /* by virtual servers with this scheduler */
 	struct cycle *cycle[SL_SCHED_MAX]; /* of those that are used */
@@ -49,10 +50,12 @@ struct plan_local {
 	struct plan_range addresses; /* in the snapshot's local addresses */
 };
 
+#define PLAN_NO_LOCAL UINT32_MAX
+
 struct plan_server {
 	const struct resource *server;
 	uint32_t pool;  /* in plan.pool */
-	uint32_t local; /* in plan.local */
+	uint32_t local; /* in plan.local; PLAN_NO_LOCAL: none */
 };
 
 struct plan {
@@ -114,5 +117,14 @@ struct plan_pool *plan_find_pool(const struct plan *plan, const char *name);
 
 /* What is in the pools: backends, checked, and cycles, placed. */
 int plan_fill_pools(struct plan *plan, struct problem *why);
+
+/* The nth backend of a pool. */
+const struct resource *plan_nth_backend(const struct plan *plan, const struct plan_pool *pool,
+					uint32_t n);
+
+/* ---- ctrl/plan_modes.c ---- */
+
+/* What the backends' forwarding modes ask of virtual servers. */
+int plan_check_modes(const struct plan *plan, struct problem *why);
 
 #endif

@@ -78,8 +78,8 @@ struct plan_pool *plan_find_pool(const struct plan *plan, const char *name)
 
 /* ---- backends ---- */
 
-/* For a reason's text: the nth of a pool. */
-static const struct resource *nth(const struct plan *plan, const struct plan_pool *pool, uint32_t n)
+const struct resource *plan_nth_backend(const struct plan *plan, const struct plan_pool *pool,
+					uint32_t n)
 {
 	const struct resource *b = model_backends(plan->model, pool->name);
 
@@ -107,11 +107,12 @@ static int report_twice(const struct plan *plan, const struct plan_pool *pool, u
 {
 	char one[RESOURCE_PATH_SIZE], other[RESOURCE_PATH_SIZE], text[ADDRESS_TEXT_SIZE];
 
-	return problem_set(why, PROBLEM_ALREADY_EXISTS, "%s: %s port %u is also %s",
-			   resource_path(RESOURCE_BACKEND, nth(plan, pool, b)->name, one),
-			   address_text(sl_addr_v4(&pool->backend[b].addr), text),
-			   ntohs(pool->backend[b].port),
-			   resource_path(RESOURCE_BACKEND, nth(plan, pool, a)->name, other));
+	return problem_set(
+		why, PROBLEM_ALREADY_EXISTS, "%s: %s port %u is also %s",
+		resource_path(RESOURCE_BACKEND, plan_nth_backend(plan, pool, b)->name, one),
+		address_text(sl_addr_v4(&pool->backend[b].addr), text),
+		ntohs(pool->backend[b].port),
+		resource_path(RESOURCE_BACKEND, plan_nth_backend(plan, pool, a)->name, other));
 }
 
 /* Each (address, port) once in its pool. */
@@ -141,6 +142,7 @@ static int check_twice(const struct plan *plan, const struct plan_pool *pool, st
 static int read_backends(const struct plan *plan, struct plan_pool *pool,
 			 const struct resource **at, struct problem *why)
 {
+	const struct resource *self = model_find(plan->model, RESOURCE_BACKEND_POOL, pool->name);
 	const struct resource *first = *at, *b;
 	uint32_t n = 0;
 
@@ -153,15 +155,22 @@ static int read_backends(const struct plan *plan, struct plan_pool *pool,
 	pool->backend = malloc((n + 1) * sizeof(*pool->backend));
 	if (!pool->backend)
 		return no_memory(why);
+	memset(pool->has_mode, 0, sizeof(pool->has_mode));
 	b = first;
-	for (uint32_t i = 0; i < n; i++, b = model_next(b))
+	for (uint32_t i = 0; i < n; i++, b = model_next(b)) {
+		uint8_t mode = b->backend.mode;
+
+		if (mode == SL_MODE_MAX)
+			mode = self->backend_pool.mode;
+		pool->has_mode[mode] = true;
 		pool->backend[i] = (struct sl_backend){
 			.ref = b->ref,
 			.addr = sl_addr_of_v4(b->backend.addr),
 			.port = b->backend.port,
 			.weight = b->backend.weight,
-			.mode = SL_MODE_FULLNAT,
+			.mode = mode,
 		};
+	}
 	*at = b;
 	return check_twice(plan, pool, why);
 }
@@ -180,11 +189,14 @@ static int check_route(const struct plan *plan, const struct plan_pool *pool, ui
 		wrong = "has no route";
 	else if (hop->flags & SL_ROUTE_BLACKHOLE)
 		wrong = "has a route that is a blackhole";
+	else if (hop->gateway && pool->backend[position].mode == SL_MODE_DR)
+		wrong = "is behind a gateway: in mode dr it has to be on the link of an interface";
 	else
 		return 0;
-	return problem_set(why, PROBLEM_FAILED_PRECONDITION, "%s.address: %s %s",
-			   resource_path(RESOURCE_BACKEND, nth(plan, pool, position)->name, path),
-			   address_text(addr, text), wrong);
+	return problem_set(
+		why, PROBLEM_FAILED_PRECONDITION, "%s.address: %s %s",
+		resource_path(RESOURCE_BACKEND, plan_nth_backend(plan, pool, position)->name, path),
+		address_text(addr, text), wrong);
 }
 
 static int check_routes(const struct plan *plan, struct plan_pool *pool, struct problem *why)

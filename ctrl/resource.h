@@ -79,7 +79,11 @@ struct resource {
 			uint32_t addr;
 			uint16_t port;
 			uint16_t weight;
+			uint8_t mode; /* enum sl_mode; SL_MODE_MAX: its pool's */
 		} backend;
+		struct {
+			uint8_t mode; /* enum sl_mode */
+		} backend_pool;
 		struct {
 			uint32_t *addr;
 			uint32_t *ref; /* stable id and generation of each */

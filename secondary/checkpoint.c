@@ -177,26 +177,49 @@ static int known_fill(const struct worker *w, struct known *k)
 	return 0;
 }
 
+/* Its local port is one of a pool that its backend uses. */
+static bool port_is_configured(const struct worker *w, const struct known *k,
+			       const struct sl_conn *e)
+{
+	uint32_t pools = w->root->port_pools_per_address;
+
+	return e->port_pool < w->slot->port_pools &&
+	       e->port_pool % pools == SL_REF_ID(e->backend) % pools &&
+	       k->local[e->port_pool / pools] == e->key[SL_DIR_OUT].daddr;
+}
+
 static bool is_configured(const struct worker *w, const struct known *k, const struct sl_conn *e)
 {
 	uint32_t vs = SL_REF_ID(e->virtual_server), backend = SL_REF_ID(e->backend);
-	uint32_t pools = w->root->port_pools_per_address;
 
 	return vs < w->root->max_virtual_servers && k->virtual_server[vs] == e->virtual_server &&
 	       backend < w->root->max_backends && k->backend[backend] == e->backend &&
-	       e->port_pool < w->slot->port_pools && e->port_pool % pools == backend % pools &&
-	       k->local[e->port_pool / pools] == e->key[SL_DIR_OUT].daddr;
+	       (!conn_has_local_port(e) || port_is_configured(w, k, e));
+}
+
+/* What comes back leads to this worker. */
+static bool reply_is_ours(const struct worker *w, const struct sl_conn *e)
+{
+	const struct sl_tuple *in = &e->key[SL_DIR_IN], *out = &e->key[SL_DIR_OUT];
+	uint16_t port = rte_be_to_cpu_16(out->dport);
+
+	if (e->flags & SL_CONN_F_DIRECT)
+		return true;
+	if (conn_has_local_port(e))
+		return port >= SL_LOCAL_PORT_MIN &&
+		       sl_owner_local_port(port, w->n_workers) == w->id;
+	return out->daddr == in->saddr && out->dport == in->sport;
 }
 
 /* Both of its directions lead to this worker. */
 static bool is_ours(const struct worker *w, const struct sl_conn *e)
 {
 	const struct sl_tuple *in = &e->key[SL_DIR_IN], *out = &e->key[SL_DIR_OUT];
-	uint16_t port = rte_be_to_cpu_16(out->dport);
 
 	return in->proto == out->proto && (in->proto == IPPROTO_TCP || in->proto == IPPROTO_UDP) &&
 	       e->state != SL_CONN_NONE && e->state < SL_CONN_STATE_MAX &&
-	       port >= SL_LOCAL_PORT_MIN && sl_owner_local_port(port, w->n_workers) == w->id &&
+	       (e->flags & SL_CONN_MODE_MASK) < SL_MODE_MAX &&
+	       e->flags == sl_mode_flags[e->flags & SL_CONN_MODE_MASK] && reply_is_ours(w, e) &&
 	       sl_owner_client(in->saddr, in->sport, w->root->seed, w->n_workers) == w->id;
 }
 

@@ -205,7 +205,7 @@ static void fill(struct sl_conn *e, const struct conn_new *c, uint32_t now)
 	e->virtual_server = c->virtual_server;
 	e->backend = c->backend;
 	e->state = c->state;
-	e->flags = 0;
+	e->flags = c->flags;
 	e->neigh_epoch = 0;
 	e->port_pool = c->port_pool;
 }
@@ -243,7 +243,8 @@ int conn_open(struct worker *w, const struct conn_new *c, struct sl_conn **opene
 	fill(e, c, w->clock.tick);
 	if (unlikely(!index_put(t, c->hash[SL_DIR_IN], make_ref(i, SL_DIR_IN))))
 		return -EXFULL;
-	if (unlikely(!index_put(t, c->hash[SL_DIR_OUT], make_ref(i, SL_DIR_OUT)))) {
+	if (unlikely(!(c->flags & SL_CONN_F_DIRECT) &&
+		     !index_put(t, c->hash[SL_DIR_OUT], make_ref(i, SL_DIR_OUT)))) {
 		index_remove(t, c->hash[SL_DIR_IN], make_ref(i, SL_DIR_IN));
 		return -EXFULL;
 	}
@@ -266,9 +267,11 @@ void conn_close(struct worker *w, struct sl_conn *e)
 	t->check[at] = 0; /* from here on it does not exist */
 	rte_compiler_barrier();
 	index_remove(t, entry_hash(t, e, SL_DIR_IN), make_ref(at, SL_DIR_IN));
-	index_remove(t, entry_hash(t, e, SL_DIR_OUT), make_ref(at, SL_DIR_OUT));
-	local_port_put(w, e->port_pool, e->key[SL_DIR_OUT].daddr,
-		       rte_be_to_cpu_16(e->key[SL_DIR_OUT].dport));
+	if (!(e->flags & SL_CONN_F_DIRECT))
+		index_remove(t, entry_hash(t, e, SL_DIR_OUT), make_ref(at, SL_DIR_OUT));
+	if (conn_has_local_port(e))
+		local_port_put(w, e->port_pool, e->key[SL_DIR_OUT].daddr,
+			       rte_be_to_cpu_16(e->key[SL_DIR_OUT].dport));
 	flow_stats_closed(w, e);
 	t->shared->free[t->shared->n_free] = at;
 	rte_compiler_barrier();
@@ -360,14 +363,16 @@ static bool readopt(struct worker *w, uint32_t i)
 
 	if (!index_put(t, entry_hash(t, e, SL_DIR_IN), make_ref(i, SL_DIR_IN)))
 		return false;
-	if (!index_put(t, entry_hash(t, e, SL_DIR_OUT), make_ref(i, SL_DIR_OUT))) {
+	if (!(e->flags & SL_CONN_F_DIRECT) &&
+	    !index_put(t, entry_hash(t, e, SL_DIR_OUT), make_ref(i, SL_DIR_OUT))) {
 		index_remove(t, entry_hash(t, e, SL_DIR_IN), make_ref(i, SL_DIR_IN));
 		return false;
 	}
 	e->seq = (e->seq + 1) & ~1;
 	e->neigh_epoch = 0;
-	local_port_adopt(w, e->port_pool, e->key[SL_DIR_OUT].daddr,
-			 rte_be_to_cpu_16(e->key[SL_DIR_OUT].dport));
+	if (conn_has_local_port(e))
+		local_port_adopt(w, e->port_pool, e->key[SL_DIR_OUT].daddr,
+				 rte_be_to_cpu_16(e->key[SL_DIR_OUT].dport));
 	flow_stats_readopted(w, e);
 	return true;
 }
@@ -383,10 +388,10 @@ bool conn_restore(struct worker *w, uint32_t at, uint32_t idle, uint32_t age)
 	set_deltas(e);
 	e->last_seen = w->clock.tick - idle;
 	e->opened = age < w->clock.tick ? w->clock.tick - age : 1;
-	e->flags = 0;
 	flow_stats_restored(w, e);
-	local_port_restore(w, e->port_pool, e->key[SL_DIR_OUT].daddr,
-			   rte_be_to_cpu_16(e->key[SL_DIR_OUT].dport));
+	if (conn_has_local_port(e))
+		local_port_restore(w, e->port_pool, e->key[SL_DIR_OUT].daddr,
+				   rte_be_to_cpu_16(e->key[SL_DIR_OUT].dport));
 	rte_compiler_barrier();
 	w->conns.check[at] = e->last_seen + timeout;
 	return true;

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include <sluice/conn.h>
+#include <sluice/snapshot.h>
 
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
@@ -55,7 +56,14 @@ struct conn_new {
 	uint32_t backend;
 	uint16_t port_pool;
 	uint8_t state;
+	uint8_t flags; /* sl_mode_flags[] */
 };
+
+/* Its other side took a port of ours, which comes back when it ends. */
+static inline bool conn_has_local_port(const struct sl_conn *e)
+{
+	return (e->flags & SL_CONN_MODE_MASK) == SL_MODE_FULLNAT;
+}
 
 static inline uint64_t conn_hash(const struct conn_table *t, uint64_t k0, uint64_t k1)
 {

@@ -7,6 +7,7 @@
 
 #include <rte_branch_prediction.h>
 
+#include "secondary/direct.h"
 #include "secondary/icmp.h"
 #include "secondary/nexthop.h"
 #include "secondary/rewrite.h"
@@ -32,6 +33,8 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 		ttl_exceeded(w, b, at);
 		return false;
 	}
+	if (unlikely(e->flags & SL_CONN_F_DIRECT))
+		return forward_direct(w, b, at);
 	if (unlikely(!state_advance(w, e, dir, frame, m->pkt_len))) {
 		/* schedule ends the old connection after this burst's other packets are done with
 		 * it */

@@ -18,10 +18,12 @@ struct mode_ops {
 	/* Fill c->key[OUT] (and what belongs to it) for a connection to `backend`. */
 	enum sl_drop_reason (*prepare)(struct worker *w, const struct sl_virtual_server *vs,
 				       const struct sl_backend *backend, struct conn_new *c);
-	/* It was prepared, but could not be opened: give back what it took. */
+	/* It was prepared, but could not be opened: give back what it took. NULL: nothing. */
 	void (*abandon)(struct worker *w, const struct conn_new *c);
 };
 
 extern const struct mode_ops mode_fullnat;
+extern const struct mode_ops mode_nat;
+extern const struct mode_ops mode_dr;
 
 #endif

@@ -56,6 +56,15 @@ static inline void rewrite_tuple(char *frame, const struct sl_conn *e, unsigned 
 	_mm_storeu_si128((__m128i *)at, other);
 }
 
+/* Of a packet that leaves as it came there is only the TTL. */
+static inline void rewrite_ttl(char *frame)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + FRAME_L3);
+
+	ip->time_to_live--;
+	ip->hdr_checksum = sl_csum_apply(ip->hdr_checksum, (uint16_t)~RTE_BE16(0x0100));
+}
+
 static inline void rewrite_packet(char *frame, const struct sl_conn *e, unsigned int dir)
 {
 	rewrite_l4_csum(frame, e, dir);

@@ -15,11 +15,11 @@
 
 #include <rte_branch_prediction.h>
 
-#include <sluice/owner.h>
 #include <sluice/snapshot.h>
 
 #include "secondary/frame.h"
 #include "secondary/mode.h"
+#include "secondary/owner.h"
 #include "secondary/sched.h"
 #include "secondary/state.h"
 #include "secondary/worker.h"
@@ -34,6 +34,8 @@ static const struct sched_ops *const schedulers[SL_SCHED_MAX] = {
 
 static const struct mode_ops *const modes[SL_MODE_MAX] = {
 	[SL_MODE_FULLNAT] = &mode_fullnat,
+	[SL_MODE_NAT] = &mode_nat,
+	[SL_MODE_DR] = &mode_dr,
 };
 
 /* Connections that a round opens. */
@@ -47,20 +49,6 @@ struct openings {
 		struct conn_new c;
 	} o[SL_BURST];
 };
-
-/* The worker whose packet this is: by its local port, or by the client. */
-static unsigned int owner_of(const struct worker *w, const struct rte_ipv4_hdr *ip,
-			     const struct rte_udp_hdr *ports)
-{
-	const struct sl_own_address *own;
-
-	if (w->n_workers == 1)
-		return w->id;
-	own = sl_own_address_find(w->snapshot, ip->dst_addr);
-	if (own && own->flags & SL_OWN_LOCAL && !(own->flags & SL_OWN_VIRTUAL))
-		return sl_owner_local_port(rte_be_to_cpu_16(ports->dst_port), w->n_workers);
-	return sl_owner_client(ip->src_addr, ports->src_port, w->root->seed, w->n_workers);
-}
 
 static bool opens(const struct burst *b, unsigned int at, uint8_t proto)
 {
@@ -88,6 +76,7 @@ static enum sl_drop_reason prepare(struct worker *w, struct burst *b, unsigned i
 	c->virtual_server = vs->ref;
 	c->backend = all[pick].ref;
 	c->state = vs->proto == IPPROTO_TCP ? SL_CONN_SYN_SENT : SL_CONN_UDP;
+	c->flags = sl_mode_flags[all[pick].mode];
 	mode = modes[all[pick].mode];
 	why = mode->prepare(w, vs, &all[pick], c);
 	if (unlikely(why != MODE_READY))
@@ -132,7 +121,7 @@ static bool found_now(struct worker *w, struct burst *b, unsigned int at)
 		e = conn_find(&w->conns, b->key[at], b->hash[at], &b->dir[at]);
 	if (!e)
 		return false;
-	if (state_ended(e->state)) {
+	if (state_ended(e)) {
 		conn_close(w, e);
 		return false;
 	}
@@ -156,7 +145,7 @@ static inline bool seen(struct openings *round, uint64_t hash)
 /* False: it has to wait for the next round. */
 static bool decide(struct worker *w, struct burst *b, unsigned int at, struct openings *round)
 {
-	unsigned int owner = owner_of(w, frame_ip(b->pkt[at]), frame_udp(b->pkt[at]));
+	unsigned int owner = owner_of_key(w, b->key[at]);
 	enum sl_drop_reason why;
 
 	if (owner != w->id) {
@@ -188,7 +177,8 @@ static void open_all(struct worker *w, struct burst *b, const struct openings *r
 			list_add(&b->hit, at);
 			continue;
 		}
-		round->o[i].mode->abandon(w, c);
+		if (round->o[i].mode->abandon)
+			round->o[i].mode->abandon(w, c);
 		burst_drop(b, at,
 			   rc == -ENOSPC ? SL_DROP_CONNECTION_TABLE_FULL
 					 : SL_DROP_CONNECTION_INDEX_FULL);

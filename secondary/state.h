@@ -15,17 +15,20 @@
 #include "secondary/tcp_state.h"
 #include "secondary/worker.h"
 
-static inline bool state_ended(uint8_t state)
+/* Of a one-way connection a FIN is the last that is seen for sure. */
+static inline bool state_ended(const struct sl_conn *e)
 {
-	return state == SL_CONN_TIME_WAIT || state == SL_CONN_CLOSE;
+	return e->state == SL_CONN_TIME_WAIT || e->state == SL_CONN_CLOSE ||
+	       (e->state == SL_CONN_FIN_WAIT && e->flags & SL_CONN_F_DIRECT);
 }
 
-static inline bool state_tcp(struct worker *w, struct sl_conn *e, unsigned int dir, uint8_t flags)
+/* `way`: the direction, or TCP_WAY_DIRECT. */
+static inline bool state_tcp(struct worker *w, struct sl_conn *e, unsigned int way, uint8_t flags)
 {
 	enum tcp_event event = tcp_event_of(flags);
-	uint8_t next = tcp_next_state(e->state, dir, event);
+	uint8_t next = tcp_next_state(e->state, way, event);
 
-	if (unlikely(event == TCP_EVENT_SYN && dir == SL_DIR_IN && state_ended(e->state)))
+	if (unlikely(event == TCP_EVENT_SYN && way != SL_DIR_OUT && state_ended(e)))
 		return false;
 	if (unlikely(next != e->state))
 		conn_set_state(w, e, next);
@@ -33,16 +36,16 @@ static inline bool state_tcp(struct worker *w, struct sl_conn *e, unsigned int d
 }
 
 /* False: nothing was done, the packet opens a new connection. */
-static inline bool state_advance(struct worker *w, struct sl_conn *e, unsigned int dir,
+static inline bool state_advance(struct worker *w, struct sl_conn *e, unsigned int way,
 				 const char *frame, uint32_t bytes)
 {
 	const struct rte_tcp_hdr *tcp = (const struct rte_tcp_hdr *)(frame + FRAME_L4);
 
-	if (e->state != SL_CONN_UDP && unlikely(!state_tcp(w, e, dir, tcp->tcp_flags)))
+	if (e->state != SL_CONN_UDP && unlikely(!state_tcp(w, e, way, tcp->tcp_flags)))
 		return false;
 	if (unlikely(e->last_seen != w->clock.tick))
 		e->last_seen = w->clock.tick;
-	flow_stats_packet(w, e, dir, bytes);
+	flow_stats_packet(w, e, way & 1, bytes);
 	return true;
 }
 

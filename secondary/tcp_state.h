@@ -30,13 +30,17 @@ static inline enum tcp_event tcp_event_of(uint8_t flags)
 	return flags & RTE_TCP_FIN_FLAG ? TCP_EVENT_FIN : TCP_EVENT_OTHER;
 }
 
-/* By direction, event and state; SL_CONN_NONE stands for "as it was". */
-extern const uint8_t tcp_transitions[2][TCP_EVENT_MAX][SL_CONN_STATE_MAX];
+/* Beside the directions: the client's side of a connection whose other side is not seen. */
+#define TCP_WAY_DIRECT 2
+#define TCP_WAYS       3
 
-/* The state after an event in a direction; the same when it means nothing there. */
-static inline uint8_t tcp_next_state(uint8_t state, enum sl_conn_dir dir, enum tcp_event event)
+/* By way, event and state; SL_CONN_NONE stands for "as it was". */
+extern const uint8_t tcp_transitions[TCP_WAYS][TCP_EVENT_MAX][SL_CONN_STATE_MAX];
+
+/* The state after an event on a way; the same when it means nothing there. */
+static inline uint8_t tcp_next_state(uint8_t state, unsigned int way, enum tcp_event event)
 {
-	uint8_t next = tcp_transitions[dir][event][state];
+	uint8_t next = tcp_transitions[way][event][state];
 
 	return next == SL_CONN_NONE ? state : next;
 }

@@ -21,7 +21,6 @@ const struct kind kind_virtual_server = {
 					   {"ADDRESS", "address:port", COLUMN_PAIR, NULL},
 					   {"PROTOCOL", "protocol", COLUMN_TEXT, NULL},
 					   {"SCHEDULER", "scheduler", COLUMN_TEXT, "wrr"},
-					   {"MODE", "forwardingMode", COLUMN_TEXT, "fullnat"},
 					   {"POOL", "backendPool", COLUMN_TEXT, NULL},
 					   {"LOCAL-POOL", "localAddressPool", COLUMN_TEXT, NULL},
 					   {0}},
@@ -35,6 +34,7 @@ const struct kind kind_pool = {
 	.field = "backendPool",
 	.list = "backendPools",
 	.columns = (const struct column[]){{"NAME", "name", COLUMN_TEXT, NULL},
+					   {"MODE", "forwardingMode", COLUMN_TEXT, "fullnat"},
 					   {"BACKENDS", "backends", COLUMN_COUNT, NULL},
 					   {0}},
 };
@@ -50,6 +50,7 @@ const struct kind kind_backend = {
 	.columns = (const struct column[]){{"NAME", "name", COLUMN_TEXT, NULL},
 					   {"ADDRESS", "address:port", COLUMN_PAIR, NULL},
 					   {"WEIGHT", "weight", COLUMN_NUMBER, "1"},
+					   {"MODE", "forwardingMode", COLUMN_TEXT, NULL},
 					   {0}},
 };
 

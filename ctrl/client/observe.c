@@ -17,6 +17,7 @@ static const struct column connection_columns[] = {
 	{"VIRTUAL", "virtualAddress:virtualPort", COLUMN_PAIR, NULL},
 	{"LOCAL", "localAddress:localPort", COLUMN_PAIR, NULL},
 	{"BACKEND", "backendAddress:backendPort", COLUMN_PAIR, NULL},
+	{"MODE", "mode", COLUMN_TEXT, NULL},
 	{"STATE", "state", COLUMN_TEXT, NULL},
 	{"IDLE", "idleSeconds", COLUMN_NUMBER, NULL},
 	{"AGE", "ageSeconds", COLUMN_NUMBER, NULL},

@@ -30,6 +30,7 @@ const ProtobufCMessage *backend_pool_view(struct rpc_call *call, const struct re
 	if (!view)
 		return NULL;
 	view->name = pool->name;
+	view->forwarding_mode = ((const Sluice__V1__BackendPool *)pool->message)->forwarding_mode;
 	view->backends = backends_of(call, pool->name, &view->n_backends);
 	view->etag =
 		rpc_format(call, "%s", model_pool_etag(rpc_call_ctrl(call)->model, pool, etag));

@@ -171,6 +171,11 @@ static char *name_text(struct rpc_call *call, enum ids_class class, uint32_t ref
 	return (char *)(name ?: "");
 }
 
+static uint8_t mode_of(const struct sl_conn *c)
+{
+	return c->flags & SL_CONN_MODE_MASK;
+}
+
 static void set_endpoints(struct rpc_call *call, Sluice__V1__Connection *m, const struct sl_conn *c)
 {
 	const struct sl_tuple *in = &c->key[SL_DIR_IN], *out = &c->key[SL_DIR_OUT];
@@ -179,8 +184,10 @@ static void set_endpoints(struct rpc_call *call, Sluice__V1__Connection *m, cons
 	m->client_port = ntohs(in->sport);
 	m->virtual_address = address_text(call, in->daddr);
 	m->virtual_port = ntohs(in->dport);
-	m->local_address = address_text(call, out->daddr);
-	m->local_port = ntohs(out->dport);
+	if (mode_of(c) == SL_MODE_FULLNAT) {
+		m->local_address = address_text(call, out->daddr);
+		m->local_port = ntohs(out->dport);
+	}
 	m->backend_address = address_text(call, out->saddr);
 	m->backend_port = ntohs(out->sport);
 }
@@ -198,6 +205,7 @@ static Sluice__V1__Connection *connection_view(struct rpc_call *call, uint32_t w
 							     : SLUICE__V1__PROTOCOL__PROTOCOL_UDP;
 	set_endpoints(call, m, c);
 	m->state = (char *)(c->state < SL_CONN_STATE_MAX ? sl_conn_state_names[c->state] : "");
+	m->mode = (char *)(mode_of(c) < SL_MODE_MAX ? sl_mode_names[mode_of(c)] : "");
 	m->idle_seconds = seconds_since(c->last_seen);
 	m->age_seconds = seconds_since(c->opened);
 	m->virtual_server = name_text(call, IDS_VIRTUAL_SERVER, c->virtual_server);

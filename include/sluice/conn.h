@@ -81,9 +81,17 @@ struct sl_tuple {
 static_assert(sizeof(struct sl_tuple) == 16, "one 16-byte compare");
 
 /*
+ * sl_conn.flags: the forwarding mode (enum sl_mode, snapshot.h) and what follows from it for a
+ * packet, so that the way out is data.
+ */
+#define SL_CONN_MODE_MASK 0x0f
+#define SL_CONN_F_DIRECT  0x10 /* packets leave as they came; the backend answers past us */
+
+/*
  * One connection; one cache line. key[IN] is client -> virtual server, key[OUT]
- * is backend -> local address. A packet of one direction leaves with the other
- * direction's key reversed.
+ * is what comes back: backend -> local address (FullNAT), backend -> client (NAT). A packet of
+ * one direction leaves with the other direction's key reversed. Where nothing comes
+ * back (SL_CONN_F_DIRECT) key[OUT] is not in the index and only says who the backend is.
  *
  * Checksum differences (RFC 1624, equation 3): new = ~(~old + delta), in ones'
  * complement. key[d].l3_delta is that of the IPv4 header with the TTL's
@@ -97,10 +105,10 @@ struct sl_conn {
 	uint32_t virtual_server; /* reference: id and generation, see snapshot.h */
 	uint32_t backend;        /* reference */
 	uint8_t state;           /* enum sl_conn_state */
-	uint8_t flags;           /* SL_CONN_F_* */
+	uint8_t flags;           /* mode and SL_CONN_F_* */
 	uint16_t neigh_epoch;    /* the worker's epoch at which neigh[] was resolved; 0 never */
 	uint32_t opened;         /* tick at which it was opened */
-	uint16_t port_pool;      /* pool of the local port, in the worker's slot */
+	uint16_t port_pool;      /* pool of the local port, in the worker's slot (FullNAT) */
 	uint16_t seq;            /* odd while identity is written; for readers outside */
 };
 static_assert(sizeof(struct sl_conn) == 64, "one cache line");

@@ -5,8 +5,10 @@
  * steering of a port (rte_flow, an eBPF program on taps) repeats it, so
  * that most packets arrive at their owner. Correctness never depends on steering.
  *
- *   from a client:      hash of the client's address and port
- *   to a local address: low bits of the (local) destination port
+ *   from a client:             hash of the client's address and port
+ *   to a local address:        low bits of the (local) destination port
+ *   to an address not ours:    hash of the destination's address and port: it is the client
+ *                              that a NAT backend answers
  */
 #ifndef SL_OWNER_H
 #define SL_OWNER_H

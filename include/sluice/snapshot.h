@@ -51,7 +51,37 @@ enum sl_scheduler {
 		SL_SCHED_MAX
 };
 
-enum sl_mode { SL_MODE_FULLNAT, SL_MODE_MAX };
+/*
+ * Forwarding modes: how a backend's packets get there and back. Connections keep their mode in
+ * four bits (conn.h): append only.
+ * X(symbol, name in API, CLI and samples, sl_conn.flags that follow from it)
+ */
+#define SL_MODES(X)              \
+	X(FULLNAT, "fullnat", 0) \
+	X(NAT, "nat", 0)         \
+	X(DR, "dr", SL_CONN_F_DIRECT)
+
+enum sl_mode {
+#define X(symbol, name, flags) SL_MODE_##symbol,
+	SL_MODES(X)
+#undef X
+		SL_MODE_MAX
+};
+static_assert(SL_MODE_MAX <= SL_CONN_MODE_MASK + 1, "a mode fits a connection's flags");
+
+/* Indexed by enum sl_mode. */
+static const char *const sl_mode_names[SL_MODE_MAX] __attribute__((unused)) = {
+#define X(symbol, name, flags) [SL_MODE_##symbol] = name,
+	SL_MODES(X)
+#undef X
+};
+
+/* sl_conn.flags of a new connection; indexed by enum sl_mode. */
+static const uint8_t sl_mode_flags[SL_MODE_MAX] __attribute__((unused)) = {
+#define X(symbol, name, flags) [SL_MODE_##symbol] = SL_MODE_##symbol | (flags),
+	SL_MODES(X)
+#undef X
+};
 
 struct sl_virtual_server {
 	struct sl_addr addr;

@@ -53,7 +53,7 @@ CASES = [  # what, code, word in the message, changes
     ("an unknown protocol", INVALID, "protocol", ((f"{VS}.protocol", "sctp"),)),
     ("an unknown protocol's number", INVALID, "protocol", ((f"{VS}.protocol", 17),)),
     ("an unknown scheduler", INVALID, "scheduler", ((f"{VS}.scheduler", "magic"),)),
-    ("an unknown mode", INVALID, "forwarding", ((f"{VS}.forwarding_mode", 9),)),
+    ("an unknown mode", INVALID, "forwarding", ((f"{BE}.forwarding_mode", 99),)),
     ("a backend pool that is not there", DANGLING, "backend_pool",
      ((f"{VS}.backend_pool", "nowhere"),)),
     ("no backend pool", DANGLING, "backend_pool", ((f"{VS}.backend_pool", DELETE),)),

@@ -59,14 +59,14 @@ KINDS = [
          {"gateway": "192.0.2.252"}),
     Kind("LocalAddressPool", {"name": "new", "addresses": ["198.51.100.20"]},
          {"addresses": ["198.51.100.21", "198.51.100.22"]}),
-    Kind("BackendPool", {"name": "new", "backends": [
+    Kind("BackendPool", {"name": "new", "forwardingMode": "FORWARDING_MODE_NAT", "backends": [
         {"name": "one", "address": "198.51.100.104", "port": 80, "weight": 3}]},
         {"backends": [{"name": "two", "address": "198.51.100.105", "port": 80, "weight": 1}]}),
     Kind("Backend", {"name": "new", "address": "198.51.100.106", "port": 81, "weight": 5},
          {"weight": 0}, service="BackendPoolService", scope={"backend_pool": "web"}),
     Kind("VirtualServer", {
         "name": "new", "address": "192.0.2.81", "port": 53, "protocol": "PROTOCOL_UDP",
-        "scheduler": "SCHEDULER_RR", "forwardingMode": "FORWARDING_MODE_FULLNAT",
+        "scheduler": "SCHEDULER_RR",
         "backendPool": "web", "localAddressPool": "local"}, {"scheduler": "SCHEDULER_WRR"}),
 ]
 

@@ -85,10 +85,9 @@ static void test_completes_keys(void **state)
 	assert_completes("route create r pre", "prefix=");
 	assert_completes("route create r blackhole=", "blackhole=true blackhole=false");
 	assert_completes("virtual-server update web protocol=t", "protocol=tcp");
-	assert_completes("virtual-server update web forwarding-mode=fulln",
+	assert_completes("backend update web/web-1 forwarding-mode=fulln",
 			 "forwarding-mode=fullnat");
-	assert_completes("virtual-server update web forwardingMode=fulln",
-			 "forwardingMode=fullnat");
+	assert_completes("backend update web/web-1 forwardingMode=fulln", "forwardingMode=fullnat");
 	assert_completes("virtual-server update web etag=", "");
 	assert_completes("connections prot", "protocol=");
 	assert_completes("connections protocol=u", "protocol=udp");
@@ -158,7 +157,7 @@ static void test_kinds(void **state)
 
 static void test_schema(void **state)
 {
-	const struct schema_message *server = schema_message("VirtualServer");
+	const struct schema_message *server = schema_message("Backend");
 	const struct schema_field *mode;
 
 	(void)state;

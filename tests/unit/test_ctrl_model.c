@@ -91,8 +91,9 @@ static void config_is_taken_apart(void **state)
 	r = model_find(model, RESOURCE_VIRTUAL_SERVER, "web");
 	v = (const void *)r->message;
 	assert_int_equal(v->scheduler, SLUICE__V1__SCHEDULER__SCHEDULER_WRR);
-	assert_int_equal(v->forwarding_mode, SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_FULLNAT);
 	r = model_find(model, RESOURCE_BACKEND_POOL, "web");
+	assert_int_equal(((const Sluice__V1__BackendPool *)r->message)->forwarding_mode,
+			 SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_FULLNAT);
 	assert_int_equal(((const Sluice__V1__BackendPool *)r->message)->n_backends, 0);
 	assert_int_equal(r->revision, 1);
 	assert_int_equal(model->revision, 1);

@@ -119,10 +119,11 @@ static const struct one ones[] = {
 	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp', 'scheduler': 9,"
 	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
 	 "virtual_servers[v].scheduler: 9 is not known: rr or wrr"},
-	{RESOURCE_VIRTUAL_SERVER,
-	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp',"
-	 " 'forwardingMode': 5, 'backendPool': 'b', 'localAddressPool': 'l'}",
-	 "virtual_servers[v].forwarding_mode: 5 is not known: fullnat"},
+	{RESOURCE_BACKEND_POOL, "{'name': 'p', 'forwardingMode': 'dr'}", NULL},
+	{RESOURCE_BACKEND_POOL, "{'name': 'p', 'forwardingMode': 99}",
+	 "backend_pools[p].forwarding_mode: 99 is not known: fullnat, nat or dr"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '192.0.2.1', 'port': 1, 'forwardingMode': 98}",
+	 ".forwarding_mode: 98 is not known: fullnat, nat or dr"},
 	{RESOURCE_VIRTUAL_SERVER,
 	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp',"
 	 " 'localAddressPool': 'l'}",
@@ -130,7 +131,7 @@ static const struct one ones[] = {
 	{RESOURCE_VIRTUAL_SERVER,
 	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp',"
 	 " 'backendPool': 'b'}",
-	 "virtual_servers[v].local_address_pool: is required"},
+	 NULL},
 
 	{RESOURCE_TIMEOUTS, "{'udp': 604800}", NULL},
 	{RESOURCE_TIMEOUTS, "{'tcpTimeWait': 604801}",
@@ -180,6 +181,10 @@ struct many {
 	"{'name': '" name      \
 	"', 'protocol': 'tcp', 'backendPool': 'p', 'localAddressPool': 'l', " endpoint "}"
 #define BACKEND(name, endpoint) "{'name': '" name "', " endpoint "}"
+#define ENDPOINT                "'address': '198.51.100.9', 'port': 80"
+#define NO_LOCAL                                           \
+	"{'name': 'v', 'protocol': 'tcp', 'backendPool': " \
+	"'p', 'address': '192.0.2.80', 'port': 80}"
 
 static const struct many manys[] = {
 	{0},
@@ -230,6 +235,23 @@ static const struct many manys[] = {
 	 .code = PROBLEM_INVALID_ARGUMENT,
 	 .reason = "backend_pools[p]: the weights, divided by their greatest common divisor, add "
 		   "up to 65537, over 65536"},
+
+	{.servers = NO_LOCAL,
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "virtual_servers[v].local_address_pool: is required: "
+		   "backend_pools[p].backends[a] is in mode fullnat"},
+	{.servers = NO_LOCAL, .backends = BACKEND("a", ENDPOINT ", 'forwardingMode': 'nat'")},
+	{.servers = NO_LOCAL, .backends = BACKEND("a", ENDPOINT ", 'forwardingMode': 'dr'")},
+	{.servers = NO_LOCAL,
+	 .backends = BACKEND("a", "'address': '198.51.100.9', 'port': 81, 'forwardingMode': 'dr'"),
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "backend_pools[p].backends[a].port: 81 cannot be reached in mode dr: it has to "
+		   "be that of virtual_servers[v], 80"},
+	{.servers = NO_LOCAL,
+	 .backends = BACKEND("a", "'address': '10.0.0.1', 'port': 80, 'forwardingMode': 'dr'"),
+	 .routes = "{'name': 'r', 'prefix': '10.0.0.0/8', 'gateway': '198.51.100.254'}",
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "backends[a].address: 10.0.0.1 is behind a gateway"},
 
 	{.locals = "{'name': 'l', 'addresses': ['198.51.100.10']},"
 		   "{'name': 'm', 'addresses': ['198.51.100.10']}",

@@ -65,7 +65,7 @@ static void reads_all_forms(void **state)
 	Sluice__V1__VirtualServer *v = read_json(
 		&sluice__v1__virtual_server__descriptor,
 		" {\"name\": \"web\", \"port\": \"80\", \"protocol\": \"tcp\", \"scheduler\": 2,\n"
-		"\"forwardingMode\": \"FORWARDING_MODE_FULLNAT\", \"backend_pool\": \"a\\u00e9\","
+		"\"etag\": \"x\", \"backend_pool\": \"a\\u00e9\","
 		"\"localAddressPool\": null } ");
 
 	(void)state;
@@ -74,7 +74,7 @@ static void reads_all_forms(void **state)
 	assert_int_equal(v->port, 80);
 	assert_int_equal(v->protocol, SLUICE__V1__PROTOCOL__PROTOCOL_TCP);
 	assert_int_equal(v->scheduler, SLUICE__V1__SCHEDULER__SCHEDULER_WRR);
-	assert_int_equal(v->forwarding_mode, SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_FULLNAT);
+	assert_string_equal(v->etag, "x");
 	assert_string_equal(v->backend_pool, "a\xc3\xa9");
 	assert_string_equal(v->local_address_pool, "");
 	assert_string_equal(v->address, "");

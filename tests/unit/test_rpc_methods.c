@@ -628,8 +628,9 @@ static void connections_are_listed(void **state)
 		      "\"virtualPort\":80,\"localAddress\":\"198.51.100.10\",\"localPort\":2000,"
 		      "\"backendAddress\":\"198.51.100.1\",\"backendPort\":8080,\"state\":"
 		      "\"established\","));
-	assert_non_null(strstr(text, "\"virtualServer\":\"a\",\"backend\":\"web/b1\"}],"
-				     "\"nextPageToken\":\"0:262144\"}"));
+	assert_non_null(strstr(
+		text, "\"virtualServer\":\"a\",\"backend\":\"web/b1\",\"mode\":\"fullnat\"}],"
+		      "\"nextPageToken\":\"0:262144\"}"));
 	assert_string_equal(
 		ask("ConnectionService/ListConnections", "{\"pageToken\":\"0:262144\"}"),
 		"200 {\"nextPageToken\":\"1:224288\"}");

@@ -18,7 +18,7 @@
 #define RST RTE_TCP_RST_FLAG
 
 struct step {
-	enum sl_conn_dir dir;
+	unsigned int way; /* enum sl_conn_dir, TCP_WAY_DIRECT */
 	uint8_t flags;
 	enum sl_conn_state then;
 };
@@ -28,7 +28,7 @@ static void live(const struct step *steps, size_t n)
 	uint8_t s = SL_CONN_SYN_SENT;
 
 	for (size_t i = 0; i < n; i++) {
-		s = tcp_next_state(s, steps[i].dir, tcp_event_of(steps[i].flags));
+		s = tcp_next_state(s, steps[i].way, tcp_event_of(steps[i].flags));
 		if (s != steps[i].then)
 			fail_msg("step %zu: %s, not %s", i, sl_conn_state_names[s],
 				 sl_conn_state_names[steps[i].then]);
@@ -79,14 +79,24 @@ static void stray_syn(void **state)
 	     {SL_DIR_IN, SYN, SL_CONN_ESTABLISHED}, {SL_DIR_OUT, SYN | ACK, SL_CONN_ESTABLISHED});
 }
 
+/* The client's side alone: its ACK says that the backend answered. */
+static void one_side(void **state)
+{
+	(void)state;
+	LIVE({TCP_WAY_DIRECT, SYN, SL_CONN_SYN_SENT}, {TCP_WAY_DIRECT, ACK, SL_CONN_ESTABLISHED},
+	     {TCP_WAY_DIRECT, SYN, SL_CONN_ESTABLISHED},
+	     {TCP_WAY_DIRECT, FIN | ACK, SL_CONN_FIN_WAIT}, {TCP_WAY_DIRECT, ACK, SL_CONN_FIN_WAIT},
+	     {TCP_WAY_DIRECT, RST, SL_CONN_CLOSE});
+}
+
 /* Every state, direction and event leads to a state that exists, and never back to none. */
 static void closed_table(void **state)
 {
 	(void)state;
 	for (int s = SL_CONN_SYN_SENT; s < SL_CONN_STATE_MAX; s++)
-		for (int dir = 0; dir < 2; dir++)
+		for (int way = 0; way < TCP_WAYS; way++)
 			for (int e = 0; e < TCP_EVENT_MAX; e++) {
-				uint8_t next = tcp_next_state((uint8_t)s, dir, e);
+				uint8_t next = tcp_next_state((uint8_t)s, way, e);
 
 				assert_true(next > SL_CONN_NONE && next < SL_CONN_STATE_MAX);
 			}
@@ -100,6 +110,7 @@ int main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(reset_while_open),
 		cmocka_unit_test(stray_syn),
+		cmocka_unit_test(one_side),
 		cmocka_unit_test(closed_table),
 	};
 
