@@ -3,9 +3,8 @@
  * The program `sluice`: one binary with a role a process, so that every process of an
  * instance links the same libraries in the same order (see docs/architecture.md).
  */
+#include <sluice/log.h>
 #include <sluice/role.h>
-
-#include <rte_log.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -44,8 +43,7 @@ int main(int argc, char **argv)
 		usage(stdout);
 		return 0;
 	}
-	/* Otherwise the library writes to syslog as well, and a journal shows lines twice. */
-	rte_openlog_stream(stderr);
+	sl_log_open();
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
 		if (!strcmp(first, roles[i].name))
 			return roles[i].main(argc - 1, argv + 1);

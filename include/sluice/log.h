@@ -21,6 +21,12 @@
 	rte_log(RTE_LOG_##level, type, \
 		RTE_FMT("sluice: " RTE_FMT_HEAD(__VA_ARGS__, ) "\n", RTE_FMT_TAIL(__VA_ARGS__, )))
 
+/*
+ * Log to standard error from here on, and never wait for whoever reads it: lines that it does not
+ * take at once are lost. (The library by itself would write to syslog as well.)
+ */
+void sl_log_open(void);
+
 /* The --log-level of each role: TYPE:LEVEL, the type a pattern. False: it isn't that. */
 bool sl_log_set_level(const char *text);
 
