@@ -28,6 +28,7 @@
 #include "primary/ports.h"
 #include "primary/rpc.h"
 #include "primary/shm_create.h"
+#include "primary/spawn.h"
 #include "primary/steering.h"
 #include "primary/supervisor.h"
 
@@ -48,7 +49,8 @@ static void usage(FILE *to)
 		"usage: sluice primary [options]\n"
 		"  -c, --config FILE          boot configuration (/etc/sluice/sluice.yaml)\n"
 		"      --check                only check it; exit code 0 or 2\n"
-		"      --log-level TYPE:LEVEL for example 'sluice.*:debug'; may be repeated\n"
+		"      --log-level TYPE:LEVEL for example 'sluice.*:debug'; may be repeated; the\n"
+		"                             workers get it, too\n"
 		"      --help\n"
 		"Ends on SIGTERM and SIGINT, the workers first. SIGHUP restarts the workers, one\n"
 		"after the other, from the program as it is installed now.\n");
@@ -71,9 +73,13 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case 'c': o->config = optarg; break;
 		case 'k': o->check = true; break;
 		case 'l':
-			if (sl_log_set_level(optarg))
+			if (!sl_log_set_level(optarg))
+				fprintf(stderr, "sluice primary: '%s' " SL_LOG_LEVEL_WRONG "\n",
+					optarg);
+			else if (!spawn_log_level(optarg))
+				fprintf(stderr, "sluice primary: too many log levels\n");
+			else
 				break;
-			fprintf(stderr, "sluice primary: '%s' " SL_LOG_LEVEL_WRONG "\n", optarg);
 			return -EINVAL;
 		case 'h': usage(stdout); return 1;
 		default: usage(stderr); return -EINVAL;

@@ -10,11 +10,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <sluice/role.h>
+
 #include "primary/boot_config.h"
 
-#define NUMBER_LEN 12
+#define NUMBER_LEN     12
+#define MAX_LOG_LEVELS 16
+#define MAX_ARGS       (16 + 2 * MAX_LOG_LEVELS)
 
 static char own_path[PATH_MAX];
+static const char *log_level[MAX_LOG_LEVELS];
+static unsigned int n_log_levels;
+
+bool spawn_log_level(const char *text)
+{
+	if (n_log_levels == MAX_LOG_LEVELS)
+		return false;
+	log_level[n_log_levels++] = text;
+	return true;
+}
 
 int spawn_init(void)
 {
@@ -75,19 +89,13 @@ pid_t spawn_worker(const struct boot_config *config, int program, unsigned int i
 {
 	char path[64];
 	char id_text[NUMBER_LEN], lcore_text[NUMBER_LEN], cpu_text[NUMBER_LEN];
-	char *argv[] = {"sluice",
-			"worker",
-			"--instance",
-			(char *)config->instance,
-			"--runtime-dir",
-			(char *)config->runtime_dir,
-			"--id",
-			id_text,
-			"--lcore",
-			lcore_text,
-			"--cpu",
-			cpu_text,
-			NULL};
+	char *argv[MAX_ARGS] = {"sluice",        "worker",
+				"--instance",    (char *)config->instance,
+				"--runtime-dir", (char *)config->runtime_dir,
+				"--id",          id_text,
+				"--lcore",       lcore_text,
+				"--cpu",         cpu_text};
+	unsigned int argc = 12;
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	pid_t pid;
@@ -96,6 +104,10 @@ pid_t spawn_worker(const struct boot_config *config, int program, unsigned int i
 	snprintf(id_text, sizeof(id_text), "%u", id);
 	snprintf(lcore_text, sizeof(lcore_text), "%u", lcore);
 	snprintf(cpu_text, sizeof(cpu_text), "%u", config->worker[id].cpu);
+	for (unsigned int i = 0; i < n_log_levels; i++) {
+		argv[argc++] = "--log-level";
+		argv[argc++] = (char *)log_level[i];
+	}
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), program);
 	rc = prepare(&attr, &files);
 	if (!rc)
@@ -109,6 +121,9 @@ void spawn_end_text(int status, char *text, size_t len)
 {
 	if (WIFSIGNALED(status))
 		snprintf(text, len, "killed by signal %d", WTERMSIG(status));
+	else if (WEXITSTATUS(status) == SL_EXIT_ABI)
+		snprintf(text, len,
+			 "its program has another shared-memory ABI: restart the primary");
 	else
 		snprintf(text, len, "exited with %d", WEXITSTATUS(status));
 }

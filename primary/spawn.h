@@ -8,6 +8,7 @@
 #ifndef PRIMARY_SPAWN_H
 #define PRIMARY_SPAWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -15,6 +16,9 @@ struct boot_config;
 
 /* Remember by which path we were started. 0 or -errno. */
 int spawn_init(void);
+
+/* A --log-level for all that is started; `text` has to last. False: there are too many. */
+bool spawn_log_level(const char *text);
 
 /* Our own program, and the one that is at its path now: files to be closed, or -errno. */
 int spawn_running_program(void);

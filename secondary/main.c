@@ -226,8 +226,9 @@ int sl_worker_main(int argc, char **argv)
 		return 1;
 	root = sl_root_attach(why, sizeof(why));
 	if (!root) {
+		rc = errno == EPROTONOSUPPORT ? SL_EXIT_ABI : 1;
 		sl_log(worker_log, ERR, "worker %u: %s", o.id, why);
-		return 1;
+		return rc;
 	}
 	if (o.id >= root->n_workers) {
 		sl_log(worker_log, ERR, "worker %u: there are slots 0 to %u only", o.id,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ struct sl_root *sl_root_attach(char *why, size_t why_len)
 	const struct rte_memzone *mz = rte_memzone_lookup(SL_ROOT_MEMZONE);
 	struct sl_root *root = mz ? mz->addr : NULL;
 
+	errno = 0;
 	if (!root || __atomic_load_n(&root->magic, __ATOMIC_ACQUIRE) != SL_ROOT_MAGIC) {
 		snprintf(why, why_len, "the primary has no shared memory of Sluice (yet)");
 		return NULL;
@@ -33,6 +35,7 @@ struct sl_root *sl_root_attach(char *why, size_t why_len)
 			 "the primary is version %.*s with shared-memory ABI %u, this program has "
 			 "ABI %u: restart the primary with this program first",
 			 SL_NAME_LEN, root->version, root->abi, SL_ABI_VERSION);
+		errno = EPROTONOSUPPORT;
 		return NULL;
 	}
 	if (!same_pool_ops(root)) {

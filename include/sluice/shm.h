@@ -179,7 +179,8 @@ struct sl_root {
 
 /*
  * Find the root as a secondary; exits of the caller are its own business. NULL
- * with a sentence in `why` (size why_len) when there is none, or it is another ABI's.
+ * with a sentence in `why` (size why_len) when there is none, or it is another ABI's; errno is
+ * EPROTONOSUPPORT then.
  */
 struct sl_root *sl_root_attach(char *why, size_t why_len);
 

@@ -3,6 +3,7 @@
 #include "primary/lock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,7 +17,9 @@
 #include <cmocka.h>
 
 #include <sluice/eal.h>
+#include <sluice/role.h>
 
+#include "primary/boot_config.h"
 #include "primary/spawn.h"
 
 static char dir[] = "/tmp/sluice-lock-XXXXXX";
@@ -136,12 +139,44 @@ static void ends_in_words(void **state)
 	(void)state;
 	spawn_end_text(end(lock_holder(false), SIGKILL), text, sizeof(text));
 	assert_string_equal(text, "killed by signal 9");
-	pid = fork();
-	if (!pid)
-		_exit(3);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	spawn_end_text(status, text, sizeof(text));
-	assert_string_equal(text, "exited with 3");
+	for (unsigned int i = 0; i < 2; i++) {
+		pid = fork();
+		if (!pid)
+			_exit(i ? SL_EXIT_ABI : 7);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		spawn_end_text(status, text, sizeof(text));
+		assert_non_null(strstr(text, i ? "another shared-memory ABI" : "exited with 7"));
+	}
+}
+
+/* The arguments of what is started, told by a program that repeats its own. */
+static void log_levels_are_passed_on(void **state)
+{
+	struct boot_config config = {
+		.instance = "unit", .runtime_dir = "/nowhere", .worker = {{.cpu = 3}}};
+	int echo = open("/bin/echo", O_RDONLY | O_CLOEXEC), keep = dup(STDOUT_FILENO), fd[2];
+	char text[512] = "";
+	pid_t pid;
+
+	(void)state;
+	assert_true(spawn_log_level("sluice.worker:debug"));
+	assert_int_equal(pipe(fd), 0);
+	fflush(stdout);
+	dup2(fd[1], STDOUT_FILENO);
+	pid = spawn_worker(&config, echo, 0, 1);
+	dup2(keep, STDOUT_FILENO);
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_true(read(fd[0], text, sizeof(text) - 1) > 0);
+	assert_string_equal(text, "worker --instance unit --runtime-dir /nowhere --id 0 --lcore 1 "
+				  "--cpu 3 --log-level sluice.worker:debug\n");
+	for (int i = 1; i < 16; i++)
+		assert_true(spawn_log_level("lib.*:error"));
+	assert_false(spawn_log_level("lib.*:error"));
+	close(fd[0]);
+	close(fd[1]);
+	close(keep);
+	close(echo);
 }
 
 int main(void)
@@ -149,7 +184,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_primary),   cmocka_unit_test(many_secondaries),
 		cmocka_unit_test(no_directory),  cmocka_unit_test(secondary_needs_a_primary),
-		cmocka_unit_test(ends_in_words),
+		cmocka_unit_test(ends_in_words), cmocka_unit_test(log_levels_are_passed_on),
 	};
 
 	return cmocka_run_group_tests_name("primary_process", tests, make_dir, remove_dir);
