@@ -202,11 +202,14 @@ static int work(struct sl_root *root, const struct options *o)
 		return 1;
 	}
 	takeover_bind(&self, owner_died);
-	sl_log(worker_log, INFO, "worker %u: running, %u connections, snapshot %" PRIu64, o->id,
-	       conn_count(&self.conns), self.slot->worker.snapshot_in_use);
+	clock_init(&now);
+	sl_log(worker_log, INFO,
+	       "worker %u: running, %u connections, snapshot %" PRIu64 ", %" PRIu64
+	       " us after it got the lease",
+	       o->id, conn_count(&self.conns), self.slot->worker.snapshot_in_use,
+	       (now.ns - self.clock.ns) / 1000);
 	loop_run(&self, &stop);
 	leave(&self);
-	sl_lease_release(&self.slot->lease);
 	return 0;
 }
 

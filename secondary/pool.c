@@ -21,8 +21,10 @@
 #include <rte_mbuf.h>
 #include <rte_mbuf_dyn.h>
 #include <rte_mempool.h>
+#include <rte_prefetch.h>
 #include <rte_ring.h>
 
+#define AHEAD    32 /* buffers whose marks are fetched before their turn */
 #define NOBODY   UINT_MAX
 #define EVERYONE (UINT_MAX - 1)
 
@@ -286,21 +288,33 @@ static void unconsume(const struct sl_pool *p, struct rte_ring *r, unsigned int 
 	r->cons.head = r->cons.tail;
 }
 
+/* Marks are far apart: the walk would wait for memory at each. */
+static void prefetch_mark(const struct sl_pool *p, struct rte_mbuf *const *list, uint32_t i,
+			  uint32_t n)
+{
+	if (i + AHEAD < n)
+		rte_prefetch0(mark_of(p, list[i + AHEAD]));
+}
+
 /* Own buffers that are neither on the stack nor lent. */
 static void quarantine_own(struct sl_pool *p)
 {
-	struct rte_mbuf **all = all_of(p);
+	struct rte_mbuf **all = all_of(p), **on_stack = (struct rte_mbuf **)p->stack;
 	uint32_t mine = 0;
 
 	for (uint32_t i = 0; i < p->capacity; i++) {
 		uint8_t *mark = mark_of(p, all[i]);
 
+		prefetch_mark(p, all, i, p->capacity);
 		if (*mark != MARK_MINE && *mark != MARK_QUARANTINED)
 			continue;
 		*mark = MARK_QUARANTINED;
 		mine++;
 	}
-	mark_all(p, p->stack, p->count, MARK_MINE);
+	for (uint32_t i = 0; i < p->count; i++) {
+		prefetch_mark(p, on_stack, i, p->count);
+		*mark_of(p, on_stack[i]) = MARK_MINE;
+	}
 	p->quarantined = mine - p->count;
 }
 
@@ -313,6 +327,7 @@ static uint32_t quarantine_foreign(struct sl_pool *p, unsigned int id)
 	for (uint32_t i = 0; i < p->capacity; i++) {
 		uint8_t *mark = mark_of(p, all[i]);
 
+		prefetch_mark(p, all, i, p->capacity);
 		if (*mark == (MARK_HELD | id))
 			*mark = (uint8_t)(MARK_QUARANTINED_FOREIGN | id);
 		n += *mark == (MARK_QUARANTINED_FOREIGN | id);
