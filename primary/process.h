@@ -22,7 +22,7 @@
 
 #include <sluice/limits.h>
 
-#define PROCESS_LOOK_MS 50 /* between two looks at a beat */
+#define PROCESS_LOOK_MS 25 /* between two looks at a beat */
 #define PROCESS_NEVER   UINT64_MAX
 
 struct sl_worker_slot;
