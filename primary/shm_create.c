@@ -35,7 +35,7 @@ SL_LOG_TYPE(shm_log, "sluice.primary.shm");
 /* What a mempool adds to each buffer: its header, and padding that spreads memory channels. */
 #define BUFFER_OVERHEAD       256
 
-#define NEIGHBOUR_BYTES       64
+#define NEIGHBOUR_BYTES       136 /* an entry and the packets that wait for it */
 #define NEIGHBOUR_TABLE_BYTES 4096
 
 struct carver {

@@ -172,6 +172,5 @@ void loop_run(struct worker *w, const volatile sig_atomic_t *stop)
 		profile_mark(w, SL_STAGE_IDLE, 0);
 		account(w, n != 0, since);
 	}
-	neigh_drop_waiting(w);
 	tx_flush(w);
 }

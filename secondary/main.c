@@ -172,21 +172,28 @@ static int pin(unsigned int cpu)
 	return -errno;
 }
 
-/* Told to end: SIGUSR1 means that another process waits to go on, anything else an end for good. */
+/*
+ * Told to end: SIGUSR1 means that another process waits to go on, anything else an end for good.
+ * Nothing is said before the lease is free.
+ */
 static void leave(struct worker *w)
 {
 	struct sl_worker_slot *slot = w->slot;
 
-	if (stop != SIGUSR1)
+	if (stop != SIGUSR1) {
+		neigh_drop_waiting(w);
 		checkpoint_write(w);
+	}
 	slot->worker.running = 0;
 	slot->worker.snapshot_in_use = 0;
+	sl_lease_release(&slot->lease);
 	sl_log(worker_log, INFO, "worker %u: %s", w->id,
 	       stop == SIGUSR1 ? "handed over" : "ended as asked");
 }
 
 static int work(struct sl_root *root, const struct options *o)
 {
+	struct clock now;
 	bool owner_died;
 	int rc = takeover_prepare(&self, root, o->id);
 

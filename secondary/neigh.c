@@ -69,12 +69,12 @@ int neigh_prepare(struct worker *w)
 	/* one more than the operator asked for, since entry 0 stands for none */
 	t->capacity = w->root->max_neighbours + 1;
 	t->entry = w->slot->neighbours;
-	if (t->capacity * sizeof(*t->entry) > w->slot->neighbour_bytes)
+	t->waiting = (struct neigh_waiting *)&t->entry[t->capacity];
+	if (t->capacity * (sizeof(*t->entry) + sizeof(*t->waiting)) > w->slot->neighbour_bytes)
 		return -EOVERFLOW;
 	t->head = touched(heads, sizeof(*t->head));
 	t->next = touched(t->capacity, sizeof(*t->next));
-	t->waiting = touched(t->capacity, sizeof(*t->waiting));
-	if (!t->head || !t->next || !t->waiting)
+	if (!t->head || !t->next)
 		return -ENOMEM;
 	t->head_mask = heads - 1;
 	t->next_free = 1;
@@ -225,6 +225,12 @@ static void drop_waiting(struct worker *w, uint16_t at, enum sl_drop_reason why)
 	count_drop(w, why, q->n);
 	rte_pktmbuf_free_bulk(q->pkt, q->n);
 	q->n = 0;
+}
+
+void neigh_forget_waiting(struct worker *w)
+{
+	for (uint32_t i = 1; i < w->neighs.capacity; i++)
+		w->neighs.waiting[i].n = 0;
 }
 
 void neigh_drop_waiting(struct worker *w)

@@ -14,9 +14,10 @@
  * A stale entry that nobody used for NEIGH_UNUSED is free again.
  *
  * Writer: the worker. An entry exists when its state is not NONE, which is written last; the
- * hash chains and the waiting packets are private: chains are rebuilt at start,
- * packets die with the worker. A MAC changes only while its entry is incomplete, so a
- * worker that dies over it leaves one that is asked for again.
+ * hash chains are private and rebuilt at start. A MAC changes only while its entry is incomplete,
+ * so a worker that dies over it leaves one that is asked for again. Packets that wait are in
+ * the slot, too: who takes over on request sends them when the answer comes; those of one
+ * that died are lost, and their buffers quarantined with all that it had in its hands.
  */
 #ifndef NEIGH_H
 #define NEIGH_H
@@ -76,7 +77,7 @@ struct neigh_table {
 	uint16_t *head;     /* hash chains, private */
 	uint16_t *next;
 	uint32_t head_mask;
-	struct neigh_waiting *waiting; /* private, by entry */
+	struct neigh_waiting *waiting; /* shared, by entry; behind the entries */
 };
 
 /* Private parts: before the lease is held. 0 or -errno. */
@@ -107,7 +108,10 @@ void neigh_tick(struct worker *w);
 /* Routes changed: connections ask again. */
 void neigh_new_epoch(struct worker *w);
 
-/* The worker ends: packets that wait are dropped by name. */
+/* The former worker died: its packets are lost. Before the buffers are put right. */
+void neigh_forget_waiting(struct worker *w);
+
+/* The worker ends for good: packets that wait are dropped by name. */
 void neigh_drop_waiting(struct worker *w);
 
 #endif

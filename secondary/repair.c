@@ -9,9 +9,10 @@
  *   rings it produced to            head = tail: what was not published never was
  *   rings it consumed from          head = tail: what was not used comes again
  *   its own buffer pool             whole: the count is the commit point
- *   buffers in its hands            the packets are lost: a burst, a transmit buffer a port,
- * packets waiting for neighbours. The buffers are quarantined, then taken back or given home
- * (<sluice/pool.h>) counters                        each word whole, the last few additions missing
+ *   buffers in its hands            the packets are lost: a burst, a transmit buffer a port, those
+ *                                   that waited for neighbours. The buffers are quarantined, then
+ *                                   taken back or given home (<sluice/pool.h>)
+ *   counters                        each word whole, the last few additions missing
  */
 #include "secondary/repair.h"
 
@@ -62,6 +63,7 @@ static void repair_buffers(struct worker *w)
 void repair_slot(struct worker *w)
 {
 	repair_rings(w);
+	neigh_forget_waiting(w);
 	repair_buffers(w);
 	w->slot->worker.repairs++;
 	conn_repair(w);

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """ARP: answered for what is ours, asked for what is not known, packets kept meanwhile."""
 
+import os
+import signal
+
 from bed import ARP, BACKENDS, BROADCAST, LAN, LOCALS, UDP, VIRTUAL, WAN, Bed, Ether, \
     Talk, mac_of
 import checks
@@ -107,18 +110,50 @@ def no_answer(bed):
     until_reached(bed, talk)
 
 
-def worker_ends(bed):
-    """Packets that wait when their worker ends are counted; the next one asks again."""
-    address, virtual = silent_backend(bed, 203)
-    talk = Talk(bed, UDP, 50003, virtual=virtual)
-    before = bed.drops()
-    bed.send("wan", *[talk.request(b"%d" % n) for n in range(4)])
+def asked_and_waiting(bed, n, port):
+    """Four packets that wait for a new neighbour; its address, the talk and the worker."""
+    address, virtual = silent_backend(bed, n)
+    talk = Talk(bed, UDP, port, virtual=virtual)
+    frames = [talk.request(b"%d" % i) for i in range(4)]
+    bed.send("wan", *frames)
     bed.settle(0.2)
-    owner = next(c for c in bed.connections() if c["clientPort"] == 50003).get("worker", 0)
+    owner = next(c for c in bed.connections() if c["clientPort"] == port).get("worker", 0)
+    return address, talk, frames, owner
+
+
+def worker_restarts(bed):
+    """Packets that wait when their worker is restarted are sent by its successor, in order."""
+    before = bed.drops()
+    address, talk, frames, owner = asked_and_waiting(bed, 203, 50003)
     bed.api.call("WorkerService/RestartWorker", {"id": owner})
+    assert not bed.inbox["lan"], "sent before the neighbour was known"
+    bed.host("lan", address)
+    bed.send("lan", Ether(dst=bed.mac["lan"], src=mac_of(address)) /
+             ARP(op=2, hwsrc=mac_of(address), psrc=address, hwdst=bed.mac["lan"], pdst=LAN))
+    for frame in frames:
+        talk.judge_up(frame, bed.expect("lan"))
+    bed.expect_nothing()
+    equal(bed.drops_since(before, {}), {}, "drops")
+
+
+def worker_ends(bed):
+    """Packets that wait when their worker ends for good are counted; the next one asks again."""
+    before = bed.drops()
+    address, talk, _, owner = asked_and_waiting(bed, 204, 50004)
+    os.kill(bed.workers()[owner]["pid"], signal.SIGTERM)
     equal(bed.drops_since(before, {"worker_stop": 4}), {"worker_stop": 4}, "drops")
     bed.host("lan", address)
     until_reached(bed, talk)
+
+
+def worker_is_killed(bed):
+    """Those of one that was killed are lost, and so is no buffer."""
+    address, talk, _, owner = asked_and_waiting(bed, 205, 50005)
+    os.kill(bed.workers()[owner]["pid"], signal.SIGKILL)
+    bed.host("lan", address)
+    until_reached(bed, talk)
+    bed.settle(0.2)
+    assert all(b"back?" in f for f in bed.inbox["lan"]), "a packet of the dead worker's came"
 
 
 def until_reached(bed, talk):
@@ -185,7 +220,9 @@ def tests(report):
         for name, run in (("a neighbour is asked for once", asks),
                           ("packets wait for a neighbour and leave in order", wait_in_order),
                           ("a neighbour that does not answer", no_answer),
+                          ("a worker restarted while packets wait", worker_restarts),
                           ("a worker that ends while packets wait", worker_ends),
+                          ("a worker killed while packets wait", worker_is_killed),
                           ("a neighbour that moves", moved),
                           ("claims that are not theirs to make", foreign_claims)):
             with report.case(name):

@@ -150,7 +150,8 @@ void bed_serve(struct bed *b, unsigned int backends)
 	b->slot.command = new_ring(sizeof(struct sl_command));
 	b->slot.answer = new_ring(sizeof(struct sl_answer));
 	b->root.max_neighbours = NEIGHBOURS;
-	b->slot.neighbour_bytes = (NEIGHBOURS + 1) * sizeof(struct neigh);
+	b->slot.neighbour_bytes =
+		(NEIGHBOURS + 1) * (sizeof(struct neigh) + sizeof(struct neigh_waiting));
 	b->slot.neighbours = aligned_alloc(64, b->slot.neighbour_bytes);
 	if (!b->slot.neighbours)
 		abort();
