@@ -162,7 +162,7 @@ install: all
 # ---- the rules of the house --------------------------------------------------------
 FORMATTED = $(wildcard include/sluice/*.h primary/*.[ch] secondary/*.[ch] ctrl/*.[ch] \
 	ctrl/rpc/*.[ch] ctrl/client/*.[ch] tests/unit/*.[ch] tests/unit/lib/*.[ch] tests/packet/*.[ch] \
-	tests/bench/*.[ch] tests/mp/*.[ch] tests/lib/*.[ch])
+	tests/bench/*.[ch] tests/chaos/*.[ch] tests/mp/*.[ch] tests/lib/*.[ch])
 
 .PHONY: format format-check check-headers check-layers check-symbols
 format:
@@ -209,6 +209,7 @@ help:
 	@echo 'make demo          the appliance on real traffic, in namespaces (root)'
 	@echo 'make test          every test tier (root); T="unit net" runs these tiers'
 	@echo 'make bench         what a packet costs (root, 2 CPUs); QUICK=1 within a minute'
+	@echo 'make chaos         what is lost when processes die (root); QUICK=1, KILLS=1000'
 	@echo 'make install       DESTDIR= PREFIX=/usr'
 	@echo 'make format        lay out the sources; format-check says what differs'
 	@echo 'make docs          the commands into the man page; check-docs says what differs'

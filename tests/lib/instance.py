@@ -44,6 +44,16 @@ def inside(namespace):
         os.close(here)
 
 
+def alive(pid):
+    """Whether the process or any of its threads still runs: a zombie's may, and use its files."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            state = file.read().rsplit(") ", 1)[1][0]
+        return state != "Z" or len(os.listdir(f"/proc/{pid}/task")) > 1
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Instance:
     """An appliance of this test's own, ended with the `with` block."""
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Makes tests/lib importable; `import paths` comes first."""
+"""Makes tests/lib and tests/chaos importable; `import paths` comes first."""
 
 import os
 import sys
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[0:0] = [os.path.join(HERE, "../lib"), os.path.join(HERE, "../chaos")]

@@ -10,6 +10,7 @@ import glob
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -18,7 +19,7 @@ import paths  # noqa: F401
 import checks
 import instance as bed
 from checks import equal, eventually
-from instance import ROOT, Instance
+from instance import ROOT, Instance, alive
 from traffic import CONFIG, Traffic
 
 SILENCE = 15  # seconds, the longest: TCP waits longer and longer before it sends again
@@ -29,14 +30,6 @@ def end(pids, how):
         os.kill(pid, how)
     for pid in pids:
         eventually(15, f"the end of {pid}", lambda p=pid: not alive(p))
-
-
-def alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            return file.read().rsplit(") ", 1)[1][0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def tuples(instance):
@@ -53,9 +46,8 @@ def goes_on(instance, traffic, before, stopped):
     print(f"connections are back {time.monotonic() - began:.1f} s after the start", flush=True)
     traffic.echoes(SILENCE)
     equal([f.error for f in traffic.flows if f.error], [], "broken connections")
-    for kind in traffic.counts:
-        for _ in range(4):
-            traffic.open(kind)
+    for _ in range(4):
+        traffic.open(socket.SOCK_STREAM)
     traffic.echoes()
     ends = [(c["localAddress"], c["localPort"], c["backendAddress"])
             for c in instance.connections()]

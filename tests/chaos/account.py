@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the events did, summed up by name: chaos.json."""
+
+import json
+
+NAMES = ("graceful", "kill", "kill_cold", "hang", "ctrl_kill", "full_restart")
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def pauses(found):
+    return {"p50": percentile(found, 0.5), "p99": percentile(found, 0.99), "max": max(found)}
+
+
+class Account:
+    def __init__(self):
+        self.looks = {}  # name -> what the generator said of each event
+        self.kinds = {}  # what a person reads: kind -> the same
+        self.buffers = {}
+
+    def add(self, name, kind, look):
+        self.looks.setdefault(name, []).append(look)
+        self.kinds.setdefault(kind, []).append(look)
+
+    def events(self):
+        for name in NAMES:
+            looks = self.looks.get(name)
+            if not looks:
+                continue
+            yield {"name": name, "count": sum(k["events"] for k in looks),
+                   "packets_sent": sum(k["sent"] for k in looks),
+                   "packets_lost": sum(k["lost"] for k in looks),
+                   "connections": max(k["connections"] for k in looks),
+                   "connections_lost": sum(k["connections_lost"] for k in looks),
+                   "pause_us": pauses([k["pause_us"] for k in looks])}
+
+    def write(self, path):
+        with open(path, "w", encoding="ascii") as file:
+            json.dump({"events": list(self.events()), "buffers": self.buffers}, file, indent=1)
+            file.write("\n")
+
+    def table(self):
+        """A line for each kind of event."""
+        yield (f"{'event':30} {'times':>6} {'sent':>10} {'lost':>8} {'worst':>7} {'broken':>6}"
+               f" {'p50 us':>8} {'p99 us':>8} {'max us':>8}")
+        for kind, looks in self.kinds.items():
+            p = pauses([k["pause_us"] for k in looks])
+            yield (f"{kind:30} {sum(k['events'] for k in looks):6}"
+                   f" {sum(k['sent'] for k in looks):10} {sum(k['lost'] for k in looks):8}"
+                   f" {max(k['lost'] for k in looks):7}"
+                   f" {sum(k['connections_lost'] for k in looks):6}"
+                   f" {p['p50']:8} {p['p99']:8} {p['max']:8}")

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Events that befall the control daemon, and the whole appliance."""
+
+import http.client
+import os
+import signal
+import threading
+import time
+
+from api import ApiError
+from bed import kill
+from checks import equal, eventually
+from config import edition, edition_of, probed, stored_revision
+from instance import alive
+
+APPLY, GET = "ConfigService/ApplyConfig", "ConfigService/GetConfig"
+
+
+class Applier(threading.Thread):
+    """Applies one edition after the other, and knows which was acknowledged."""
+
+    def __init__(self, bed):
+        super().__init__(daemon=True)
+        self.api = bed.instance.api
+        self.acknowledged = bed.edition
+        self.tried = bed.edition
+        self.busy = threading.Event()
+
+    def run(self):
+        try:
+            while True:
+                self.tried += 1
+                self.busy.set()
+                self.api.call(APPLY, {"config": edition(self.tried)})
+                self.acknowledged = self.tried
+        except (OSError, ApiError, ValueError, http.client.HTTPException):
+            pass  # it was killed under our hands
+
+
+def one_whole_revision(bed, applier):
+    """Configuration, database and workers agree, on what was acknowledged or on what came next."""
+    config = bed.instance.api.call(GET)
+    bed.edition = edition_of(config)
+    assert applier.acknowledged <= bed.edition <= applier.tried, \
+        f"edition {bed.edition}, acknowledged {applier.acknowledged}, tried {applier.tried}"
+    equal(stored_revision(bed.instance), int(config["revision"]), "revision in the database")
+
+    def in_step():
+        listed = bed.instance.api.call("WorkerService/ListWorkers")
+        return {w["generation"] for w in listed["workers"]} == {listed["generation"]}
+
+    eventually(5, "workers in step", in_step)
+    equal(probed(bed.instance), bed.edition % 2, "edition that the workers forward by")
+
+
+def ctrl_kill(bed, _):
+    """At a random instant of an apply."""
+    ctrl = bed.instance.pid("ctrl")
+    applier = Applier(bed)
+
+    def happen():
+        applier.start()
+        applier.busy.wait(5)
+        time.sleep(bed.random.random() * 0.3)
+        kill(ctrl)
+        applier.join(20)
+        assert not applier.is_alive(), "an apply is never answered"
+        eventually(5, "ctrl's end", lambda: not alive(ctrl))
+        bed.instance.appliance("start-ctrl")
+    bed.event("ctrl_kill", "ctrl killed in an apply", happen)
+    one_whole_revision(bed, applier)
+
+
+def connections_of(bed):
+    stats = bed.instance.api.call("StatsService/GetStats")
+    return sum(int(v.get("activeConnections", 0)) for v in stats["virtualServers"])
+
+
+def full_restart(bed, more):
+    """With so many connections more. Returns how many there were, came back, and the seconds
+    from the start of the new primary until they had."""
+    if more:
+        bed.load.fill(more)
+    before, took = connections_of(bed), {}
+    primary, ctrl = bed.instance.pid("primary"), bed.instance.pid("ctrl")
+
+    def happen():
+        os.kill(primary, signal.SIGTERM)
+        for pid in (primary, ctrl):
+            eventually(20, f"the end of {pid}", lambda p=pid: not alive(p))
+        began = time.monotonic()
+        bed.instance.appliance("start-all")
+        took["seconds"] = time.monotonic() - began
+        eventually(10, "the connections", lambda: connections_of(bed) >= before)
+    bed.event("full_restart", f"full restart, {before} connections", happen, rest=3)
+    bed.everybody_talks()
+    return before, connections_of(bed), took["seconds"]

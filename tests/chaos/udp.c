@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Datagrams: one thread sends them at a fixed rate, one in the other namespace sends them back, one
+ * accounts for what returns. They run at real-time priority, so that on a busy machine it is
+ * the appliance that is late and not they; and the two that receive look every half
+ * millisecond, since their kernel's time stamps tell when a datagram came.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "tests/chaos/load.h"
+
+#define MAX_FLOWS 64
+#define WINDOW    65536 /* numbers of a flow that may be on their way, in any order */
+#define BATCH     64
+#define STEP_NS   40000   /* the sender sleeps no shorter */
+#define TURN_NS   500000  /* between two looks at what arrived */
+#define MISSED_NS 2000000 /* what the sender slept longer is left out, not sent in one go */
+#define OWNERS    4
+
+struct datagram {
+	uint64_t flow;
+	uint64_t number; /* from 1 */
+	uint64_t data[6];
+};
+
+struct flow {
+	int fd;
+	uint16_t port;
+	_Atomic uint64_t sent;
+	unsigned int owner;
+	uint64_t arrived;      /* once */
+	uint64_t seen[WINDOW]; /* the number that came last in this place */
+	struct sockaddr_in at_server;
+};
+
+static const struct load_config *config;
+static struct flow flows[MAX_FLOWS];
+static int server_fd[MAX_SERVERS];
+static atomic_bool held;
+static atomic_uint_fast64_t wrong, moved, sender_ns;
+
+/* Of the receiver and the server, under the lock. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t doubled, last_ns[OWNERS], pause_ns;
+
+static void make(struct datagram *d, uint64_t flow, uint64_t number)
+{
+	d->flow = flow;
+	d->number = number;
+	for (unsigned int i = 0; i < sizeof(d->data) / sizeof(d->data[0]); i++)
+		d->data[i] = mix(flow << 48 ^ number << 3 ^ i);
+}
+
+/* As it was sent, every bit. */
+static bool right(const struct datagram *d, size_t length)
+{
+	struct datagram wanted;
+
+	if (length != sizeof(*d) || d->flow >= config->flows)
+		return false;
+	make(&wanted, d->flow, d->number);
+	return !memcmp(d, &wanted, sizeof(wanted));
+}
+
+/* ---- sending ---------------------------------------------------------------------------- */
+
+static void send_one(uint64_t n)
+{
+	struct flow *f = &flows[n % config->flows];
+	uint64_t number = atomic_load(&f->sent) + 1;
+	struct datagram d;
+
+	make(&d, (uint64_t)(f - flows), number);
+	/* what the kernel refuses, since there is no device, was lost to the client, too */
+	send(f->fd, &d, sizeof(d), MSG_DONTWAIT);
+	atomic_store(&f->sent, number);
+}
+
+static void sleep_until(uint64_t ns)
+{
+	struct timespec t = {.tv_sec = (time_t)(ns / 1000000000),
+			     .tv_nsec = (long)(ns % 1000000000)};
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+}
+
+static void *send_all(void *unused)
+{
+	uint64_t step = 1000000000 / config->rate, n = 0, due = now_ns(), last = 0;
+
+	(void)unused;
+	go_first();
+	prctl(PR_SET_TIMERSLACK, 1);
+	for (;;) {
+		uint64_t now = now_ns();
+
+		if (atomic_load(&held)) {
+			due = now;
+			last = 0;
+		}
+		if (now > due + MISSED_NS)
+			due = now - MISSED_NS;
+		if (last && now - last > atomic_load(&sender_ns))
+			atomic_store(&sender_ns, now - last);
+		for (; due <= now && !atomic_load(&held); due += step) {
+			send_one(n++);
+			last = now;
+		}
+		sleep_until(due > now + STEP_NS ? due : now + STEP_NS);
+	}
+	return NULL;
+}
+
+/* ---- the servers ------------------------------------------------------------------------ */
+
+struct batch {
+	struct mmsghdr msg[BATCH];
+	struct iovec vec[BATCH];
+	struct sockaddr_in name[BATCH];
+	struct datagram data[BATCH];
+	char control[BATCH][64];
+};
+
+/* `many` so that a cut datagram shows as one that is too short, a longer one as longer. */
+static int receive_batch(int fd, struct batch *b)
+{
+	for (unsigned int i = 0; i < BATCH; i++) {
+		b->vec[i] = (struct iovec){&b->data[i], sizeof(b->data[i])};
+		b->msg[i].msg_hdr = (struct msghdr){.msg_name = &b->name[i],
+						    .msg_namelen = sizeof(b->name[i]),
+						    .msg_iov = &b->vec[i],
+						    .msg_iovlen = 1,
+						    .msg_control = b->control[i],
+						    .msg_controllen = sizeof(b->control[i])};
+	}
+	return recvmmsg(fd, b->msg, BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL);
+}
+
+/* Where the appliance lets this flow come from: it may not change. */
+static void note_source(struct flow *f, const struct sockaddr_in *from)
+{
+	struct sockaddr_in *known = &f->at_server;
+
+	if (known->sin_port &&
+	    (known->sin_port != from->sin_port || known->sin_addr.s_addr != from->sin_addr.s_addr))
+		moved++;
+	*known = *from;
+}
+
+static uint64_t stamp(struct msghdr *m)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		struct timespec ts;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_TIMESTAMPNS)
+			continue;
+		memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+		return timespec_ns(&ts);
+	}
+	return 0;
+}
+
+/* When the kernel had it from the appliance, whenever we look. */
+static void note_time(const struct flow *f, uint64_t at)
+{
+	uint64_t *last = &last_ns[f->owner];
+
+	if (*last && at > *last && at - *last > pause_ns)
+		pause_ns = at - *last;
+	if (at > *last)
+		*last = at;
+}
+
+/* Drop from the batch what is not to be sent back. */
+static unsigned int check_batch(struct batch *b, int n)
+{
+	unsigned int out = 0;
+
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < n; i++) {
+		struct msghdr *m = &b->msg[i].msg_hdr;
+		struct flow *f = &flows[b->data[i].flow % MAX_FLOWS];
+
+		if (!right(&b->data[i], b->msg[i].msg_len)) {
+			wrong++;
+			continue;
+		}
+		note_source(f, &b->name[i]);
+		note_time(f, stamp(m));
+		m->msg_controllen = 0;
+		b->msg[out++] = b->msg[i];
+	}
+	pthread_mutex_unlock(&lock);
+	return out;
+}
+
+static void send_back(int fd, struct batch *b, unsigned int n)
+{
+	for (unsigned int done = 0; done < n;) {
+		int k = sendmmsg(fd, b->msg + done, n - done, 0);
+
+		done += k > 0 ? (unsigned int)k : 1; /* one without a way is lost */
+	}
+}
+
+static void rest(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = TURN_NS}, NULL);
+}
+
+static void *serve(void *unused)
+{
+	static struct batch b;
+	int n;
+
+	(void)unused;
+	go_first();
+	for (;; rest())
+		for (unsigned int i = 0; i < config->n_servers; i++)
+			while ((n = receive_batch(server_fd[i], &b)) > 0)
+				send_back(server_fd[i], &b, check_batch(&b, n));
+	return NULL;
+}
+
+/* ---- what returns ----------------------------------------------------------------------- */
+
+static void account(struct flow *f, const struct datagram *d)
+{
+	if (f->seen[d->number % WINDOW] == d->number) {
+		doubled++;
+		return;
+	}
+	f->seen[d->number % WINDOW] = d->number;
+	f->arrived++;
+}
+
+static void arrived(struct batch *b, int n)
+{
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < n; i++) {
+		if (right(&b->data[i], b->msg[i].msg_len))
+			account(&flows[b->data[i].flow], &b->data[i]);
+		else
+			wrong++;
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+static void *receive(void *unused)
+{
+	static struct batch b;
+	int n;
+
+	(void)unused;
+	go_first();
+	for (;; rest())
+		for (unsigned int i = 0; i < config->flows; i++)
+			while ((n = receive_batch(flows[i].fd, &b)) > 0)
+				arrived(&b, n);
+	return NULL;
+}
+
+/* ---- for load.c ------------------------------------------------------------------------- */
+
+void udp_hold(int hold)
+{
+	pthread_mutex_lock(&lock);
+	memset(last_ns, 0, sizeof(last_ns)); /* silence of our own is no pause */
+	pthread_mutex_unlock(&lock);
+	atomic_store(&held, hold);
+}
+
+void udp_set_owners(const char *list)
+{
+	char *end;
+
+	pthread_mutex_lock(&lock);
+	for (unsigned int i = 0; i < config->flows; i++, list = end)
+		flows[i].owner = (unsigned int)strtoul(list, &end, 10) % OWNERS;
+	pthread_mutex_unlock(&lock);
+}
+
+uint16_t udp_client_port(unsigned int flow)
+{
+	return flows[flow].port;
+}
+
+void udp_look(struct udp_account *a)
+{
+	static struct udp_account before;
+	struct udp_account all = {.wrong = atomic_load(&wrong), .moved = atomic_load(&moved)};
+
+	pthread_mutex_lock(&lock);
+	for (unsigned int i = 0; i < config->flows; i++) {
+		all.sent += atomic_load(&flows[i].sent);
+		all.lost -= (int64_t)flows[i].arrived;
+	}
+	all.lost += (int64_t)all.sent;
+	all.doubled = doubled;
+	*a = (struct udp_account){
+		.sent = all.sent - before.sent,
+		.lost = all.lost - before.lost,
+		.doubled = all.doubled - before.doubled,
+		.wrong = all.wrong - before.wrong,
+		.moved = all.moved - before.moved,
+		.pause_us = pause_ns / 1000,
+		.sender_us = atomic_exchange(&sender_ns, 0) / 1000,
+	};
+	pause_ns = 0;
+	pthread_mutex_unlock(&lock);
+	before = all;
+}
+
+static void open_flow(struct flow *f)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_addr = config->virtual,
+				 .sin_port = htons(config->port)};
+	struct sockaddr_in local;
+	socklen_t len = sizeof(local);
+
+	f->fd = open_socket(SOCK_DGRAM, config->client, 0);
+	if (connect(f->fd, (struct sockaddr *)&to, sizeof(to)) ||
+	    getsockname(f->fd, (struct sockaddr *)&local, &len))
+		die("flow");
+	f->port = ntohs(local.sin_port);
+}
+
+void udp_start(const struct load_config *wanted)
+{
+	int one = 1;
+
+	config = wanted;
+	if (config->flows > MAX_FLOWS) {
+		errno = E2BIG;
+		die("flows");
+	}
+	enter(config->server_netns);
+	for (unsigned int i = 0; i < config->n_servers; i++) {
+		server_fd[i] = open_socket(SOCK_DGRAM, config->server[i], config->port);
+		setsockopt(server_fd[i], SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one));
+	}
+	enter(config->client_netns);
+	for (unsigned int i = 0; i < config->flows; i++)
+		open_flow(&flows[i]);
+	atomic_store(&held, true);
+	start_thread(serve);
+	start_thread(receive);
+	start_thread(send_all);
+}
