@@ -113,7 +113,10 @@ static void write_locals(struct sl_snapshot *s, const struct plan *p)
 		const struct resource *r = p->local[i].pool;
 
 		for (size_t k = 0; k < r->local.n; k++, n++) {
-			local[n] = (struct sl_local_address){r->local.ref[k], r->local.addr[k]};
+			local[n] = (struct sl_local_address){
+				.ref = r->local.ref[k],
+				.addr = sl_addr_of_v4(r->local.addr[k]),
+			};
 			list[n] = n;
 		}
 	}

@@ -42,6 +42,8 @@ static const struct boot_table worker_table = TABLE(worker_keys, struct boot_wor
 static const struct boot_key limit_keys[] = {
 	{"connections", BOOT_NUMBER, LIMIT(connections), .min = 1024, .max = 16777216,
 	 .initial = 131072},
+	{"connections-ipv6", BOOT_NUMBER, LIMIT(connections_ipv6), .min = 1024, .max = 16777216,
+	 .initial = 32768},
 	{"buffers", BOOT_NUMBER, LIMIT(buffers), .min = 1024, .max = 1048576, .initial = 8192},
 	{"neighbours", BOOT_NUMBER, LIMIT(neighbours), .min = 16, .max = 65534, .initial = 1024},
 	{"virtual-servers", BOOT_NUMBER, LIMIT(virtual_servers), .min = 1, .max = 1048576,

@@ -42,6 +42,7 @@ struct boot_hugepages {
 struct boot_limits {
 	unsigned int line;
 	uint32_t connections;
+	uint32_t connections_ipv6;
 	uint32_t buffers;
 	uint32_t neighbours;
 	uint32_t virtual_servers;

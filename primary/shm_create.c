@@ -86,15 +86,15 @@ static uint32_t bucket_count(uint32_t connections)
 	return rte_align32pow2((places + 5) / 6);
 }
 
-static void lay_out_conns(struct carver *c, const struct boot_config *config,
+static void lay_out_conns(struct carver *c, uint32_t capacity, uint32_t entry_size,
 			  struct sl_conn_table *t)
 {
-	uint32_t capacity = config->limits.connections;
 	uint32_t buckets = bucket_count(capacity);
 
 	t->capacity = capacity;
 	t->bucket_mask = buckets - 1;
-	t->entry = carve(c, capacity, sizeof(*t->entry));
+	t->entry_size = entry_size;
+	t->entry = carve(c, capacity, entry_size);
 	t->check = carve(c, capacity, sizeof(*t->check));
 	t->bucket = carve(c, buckets, sizeof(*t->bucket));
 	t->free = carve(c, capacity, sizeof(*t->free));
@@ -140,7 +140,8 @@ static void lay_out_slot(struct carver *c, const struct boot_config *config, uns
 	s->port_ring = carve(c, s->port_pools, s->ports_per_pool * sizeof(*s->port_ring));
 	s->neighbour_bytes = limits->neighbours * NEIGHBOUR_BYTES + NEIGHBOUR_TABLE_BYTES;
 	s->neighbours = carve(c, 1, s->neighbour_bytes);
-	lay_out_conns(c, config, &s->conns);
+	lay_out_conns(c, limits->connections, sizeof(struct sl_conn), &s->conns);
+	lay_out_conns(c, limits->connections_ipv6, sizeof(struct sl_conn6), &s->conns6);
 }
 
 uint16_t shm_data_room(const struct boot_config *config)
@@ -219,14 +220,18 @@ static void init_rings(const struct boot_config *config, struct sl_worker_slot *
 	}
 }
 
-/* What does not start as zeros. */
-static void init_tables(const struct boot_config *config, struct sl_worker_slot *s)
+static void init_conns(struct sl_conn_table *t)
 {
-	struct sl_conn_table *t = &s->conns;
-
 	for (uint32_t i = 0; i < t->capacity; i++)
 		t->free[i] = t->capacity - 1 - i; /* entry 0 comes out first */
 	t->n_free = t->capacity;
+}
+
+/* What does not start as zeros. */
+static void init_tables(const struct boot_config *config, struct sl_worker_slot *s)
+{
+	init_conns(&s->conns);
+	init_conns(&s->conns6);
 	for (uint32_t i = 0; i < config->limits.virtual_servers; i++)
 		s->virtual_server_stats[i].ref = SL_REF_NONE;
 	for (uint32_t i = 0; i < config->limits.backends; i++)

@@ -77,7 +77,7 @@ static int copy_locals(struct sl_root *root, struct steering_locals *locals)
 		if (!locals->addr)
 			rc = -ENOMEM;
 		for (uint32_t i = 0; !rc && i < locals->n; i++)
-			locals->addr[i] = local[i].addr;
+			locals->addr[i] = sl_addr_v4(&local[i].addr);
 	}
 	__atomic_store_n(in_use, 0, __ATOMIC_RELEASE);
 	return rc;

@@ -24,7 +24,7 @@
 SL_LOG_TYPE(checkpoint_log, "sluice.worker.checkpoint");
 
 #define MAGIC      UINT64_C(0x534c55494345434b) /* "SLUICECK" */
-#define FORMAT     1     /* of the header, and of what struct sl_conn means; not the ABI number */
+#define FORMAT     2     /* of the header, and of what struct sl_conn means; not the ABI number */
 #define BEAT_EVERY 65536 /* entries */
 #define TICK_NS    (UINT64_C(1000000000) / SL_TICK_HZ)
 #define HEADER_CRC offsetof(struct header, header_crc)
@@ -32,17 +32,23 @@ SL_LOG_TYPE(checkpoint_log, "sluice.worker.checkpoint");
 struct header {
 	uint64_t magic;
 	uint32_t format;
-	uint32_t entry_size;
 	uint32_t n_workers;
 	uint32_t worker;
+	uint32_t tick;        /* when it was written, in the entries' time */
+	uint64_t realtime_ns; /* likewise */
 	uint64_t seed;
-	uint64_t realtime_ns; /* when it was written */
-	uint32_t tick;        /* likewise, in the entries' time */
-	uint32_t count;       /* entries that follow */
-	uint32_t entries_crc; /* CRC32C */
-	uint32_t header_crc;  /* of all before it */
+	uint32_t entry_size[2]; /* IPv4, IPv6 */
+	uint32_t count[2];      /* entries that follow: IPv4's, then IPv6's */
+	uint32_t entries_crc;   /* CRC32C */
+	uint32_t header_crc;    /* of all before it */
 };
-static_assert(sizeof(struct header) == 56, "no padding is written");
+static_assert(sizeof(struct header) == 64, "no padding is written");
+
+/* In the file's order. */
+static struct conn_table *table(struct worker *w, unsigned int family)
+{
+	return family ? &w->conns6 : &w->conns;
+}
 
 static uint64_t realtime_ns(void)
 {
@@ -64,7 +70,7 @@ static struct header header_for(const struct worker *w)
 	return (struct header){
 		.magic = MAGIC,
 		.format = FORMAT,
-		.entry_size = sizeof(struct sl_conn),
+		.entry_size = {sizeof(struct sl_conn), sizeof(struct sl_conn6)},
 		.n_workers = w->n_workers,
 		.worker = w->id,
 		.seed = w->root->seed,
@@ -76,9 +82,15 @@ static int put(FILE *file, const void *data, size_t len)
 	return fwrite(data, len, 1, file) == 1 ? 0 : -EIO;
 }
 
-static int write_entries(struct worker *w, FILE *file, struct header *h)
+static void *entry_of(const struct conn_table *t, uint32_t i)
 {
-	const struct conn_table *t = &w->conns;
+	return (char *)t->entry + ((uint64_t)i << t->entry_shift);
+}
+
+static int write_entries(struct worker *w, FILE *file, struct header *h, unsigned int family)
+{
+	const struct conn_table *t = table(w, family);
+	uint32_t size = h->entry_size[family];
 	int rc = 0;
 
 	for (uint32_t i = 0; i < t->shared->capacity && !rc; i++) {
@@ -86,9 +98,9 @@ static int write_entries(struct worker *w, FILE *file, struct header *h)
 			worker_beat(w);
 		if (!t->check[i])
 			continue;
-		rc = put(file, &t->entry[i], sizeof(t->entry[i]));
-		h->entries_crc = rte_hash_crc(&t->entry[i], sizeof(t->entry[i]), h->entries_crc);
-		h->count++;
+		rc = put(file, entry_of(t, i), size);
+		h->entries_crc = rte_hash_crc(entry_of(t, i), size, h->entries_crc);
+		h->count[family]++;
 	}
 	return rc;
 }
@@ -102,14 +114,15 @@ static int write_file(struct worker *w, FILE *file)
 	h = header_for(w);
 	h.realtime_ns = realtime_ns();
 	h.tick = w->clock.tick;
-	if (!rc)
-		rc = write_entries(w, file, &h);
+	for (unsigned int family = 0; family < 2 && !rc; family++)
+		rc = write_entries(w, file, &h, family);
 	h.header_crc = rte_hash_crc(&h, HEADER_CRC, 0);
 	rewind(file);
 	if (!rc)
 		rc = put(file, &h, sizeof(h));
 	if (!rc)
-		sl_log(checkpoint_log, INFO, "worker %u: %u connections written", w->id, h.count);
+		sl_log(checkpoint_log, INFO, "worker %u: %u connections written", w->id,
+		       h.count[0] + h.count[1]);
 	return rc;
 }
 
@@ -144,7 +157,7 @@ int checkpoint_write(struct worker *w)
 struct known {
 	uint32_t *virtual_server; /* reference */
 	uint32_t *backend;        /* reference */
-	uint32_t *local;          /* address */
+	struct sl_addr *local;
 };
 
 static void known_free(struct known *k)
@@ -163,7 +176,7 @@ static int known_fill(const struct worker *w, struct known *k)
 
 	k->virtual_server = malloc(w->root->max_virtual_servers * sizeof(uint32_t));
 	k->backend = malloc(w->root->max_backends * sizeof(uint32_t));
-	k->local = calloc(w->root->max_local_addresses, sizeof(uint32_t));
+	k->local = calloc(w->root->max_local_addresses, sizeof(*k->local));
 	if (!k->virtual_server || !k->backend || !k->local)
 		return -ENOMEM;
 	memset(k->virtual_server, 0xff, w->root->max_virtual_servers * sizeof(uint32_t));
@@ -177,50 +190,87 @@ static int known_fill(const struct worker *w, struct known *k)
 	return 0;
 }
 
+/* What of an entry of either family has to be checked. */
+struct endpoints {
+	uint8_t proto[2];
+	struct sl_addr local;
+	uint16_t local_port;  /* host order */
+	bool reply_to_client; /* what comes back goes to the client's endpoint */
+	unsigned int client_owner;
+};
+
+static struct endpoints endpoints4(const struct worker *w, const struct sl_conn *e)
+{
+	const struct sl_tuple *in = &e->key[SL_DIR_IN], *out = &e->key[SL_DIR_OUT];
+
+	return (struct endpoints){
+		.proto = {in->proto, out->proto},
+		.local = sl_addr_of_v4(out->daddr),
+		.local_port = rte_be_to_cpu_16(out->dport),
+		.reply_to_client = out->daddr == in->saddr && out->dport == in->sport,
+		.client_owner = sl_owner_client(in->saddr, in->sport, w->root->seed, w->n_workers),
+	};
+}
+
+static struct endpoints endpoints6(const struct worker *w, const struct sl_conn6 *e)
+{
+	const struct sl_tuple6 *in = &e->key[SL_DIR_IN], *out = &e->key[SL_DIR_OUT];
+
+	return (struct endpoints){
+		.proto = {in->proto, out->proto},
+		.local = out->daddr,
+		.local_port = rte_be_to_cpu_16(out->dport),
+		.reply_to_client =
+			sl_addr_equal(&out->daddr, &in->saddr) && out->dport == in->sport,
+		.client_owner =
+			sl_owner_client6(&in->saddr, in->sport, w->root->seed, w->n_workers),
+	};
+}
+
 /* Its local port is one of a pool that its backend uses. */
 static bool port_is_configured(const struct worker *w, const struct known *k,
-			       const struct sl_conn *e)
+			       const struct sl_conn_core *e, const struct endpoints *ends)
 {
 	uint32_t pools = w->root->port_pools_per_address;
 
 	return e->port_pool < w->slot->port_pools &&
 	       e->port_pool % pools == SL_REF_ID(e->backend) % pools &&
-	       k->local[e->port_pool / pools] == e->key[SL_DIR_OUT].daddr;
+	       sl_addr_equal(&k->local[e->port_pool / pools], &ends->local);
 }
 
-static bool is_configured(const struct worker *w, const struct known *k, const struct sl_conn *e)
+static bool is_configured(const struct worker *w, const struct known *k,
+			  const struct sl_conn_core *e, const struct endpoints *ends)
 {
 	uint32_t vs = SL_REF_ID(e->virtual_server), backend = SL_REF_ID(e->backend);
 
 	return vs < w->root->max_virtual_servers && k->virtual_server[vs] == e->virtual_server &&
 	       backend < w->root->max_backends && k->backend[backend] == e->backend &&
-	       (!conn_has_local_port(e) || port_is_configured(w, k, e));
+	       (!conn_has_local_port(e) || port_is_configured(w, k, e, ends));
 }
 
 /* What comes back leads to this worker. */
-static bool reply_is_ours(const struct worker *w, const struct sl_conn *e)
+static bool reply_is_ours(const struct worker *w, const struct sl_conn_core *e,
+			  const struct endpoints *ends)
 {
-	const struct sl_tuple *in = &e->key[SL_DIR_IN], *out = &e->key[SL_DIR_OUT];
-	uint16_t port = rte_be_to_cpu_16(out->dport);
-
 	if (e->flags & SL_CONN_F_DIRECT)
 		return true;
 	if (conn_has_local_port(e))
-		return port >= SL_LOCAL_PORT_MIN &&
-		       sl_owner_local_port(port, w->n_workers) == w->id;
-	return out->daddr == in->saddr && out->dport == in->sport;
+		return ends->local_port >= SL_LOCAL_PORT_MIN &&
+		       sl_owner_local_port(ends->local_port, w->n_workers) == w->id;
+	return ends->reply_to_client;
 }
 
 /* Both of its directions lead to this worker. */
-static bool is_ours(const struct worker *w, const struct sl_conn *e)
+static bool is_ours(const struct worker *w, const struct sl_conn_core *e,
+		    const struct endpoints *ends)
 {
-	const struct sl_tuple *in = &e->key[SL_DIR_IN], *out = &e->key[SL_DIR_OUT];
+	uint8_t proto = ends->proto[SL_DIR_IN];
 
-	return in->proto == out->proto && (in->proto == IPPROTO_TCP || in->proto == IPPROTO_UDP) &&
+	return proto == ends->proto[SL_DIR_OUT] && (proto == IPPROTO_TCP || proto == IPPROTO_UDP) &&
 	       e->state != SL_CONN_NONE && e->state < SL_CONN_STATE_MAX &&
 	       (e->flags & SL_CONN_MODE_MASK) < SL_MODE_MAX &&
-	       e->flags == sl_mode_flags[e->flags & SL_CONN_MODE_MASK] && reply_is_ours(w, e) &&
-	       sl_owner_client(in->saddr, in->sport, w->root->seed, w->n_workers) == w->id;
+	       e->flags == sl_mode_flags[e->flags & SL_CONN_MODE_MASK] &&
+	       reply_is_ours(w, e, ends) && ends->client_owner == w->id;
 }
 
 /* Why the file can't be used; NULL when it can. */
@@ -232,13 +282,15 @@ static const char *header_refused(const struct worker *w, const struct header *h
 		return "it is not a finished checkpoint";
 	if (h->header_crc != rte_hash_crc(h, HEADER_CRC, 0))
 		return "its header is damaged";
-	if (h->format != ours.format || h->entry_size != ours.entry_size)
+	if (h->format != ours.format ||
+	    memcmp(h->entry_size, ours.entry_size, sizeof(h->entry_size)))
 		return "it is of another version's format";
 	if (h->n_workers != ours.n_workers || h->worker != ours.worker)
 		return "it is of another number of workers";
 	if (h->seed != ours.seed)
 		return "flows belong to other workers now: the seed differs";
-	if (size - sizeof(*h) != (uint64_t)h->count * h->entry_size)
+	if (size - sizeof(*h) !=
+	    (uint64_t)h->count[0] * h->entry_size[0] + (uint64_t)h->count[1] * h->entry_size[1])
 		return "it is cut";
 	return NULL;
 }
@@ -247,38 +299,59 @@ static const char *header_refused(const struct worker *w, const struct header *h
  * Entries go where they will stay; none exists yet. Those that do not fit into a smaller table are
  * read for their checksum only.
  */
-static bool read_entries(struct worker *w, FILE *file, const struct header *h)
+static bool read_entries(struct worker *w, FILE *file, const struct header *h, unsigned int family,
+			 uint32_t *crc)
 {
-	uint32_t capacity = w->conns.shared->capacity, crc = 0;
-	struct sl_conn e;
+	const struct conn_table *t = table(w, family);
+	uint32_t size = h->entry_size[family];
+	union sl_conn_entry e;
 
-	for (uint32_t i = 0; i < h->count; i++) {
+	for (uint32_t i = 0; i < h->count[family]; i++) {
 		if (i % BEAT_EVERY == 0)
 			worker_beat(w);
-		if (fread(&e, sizeof(e), 1, file) != 1)
+		if (fread(&e, size, 1, file) != 1)
 			return false;
-		crc = rte_hash_crc(&e, sizeof(e), crc);
-		if (i < capacity)
-			w->conns.entry[i] = e;
+		*crc = rte_hash_crc(&e, size, *crc);
+		if (i < t->shared->capacity)
+			memcpy(entry_of(t, i), &e, size);
 	}
-	return crc == h->entries_crc;
+	return true;
+}
+
+static bool read_all(struct worker *w, FILE *file, const struct header *h)
+{
+	uint32_t crc = 0;
+
+	return read_entries(w, file, h, 0, &crc) && read_entries(w, file, h, 1, &crc) &&
+	       crc == h->entries_crc;
+}
+
+static uint32_t take_up_table(struct worker *w, const struct known *k, const struct header *h,
+			      unsigned int family)
+{
+	uint64_t now = realtime_ns();
+	uint32_t gone = now > h->realtime_ns ? (uint32_t)((now - h->realtime_ns) / TICK_NS) : 0;
+	struct conn_table *t = table(w, family);
+	uint32_t count = RTE_MIN(h->count[family], t->shared->capacity), taken = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct sl_conn_core *e = conn_core(t, i);
+		struct endpoints ends =
+			family ? endpoints6(w, &t->entry6[i]) : endpoints4(w, &t->entry[i]);
+
+		if (i % BEAT_EVERY == 0)
+			worker_beat(w);
+		if (is_ours(w, e, &ends) && is_configured(w, k, e, &ends))
+			taken += conn_restore(w, t, i, h->tick - e->last_seen + gone,
+					      h->tick - e->opened + gone);
+	}
+	return taken;
 }
 
 static uint32_t take_up(struct worker *w, const struct known *k, const struct header *h)
 {
-	uint64_t now = realtime_ns();
-	uint32_t gone = now > h->realtime_ns ? (uint32_t)((now - h->realtime_ns) / TICK_NS) : 0;
-	uint32_t count = RTE_MIN(h->count, w->conns.shared->capacity), taken = 0;
+	uint32_t taken = take_up_table(w, k, h, 0) + take_up_table(w, k, h, 1);
 
-	for (uint32_t i = 0; i < count; i++) {
-		const struct sl_conn *e = &w->conns.entry[i];
-
-		if (i % BEAT_EVERY == 0)
-			worker_beat(w);
-		if (is_ours(w, e) && is_configured(w, k, e))
-			taken += conn_restore(w, i, h->tick - e->last_seen + gone,
-					      h->tick - e->opened + gone);
-	}
 	conn_rebuild(w);
 	return taken;
 }
@@ -298,11 +371,11 @@ static const char *import(struct worker *w, FILE *file)
 	why = header_refused(w, &h, (uint64_t)st.st_size);
 	if (!why && known_fill(w, &known))
 		why = "memory is short";
-	if (!why && !read_entries(w, file, &h))
+	if (!why && !read_all(w, file, &h))
 		why = "its entries are damaged";
 	if (!why)
 		sl_log(checkpoint_log, INFO, "worker %u: %u of %u connections taken up", w->id,
-		       take_up(w, &known, &h), h.count);
+		       take_up(w, &known, &h), h.count[0] + h.count[1]);
 	known_free(&known);
 	return why;
 }

@@ -32,7 +32,7 @@ void command_switch_snapshot(struct worker *w)
 		/* the former snapshot may be overwritten by now: compare with what was kept of it
 		 */
 		if (any_shorter(next->timeout, w->timeout))
-			conn_timeouts_shorter(&w->conns);
+			conn_timeouts_shorter(w);
 		memcpy(w->timeout, next->timeout, sizeof(w->timeout));
 	}
 	w->snapshot = next;

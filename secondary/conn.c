@@ -10,6 +10,7 @@
 #include <sluice/shm.h>
 #include <sluice/snapshot.h>
 
+#include "secondary/conn6.h"
 #include "secondary/flow_stats.h"
 #include "secondary/local_port.h"
 #include "secondary/worker.h"
@@ -24,9 +25,11 @@ void conn_attach(struct conn_table *t, struct sl_conn_table *shared, uint64_t se
 		.check = shared->check,
 		.bucket = shared->bucket,
 		.bucket_mask = shared->bucket_mask,
-		/* two odd-looking words from one seed: splitmix64's increments */
-		.secret = {seed ^ UINT64_C(0x9e3779b97f4a7c15),
-			   seed * UINT64_C(0xbf58476d1ce4e5b9)},
+		.entry_shift = (uint32_t)__builtin_ctz(shared->entry_size),
+		/* odd-looking words from one seed: splitmix64's increments and factors */
+		.secret = {seed ^ UINT64_C(0x9e3779b97f4a7c15), seed * UINT64_C(0xbf58476d1ce4e5b9),
+			   (seed ^ seed >> 31) * UINT64_C(0x94d049bb133111eb),
+			   (seed ^ seed >> 27) * UINT64_C(0xd6e8feb86659fd93)},
 	};
 }
 
@@ -129,13 +132,25 @@ static void index_remove(struct conn_table *t, uint64_t hash, uint32_t ref)
 	}
 }
 
-static uint64_t entry_hash(const struct conn_table *t, const struct sl_conn *e, unsigned int dir)
+/* What depends on the family takes it as a constant, so that each has its own instructions. */
+static __rte_always_inline uint64_t entry_hash(const struct conn_table *t, uint32_t at,
+					       unsigned int dir, bool ipv6)
 {
-	return conn_tuple_hash(t, &e->key[dir]);
+	return ipv6 ? conn6_tuple_hash(t, &t->entry6[at].key[dir])
+		    : conn_tuple_hash(t, &t->entry[at].key[dir]);
 }
 
-static uint32_t bucket_find(const struct conn_table *t, uint32_t b, const uint64_t key[2],
-			    uint16_t sig)
+static __rte_always_inline bool key_is(const struct conn_table *t, uint32_t ref,
+				       const uint64_t *key, bool ipv6)
+{
+	uint32_t at = (ref - 1) / 2, dir = (ref - 1) & 1;
+
+	return ipv6 ? conn6_key_is(&t->entry6[at].key[dir], key)
+		    : conn_key_is(&t->entry[at].key[dir], key);
+}
+
+static __rte_always_inline uint32_t bucket_find(const struct conn_table *t, uint32_t b,
+						const uint64_t *key, uint16_t sig, bool ipv6)
 {
 	const struct sl_conn_bucket *bucket = &t->bucket[b];
 
@@ -143,25 +158,44 @@ static uint32_t bucket_find(const struct conn_table *t, uint32_t b, const uint64
 		/* two bits a place: the second finds the same again */
 		uint32_t ref = bucket->ref[__builtin_ctz(mask) / 2];
 
-		if (ref && conn_key_is(&t->entry[(ref - 1) / 2].key[(ref - 1) & 1], key))
+		if (ref && key_is(t, ref, key, ipv6))
 			return ref;
 	}
 	return 0;
 }
 
-struct sl_conn *conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t hash,
-			  uint8_t *dir)
+static __rte_always_inline uint32_t find_ref(const struct conn_table *t, const uint64_t *key,
+					     uint64_t hash, bool ipv6)
 {
 	uint16_t sig = conn_signature(hash);
 	uint32_t b = conn_bucket(t, hash);
-	uint32_t ref = bucket_find(t, b, key, sig);
+	uint32_t ref = bucket_find(t, b, key, sig, ipv6);
 
 	if (!ref && t->bucket[b].strays)
-		ref = bucket_find(t, conn_other_bucket(t, b, sig), key, sig);
+		ref = bucket_find(t, conn_other_bucket(t, b, sig), key, sig, ipv6);
+	return ref;
+}
+
+struct sl_conn *conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t hash,
+			  uint8_t *dir)
+{
+	uint32_t ref = find_ref(t, key, hash, false);
+
 	if (!ref)
 		return NULL;
 	*dir = (ref - 1) & 1;
 	return &t->entry[(ref - 1) / 2];
+}
+
+struct sl_conn6 *conn6_find(const struct conn_table *t, const uint64_t key[CONN6_WORDS],
+			    uint64_t hash, uint8_t *dir)
+{
+	uint32_t ref = find_ref(t, key, hash, true);
+
+	if (!ref)
+		return NULL;
+	*dir = (ref - 1) & 1;
+	return &t->entry6[(ref - 1) / 2];
 }
 
 /* ---- entries ---------------------------------------------------------------------- */
@@ -179,7 +213,7 @@ static inline uint32_t conn_ports(const struct sl_tuple *k)
  * Differences that packets suffer: one of direction d leaves as key[!d] reversed. Back is the
  * negative of forth, which is the complement; but the TTL goes down in both.
  */
-static void set_deltas(struct sl_conn *e)
+static void set_deltas4(struct sl_conn *e)
 {
 	const struct sl_tuple *in = &e->key[SL_DIR_IN], *out = &e->key[SL_DIR_OUT];
 	/* less one in the high byte of its word: minus 0x0100 in network order */
@@ -190,16 +224,53 @@ static void set_deltas(struct sl_conn *e)
 	uint16_t addrs = sl_csum_fold64(sum);
 
 	sum += (uint64_t)(uint32_t)~conn_ports(in) + conn_ports(out);
-	e->l4_delta[SL_DIR_IN] = sl_csum_fold64(sum);
-	e->l4_delta[SL_DIR_OUT] = (uint16_t)~e->l4_delta[SL_DIR_IN];
+	e->core.l4_delta[SL_DIR_IN] = sl_csum_fold64(sum);
+	e->core.l4_delta[SL_DIR_OUT] = (uint16_t)~e->core.l4_delta[SL_DIR_IN];
 	e->key[SL_DIR_IN].l3_delta = sl_csum_fold((uint32_t)addrs + ttl);
 	e->key[SL_DIR_OUT].l3_delta = sl_csum_fold((uint32_t)(uint16_t)~addrs + ttl);
 }
 
-static void fill(struct sl_conn *e, const struct conn_new *c, uint32_t now)
+static uint64_t address_delta(const struct sl_addr *from, const struct sl_addr *to)
 {
-	memcpy(e->key, c->key, sizeof(e->key));
-	set_deltas(e);
+	uint64_t sum = 0;
+
+	for (int i = 0; i < 4; i++)
+		sum += (uint64_t)(uint32_t)~from->w[i] + to->w[i];
+	return sum;
+}
+
+/* IPv6 has no header checksum. */
+static void set_deltas6(struct sl_conn6 *e)
+{
+	const struct sl_tuple6 *in = &e->key[SL_DIR_IN], *out = &e->key[SL_DIR_OUT];
+	uint64_t sum =
+		address_delta(&in->saddr, &out->daddr) + address_delta(&in->daddr, &out->saddr) +
+		sl_csum_delta16(in->sport, out->dport) + sl_csum_delta16(in->dport, out->sport);
+
+	e->core.l4_delta[SL_DIR_IN] = sl_csum_fold64(sum);
+	e->core.l4_delta[SL_DIR_OUT] = (uint16_t)~e->core.l4_delta[SL_DIR_IN];
+}
+
+static __rte_always_inline void set_deltas(struct conn_table *t, uint32_t at, bool ipv6)
+{
+	if (ipv6)
+		set_deltas6(&t->entry6[at]);
+	else
+		set_deltas4(&t->entry[at]);
+}
+
+static __rte_always_inline void fill_keys(struct conn_table *t, uint32_t at,
+					  const struct conn_new *c, bool ipv6)
+{
+	if (ipv6)
+		memcpy(t->entry6[at].key, c->key6, sizeof(c->key6));
+	else
+		memcpy(t->entry[at].key, c->key, sizeof(c->key));
+	set_deltas(t, at, ipv6);
+}
+
+static void fill(struct sl_conn_core *e, const struct conn_new *c, uint32_t now)
+{
 	e->last_seen = now;
 	e->opened = now;
 	e->virtual_server = c->virtual_server;
@@ -212,14 +283,14 @@ static void fill(struct sl_conn *e, const struct conn_new *c, uint32_t now)
 
 void conn_intend(struct worker *w)
 {
-	w->conns.shared->intent++;
+	w->slot->worker.conn_intent++;
 	rte_compiler_barrier();
 }
 
 void conn_agreed(struct worker *w)
 {
 	rte_compiler_barrier();
-	w->conns.shared->intent--;
+	w->slot->worker.conn_intent--;
 }
 
 static uint32_t timeout_of(const struct worker *w, uint8_t state)
@@ -227,19 +298,20 @@ static uint32_t timeout_of(const struct worker *w, uint8_t state)
 	return w->timeout[state];
 }
 
-int conn_open(struct worker *w, const struct conn_new *c, struct sl_conn **opened)
+static __rte_always_inline int open_in(struct worker *w, struct conn_table *t,
+				       const struct conn_new *c, uint32_t *opened, bool ipv6)
 {
-	struct conn_table *t = &w->conns;
 	uint32_t n = t->shared->n_free;
 	uint32_t i;
-	struct sl_conn *e;
+	struct sl_conn_core *e;
 
 	if (unlikely(n == 0))
 		return -ENOSPC;
 	i = t->shared->free[n - 1];
-	e = &t->entry[i];
+	e = conn_core(t, i);
 	e->seq |= 1;
 	rte_compiler_barrier();
+	fill_keys(t, i, c, ipv6);
 	fill(e, c, w->clock.tick);
 	if (unlikely(!index_put(t, c->hash[SL_DIR_IN], make_ref(i, SL_DIR_IN))))
 		return -EXFULL;
@@ -254,24 +326,46 @@ int conn_open(struct worker *w, const struct conn_new *c, struct sl_conn **opene
 	e->seq++;
 	flow_stats_opened(w, e);
 	w->stats->connections_opened++;
-	*opened = e;
+	*opened = i;
 	return 0;
 }
 
-void conn_close(struct worker *w, struct sl_conn *e)
+int conn_open(struct worker *w, struct conn_table *t, const struct conn_new *c, uint32_t *opened)
 {
-	struct conn_table *t = &w->conns;
-	uint32_t at = (uint32_t)(e - t->entry);
+	return conn_is_ipv6(t) ? open_in(w, t, c, opened, true) : open_in(w, t, c, opened, false);
+}
+
+/* The local address, and its port (host order), of an entry. */
+static __rte_always_inline uint16_t local_of(const struct conn_table *t, uint32_t at,
+					     struct sl_addr *addr, bool ipv6)
+{
+	if (ipv6) {
+		const struct sl_tuple6 *out = &t->entry6[at].key[SL_DIR_OUT];
+
+		*addr = out->daddr;
+		return rte_be_to_cpu_16(out->dport);
+	}
+	*addr = sl_addr_of_v4(t->entry[at].key[SL_DIR_OUT].daddr);
+	return rte_be_to_cpu_16(t->entry[at].key[SL_DIR_OUT].dport);
+}
+
+static __rte_always_inline void close_in(struct worker *w, struct conn_table *t,
+					 struct sl_conn_core *e, bool ipv6)
+{
+	uint32_t at = conn_number(t, e);
+	struct sl_addr local;
+	uint16_t port;
 
 	conn_intend(w);
 	t->check[at] = 0; /* from here on it does not exist */
 	rte_compiler_barrier();
-	index_remove(t, entry_hash(t, e, SL_DIR_IN), make_ref(at, SL_DIR_IN));
+	index_remove(t, entry_hash(t, at, SL_DIR_IN, ipv6), make_ref(at, SL_DIR_IN));
 	if (!(e->flags & SL_CONN_F_DIRECT))
-		index_remove(t, entry_hash(t, e, SL_DIR_OUT), make_ref(at, SL_DIR_OUT));
-	if (conn_has_local_port(e))
-		local_port_put(w, e->port_pool, e->key[SL_DIR_OUT].daddr,
-			       rte_be_to_cpu_16(e->key[SL_DIR_OUT].dport));
+		index_remove(t, entry_hash(t, at, SL_DIR_OUT, ipv6), make_ref(at, SL_DIR_OUT));
+	if (conn_has_local_port(e)) {
+		port = local_of(t, at, &local, ipv6);
+		local_port_put(w, e->port_pool, &local, port);
+	}
 	flow_stats_closed(w, e);
 	t->shared->free[t->shared->n_free] = at;
 	rte_compiler_barrier();
@@ -280,10 +374,18 @@ void conn_close(struct worker *w, struct sl_conn *e)
 	w->stats->connections_closed++;
 }
 
-void conn_set_state(struct worker *w, struct sl_conn *e, uint8_t state)
+void conn_close(struct worker *w, struct conn_table *t, struct sl_conn_core *e)
+{
+	if (conn_is_ipv6(t))
+		close_in(w, t, e, true);
+	else
+		close_in(w, t, e, false);
+}
+
+void conn_set_state(struct worker *w, struct conn_table *t, struct sl_conn_core *e, uint8_t state)
 {
 	uint32_t due = w->clock.tick + timeout_of(w, state);
-	uint32_t *check = &w->conns.check[e - w->conns.entry];
+	uint32_t *check = &t->check[conn_number(t, e)];
 
 	e->state = state;
 	if (due < *check)
@@ -297,38 +399,37 @@ void conn_set_state(struct worker *w, struct sl_conn *e, uint8_t state)
 #define SWEEP_CLOSES 32                   /* connections ended a slice at most */
 
 /* A due entry: end it, or look again when it may be due. Returns true when ended. */
-static bool sweep_due(struct worker *w, uint32_t i)
+static bool sweep_due(struct worker *w, struct conn_table *t, uint32_t i)
 {
-	struct sl_conn *e = &w->conns.entry[i];
+	struct sl_conn_core *e = conn_core(t, i);
 	uint32_t due = e->last_seen + timeout_of(w, e->state);
 
 	if (due > w->clock.tick) {
-		w->conns.check[i] = due;
+		t->check[i] = due;
 		return false;
 	}
-	conn_close(w, e);
+	conn_close(w, t, e);
 	return true;
 }
 
-void conn_timeouts_shorter(struct conn_table *t)
+void conn_timeouts_shorter(struct worker *w)
 {
-	t->recheck = t->shared->capacity;
+	w->conns.recheck = w->conns.shared->capacity;
+	w->conns6.recheck = w->conns6.shared->capacity;
 }
 
-static bool sweep_one(struct worker *w, uint32_t i)
+static bool sweep_one(struct worker *w, struct conn_table *t, uint32_t i)
 {
-	struct conn_table *t = &w->conns;
 	bool look = t->check[i] <= w->clock.tick || t->recheck;
 
 	if (t->recheck)
 		t->recheck--;
-	return t->check[i] && look && sweep_due(w, i);
+	return t->check[i] && look && sweep_due(w, t, i);
 }
 
 /* Entries come due with time; what a slice leaves, the next turn's slice does. */
-static uint32_t sweep_owed(struct worker *w)
+static uint32_t sweep_owed(const struct worker *w, struct conn_table *t)
 {
-	struct conn_table *t = &w->conns;
 	uint64_t elapsed = RTE_MIN(w->clock.ns - t->swept_ns, SWEEP_NS);
 	uint64_t looks = t->shared->capacity * elapsed / SWEEP_NS;
 
@@ -339,16 +440,26 @@ static uint32_t sweep_owed(struct worker *w)
 	return RTE_MIN(t->owed, (uint32_t)SWEEP_LOOKS);
 }
 
-void conn_sweep(struct worker *w)
+static void sweep_table(struct worker *w, struct conn_table *t)
 {
-	struct conn_table *t = &w->conns;
-	uint32_t looks = sweep_owed(w), closed = 0;
+	uint32_t looks = sweep_owed(w, t), closed = 0;
 
 	while (looks-- && closed < SWEEP_CLOSES) {
-		closed += sweep_one(w, t->swept);
+		closed += sweep_one(w, t, t->swept);
 		t->swept = t->swept + 1 == t->shared->capacity ? 0 : t->swept + 1;
 		t->owed--;
 	}
+}
+
+void conn_sweep(struct worker *w)
+{
+	sweep_table(w, &w->conns);
+	sweep_table(w, &w->conns6);
+}
+
+bool conn_sweep_behind(const struct worker *w)
+{
+	return (w->conns.owed | w->conns6.owed) != 0;
 }
 
 /* ---- after an end ------------------------------------------------------------------- */
@@ -356,72 +467,79 @@ void conn_sweep(struct worker *w)
 #define BEAT_EVERY 65536 /* entries */
 
 /* An entry that exists gets its index places and its local port back; else it ends. */
-static bool readopt(struct worker *w, uint32_t i)
+static bool readopt(struct worker *w, struct conn_table *t, uint32_t i)
 {
-	struct conn_table *t = &w->conns;
-	struct sl_conn *e = &t->entry[i];
+	struct sl_conn_core *e = conn_core(t, i);
+	bool ipv6 = conn_is_ipv6(t);
+	uint64_t in = entry_hash(t, i, SL_DIR_IN, ipv6), out = entry_hash(t, i, SL_DIR_OUT, ipv6);
+	struct sl_addr local;
+	uint16_t port = local_of(t, i, &local, ipv6);
 
-	if (!index_put(t, entry_hash(t, e, SL_DIR_IN), make_ref(i, SL_DIR_IN)))
+	if (!index_put(t, in, make_ref(i, SL_DIR_IN)))
 		return false;
-	if (!(e->flags & SL_CONN_F_DIRECT) &&
-	    !index_put(t, entry_hash(t, e, SL_DIR_OUT), make_ref(i, SL_DIR_OUT))) {
-		index_remove(t, entry_hash(t, e, SL_DIR_IN), make_ref(i, SL_DIR_IN));
+	if (!(e->flags & SL_CONN_F_DIRECT) && !index_put(t, out, make_ref(i, SL_DIR_OUT))) {
+		index_remove(t, in, make_ref(i, SL_DIR_IN));
 		return false;
 	}
 	e->seq = (e->seq + 1) & ~1;
 	e->neigh_epoch = 0;
 	if (conn_has_local_port(e))
-		local_port_adopt(w, e->port_pool, e->key[SL_DIR_OUT].daddr,
-				 rte_be_to_cpu_16(e->key[SL_DIR_OUT].dport));
+		local_port_adopt(w, e->port_pool, &local, port);
 	flow_stats_readopted(w, e);
 	return true;
 }
 
-bool conn_restore(struct worker *w, uint32_t at, uint32_t idle, uint32_t age)
+bool conn_restore(struct worker *w, struct conn_table *t, uint32_t at, uint32_t idle, uint32_t age)
 {
-	struct sl_conn *e = &w->conns.entry[at];
+	struct sl_conn_core *e = conn_core(t, at);
 	uint32_t timeout = timeout_of(w, e->state);
+	struct sl_addr local;
+	uint16_t port = local_of(t, at, &local, conn_is_ipv6(t));
 
 	if (idle >= timeout || idle >= w->clock.tick)
 		return false;
 	conn_intend(w);
-	set_deltas(e);
+	set_deltas(t, at, conn_is_ipv6(t));
 	e->last_seen = w->clock.tick - idle;
 	e->opened = age < w->clock.tick ? w->clock.tick - age : 1;
 	flow_stats_restored(w, e);
 	if (conn_has_local_port(e))
-		local_port_restore(w, e->port_pool, e->key[SL_DIR_OUT].daddr,
-				   rte_be_to_cpu_16(e->key[SL_DIR_OUT].dport));
+		local_port_restore(w, e->port_pool, &local, port);
 	rte_compiler_barrier();
-	w->conns.check[at] = e->last_seen + timeout;
+	t->check[at] = e->last_seen + timeout;
 	return true;
 }
 
-void conn_rebuild(struct worker *w)
+static void rebuild_table(struct worker *w, struct conn_table *t)
 {
-	struct conn_table *t = &w->conns;
 	uint32_t n_free = 0;
 
-	conn_intend(w);
 	memset(t->bucket, 0, ((size_t)t->bucket_mask + 1) * sizeof(*t->bucket));
-	flow_stats_rebuild_begin(w);
 	for (uint32_t i = t->shared->capacity; i-- > 0;) {
 		if (i % BEAT_EVERY == 0)
 			worker_beat(w);
-		if (t->check[i] && readopt(w, i))
+		if (t->check[i] && readopt(w, t, i))
 			continue;
 		t->check[i] = 0;
 		t->shared->free[n_free++] = i;
 	}
-	local_port_rebuild(w);
 	t->shared->n_free = n_free;
+}
+
+void conn_rebuild(struct worker *w)
+{
+	conn_intend(w);
+	flow_stats_rebuild_begin(w);
+	rebuild_table(w, &w->conns);
+	rebuild_table(w, &w->conns6);
+	local_port_rebuild(w);
 	rte_compiler_barrier();
-	t->shared->intent = 0; /* whatever was intended before */
+	w->slot->worker.conn_intent = 0; /* whatever was intended before */
 }
 
 bool conn_repair(struct worker *w)
 {
-	if (!w->conns.shared->intent)
+	if (!w->slot->worker.conn_intent)
 		return false;
 	conn_rebuild(w);
 	return true;

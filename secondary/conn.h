@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The connection table (layout: <sluice/conn.h>): look up, open, end, age, rebuild.
+ * The connection tables (layout: <sluice/conn.h>): look up, open, end, age, rebuild. One for each
+ * family; what is said here holds for both, and conn6.h has what IPv6's keys need.
  *
  * Keys. A tuple's key is two words: bytes 22-29 of the frame (TTL, protocol, checksum,
  * source) under CONN_KEY_MASK, and bytes 30-37 (destination, ports). The same words are
@@ -37,11 +38,15 @@ struct worker;
 
 struct conn_table {
 	struct sl_conn_table *shared;
-	struct sl_conn *entry; /* copies of the shared pointers, for speed */
+	union { /* copies of the shared pointers, for speed */
+		struct sl_conn *entry;
+		struct sl_conn6 *entry6;
+	};
 	uint32_t *check;
 	struct sl_conn_bucket *bucket;
 	uint32_t bucket_mask;
-	uint64_t secret[2];
+	uint32_t entry_shift; /* log2 of an entry's size, which tells the family */
+	uint64_t secret[4];
 	uint32_t swept;    /* next entry to sweep */
 	uint32_t owed;     /* entries that are to be swept by now */
 	uint64_t swept_ns; /* when the last slice was done */
@@ -50,8 +55,11 @@ struct conn_table {
 
 /* What a new connection is. */
 struct conn_new {
-	struct sl_tuple key[2]; /* parts that are no key are 0 */
-	uint64_t hash[2];       /* of the keys */
+	union { /* parts that are no key are 0 */
+		struct sl_tuple key[2];
+		struct sl_tuple6 key6[2];
+	};
+	uint64_t hash[2]; /* of the keys */
 	uint32_t virtual_server;
 	uint32_t backend;
 	uint16_t port_pool;
@@ -60,9 +68,27 @@ struct conn_new {
 };
 
 /* Its other side took a port of ours, which comes back when it ends. */
-static inline bool conn_has_local_port(const struct sl_conn *e)
+static inline bool conn_has_local_port(const struct sl_conn_core *e)
 {
 	return (e->flags & SL_CONN_MODE_MASK) == SL_MODE_FULLNAT;
+}
+
+/* Whose connections they are. */
+static inline bool conn_is_ipv6(const struct conn_table *t)
+{
+	return t->entry_shift != __builtin_ctz(sizeof(struct sl_conn));
+}
+
+static inline struct sl_conn_core *conn_core(const struct conn_table *t, uint32_t at)
+{
+	return (struct sl_conn_core *)((char *)t->entry + ((at + UINT64_C(1)) << t->entry_shift)) -
+	       1;
+}
+
+/* Number of the entry whose core it is. */
+static inline uint32_t conn_number(const struct conn_table *t, const struct sl_conn_core *e)
+{
+	return (uint32_t)((uint64_t)((const char *)e - (const char *)t->entry) >> t->entry_shift);
 }
 
 static inline uint64_t conn_hash(const struct conn_table *t, uint64_t k0, uint64_t k1)
@@ -126,7 +152,7 @@ static inline void conn_prefetch_free(const struct conn_table *t, uint32_t k)
 	if (likely(k < t->shared->n_free)) {
 		uint32_t i = t->shared->free[t->shared->n_free - 1 - k];
 
-		rte_prefetch0(&t->entry[i]);
+		rte_prefetch0(conn_core(t, i));
 		rte_prefetch0(&t->check[i]);
 	}
 }
@@ -147,9 +173,9 @@ void conn_attach(struct conn_table *t, struct sl_conn_table *shared, uint64_t se
  * Entry `at` holds a connection of a former time, idle for so many ticks, of so many in all: it
  * exists again from here on, if its time is not over. The derived parts follow by a rebuild.
  */
-bool conn_restore(struct worker *w, uint32_t at, uint32_t idle, uint32_t age);
+bool conn_restore(struct worker *w, struct conn_table *t, uint32_t at, uint32_t idle, uint32_t age);
 
-/* Derive index, free stack, port pools and gauges from the entries that exist. */
+/* Derive indices, free stacks, port pools and gauges from the entries that exist in both tables. */
 void conn_rebuild(struct worker *w);
 
 /* After a death: do that if the dead one was about to change something. Returns whether. */
@@ -157,35 +183,32 @@ bool conn_repair(struct worker *w);
 
 /*
  * What changes index, free stack, port pools or gauges stands between these two, so that
- * only a death in between costs the next worker a rebuild. They nest; conn_close() sees to it
- * itself.
+ * only a death in between costs the next worker a rebuild (of both tables, which share pools and
+ * gauges). They nest; conn_close() sees to it itself.
  */
 void conn_intend(struct worker *w);
 void conn_agreed(struct worker *w);
 
-/* The entry and direction of a key; NULL when there is none. */
+/* The entry and direction of an IPv4 key; NULL when there is none. */
 struct sl_conn *conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t hash,
 			  uint8_t *dir);
 
-/* Open a connection. 0 with its entry; -ENOSPC no entry; -EXFULL no index place. */
-int conn_open(struct worker *w, const struct conn_new *c, struct sl_conn **opened);
+/* Open a connection. 0 with its entry's number; -ENOSPC no entry; -EXFULL no index place. */
+int conn_open(struct worker *w, struct conn_table *t, const struct conn_new *c, uint32_t *opened);
 
 /* End a connection: index, local port, entry. */
-void conn_close(struct worker *w, struct sl_conn *e);
+void conn_close(struct worker *w, struct conn_table *t, struct sl_conn_core *e);
 
 /* Change state: the sweep must not look later than the new state's timeout says. */
-void conn_set_state(struct worker *w, struct sl_conn *e, uint8_t state);
+void conn_set_state(struct worker *w, struct conn_table *t, struct sl_conn_core *e, uint8_t state);
 
 /* Timeouts became shorter: within one round the sweep applies them to what is open. */
-void conn_timeouts_shorter(struct conn_table *t);
+void conn_timeouts_shorter(struct worker *w);
 
-/* One slice of aging, bounded; behind: the next turn should do another. */
+/* One slice of aging of each table, bounded; behind: the next turn should do another. */
 void conn_sweep(struct worker *w);
 
-static inline bool conn_sweep_behind(const struct conn_table *t)
-{
-	return t->owed != 0;
-}
+bool conn_sweep_behind(const struct worker *w);
 
 static inline uint32_t conn_count(const struct conn_table *t)
 {

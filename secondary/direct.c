@@ -19,7 +19,8 @@ bool forward_direct(struct worker *w, struct burst *b, unsigned int at)
 	char *frame = rte_pktmbuf_mtod(m, char *);
 	uint8_t why = SL_DROP_NO_ROUTE;
 
-	if (unlikely(!state_advance(w, e, TCP_WAY_DIRECT, frame, m->pkt_len))) {
+	if (unlikely(!state_advance(w, &w->conns, &e->core, TCP_WAY_DIRECT,
+				    (const struct rte_tcp_hdr *)(frame + FRAME_L4), m->pkt_len))) {
 		list_add(&b->miss, at);
 		return false;
 	}

@@ -32,7 +32,7 @@ static inline void flow_stats_claim(struct sl_flow_stats *s, uint32_t ref)
 }
 
 /* A connection of a former time: counters begin with those who bear the ids now. */
-static inline void flow_stats_restored(struct worker *w, const struct sl_conn *e)
+static inline void flow_stats_restored(struct worker *w, const struct sl_conn_core *e)
 {
 	flow_stats_claim(flow_stats_virtual_server(w, e->virtual_server), e->virtual_server);
 	flow_stats_claim(flow_stats_backend(w, e->backend), e->backend);
@@ -45,7 +45,7 @@ static inline void flow_stats_open(struct sl_flow_stats *s, uint32_t ref)
 	s->active++;
 }
 
-static inline void flow_stats_opened(struct worker *w, const struct sl_conn *e)
+static inline void flow_stats_opened(struct worker *w, const struct sl_conn_core *e)
 {
 	flow_stats_open(flow_stats_virtual_server(w, e->virtual_server), e->virtual_server);
 	flow_stats_open(flow_stats_backend(w, e->backend), e->backend);
@@ -57,7 +57,7 @@ static inline void flow_stats_gauge(struct sl_flow_stats *s, uint32_t ref, int b
 		s->active += (uint32_t)by;
 }
 
-static inline void flow_stats_closed(struct worker *w, const struct sl_conn *e)
+static inline void flow_stats_closed(struct worker *w, const struct sl_conn_core *e)
 {
 	flow_stats_gauge(flow_stats_virtual_server(w, e->virtual_server), e->virtual_server, -1);
 	flow_stats_gauge(flow_stats_backend(w, e->backend), e->backend, -1);
@@ -72,8 +72,8 @@ static inline void flow_stats_add(struct sl_flow_stats *s, uint32_t ref, unsigne
 	s->bytes[dir] += bytes;
 }
 
-static inline void flow_stats_packet(struct worker *w, const struct sl_conn *e, unsigned int dir,
-				     uint32_t bytes)
+static inline void flow_stats_packet(struct worker *w, const struct sl_conn_core *e,
+				     unsigned int dir, uint32_t bytes)
 {
 	flow_stats_add(flow_stats_virtual_server(w, e->virtual_server), e->virtual_server, dir,
 		       bytes);
@@ -89,7 +89,7 @@ static inline void flow_stats_rebuild_begin(struct worker *w)
 		w->slot->backend_stats[i].active = 0;
 }
 
-static inline void flow_stats_readopted(struct worker *w, const struct sl_conn *e)
+static inline void flow_stats_readopted(struct worker *w, const struct sl_conn_core *e)
 {
 	flow_stats_gauge(flow_stats_virtual_server(w, e->virtual_server), e->virtual_server, 1);
 	flow_stats_gauge(flow_stats_backend(w, e->backend), e->backend, 1);

@@ -33,9 +33,10 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 		ttl_exceeded(w, b, at);
 		return false;
 	}
-	if (unlikely(e->flags & SL_CONN_F_DIRECT))
+	if (unlikely(e->core.flags & SL_CONN_F_DIRECT))
 		return forward_direct(w, b, at);
-	if (unlikely(!state_advance(w, e, dir, frame, m->pkt_len))) {
+	if (unlikely(!state_advance(w, &w->conns, &e->core, dir,
+				    (const struct rte_tcp_hdr *)(frame + FRAME_L4), m->pkt_len))) {
 		/* schedule ends the old connection after this burst's other packets are done with
 		 * it */
 		list_add(&b->miss, at);

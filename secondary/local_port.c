@@ -45,11 +45,11 @@ static uint16_t *ring_of(const struct worker *w, uint16_t pool)
 }
 
 /* A pool whose address changed starts anew; the old one's connections may live on. */
-static void serve(struct sl_port_pool *p, uint32_t addr)
+static void serve(struct sl_port_pool *p, const struct sl_addr *addr)
 {
-	bool before = p->addr != 0;
+	bool before = !sl_addr_is_none(&p->addr);
 
-	*p = (struct sl_port_pool){.addr = addr, .shared = before};
+	*p = (struct sl_port_pool){.addr = *addr, .shared = before};
 }
 
 uint16_t local_port_take(struct worker *w, const struct sl_local_address *local,
@@ -60,8 +60,8 @@ uint16_t local_port_take(struct worker *w, const struct sl_local_address *local,
 	uint32_t at = SL_REF_ID(local->ref) * pools + SL_REF_ID(backend->ref) % pools;
 	struct sl_port_pool *p = &w->slot->port_pool[at];
 
-	if (unlikely(p->addr != local->addr))
-		serve(p, local->addr);
+	if (unlikely(!sl_addr_equal(&p->addr, &local->addr)))
+		serve(p, &local->addr);
 	*pool = (uint16_t)at;
 	if (p->fresh < capacity)
 		return port_at(w, p->fresh++);
@@ -70,12 +70,12 @@ uint16_t local_port_take(struct worker *w, const struct sl_local_address *local,
 	return ring_of(w, (uint16_t)at)[p->head++ % capacity];
 }
 
-void local_port_put(struct worker *w, uint16_t pool, uint32_t addr, uint16_t port)
+void local_port_put(struct worker *w, uint16_t pool, const struct sl_addr *addr, uint16_t port)
 {
 	struct sl_port_pool *p = &w->slot->port_pool[pool];
 	uint32_t capacity = w->slot->ports_per_pool;
 
-	if (p->addr != addr || p->tail - p->head >= capacity)
+	if (!sl_addr_equal(&p->addr, addr) || p->tail - p->head >= capacity)
 		return;
 	ring_of(w, pool)[p->tail % capacity] = port;
 	rte_compiler_barrier();
@@ -99,21 +99,21 @@ int local_port_prepare(struct worker *w)
 	return w->ports_used ? 0 : -ENOMEM;
 }
 
-void local_port_adopt(struct worker *w, uint16_t pool, uint32_t addr, uint16_t port)
+void local_port_adopt(struct worker *w, uint16_t pool, const struct sl_addr *addr, uint16_t port)
 {
 	uint32_t k = position_of(w, port);
 
-	if (w->slot->port_pool[pool].addr == addr)
+	if (sl_addr_equal(&w->slot->port_pool[pool].addr, addr))
 		w->ports_used[pool * words_per_pool(w) + k / 64] |= UINT64_C(1) << (k % 64);
 }
 
-void local_port_restore(struct worker *w, uint16_t pool, uint32_t addr, uint16_t port)
+void local_port_restore(struct worker *w, uint16_t pool, const struct sl_addr *addr, uint16_t port)
 {
 	struct sl_port_pool *p = &w->slot->port_pool[pool];
 
-	if (!p->addr)
+	if (sl_addr_is_none(&p->addr))
 		serve(p, addr);
-	if (p->addr == addr)
+	if (sl_addr_equal(&p->addr, addr))
 		p->fresh = RTE_MAX(p->fresh, position_of(w, port) + 1);
 }
 

@@ -24,7 +24,7 @@ uint16_t local_port_take(struct worker *w, const struct sl_local_address *local,
 			 const struct sl_backend *backend, uint16_t *pool);
 
 /* Give a port back. `addr` is the connection's: another's pool takes nothing. */
-void local_port_put(struct worker *w, uint16_t pool, uint32_t addr, uint16_t port);
+void local_port_put(struct worker *w, uint16_t pool, const struct sl_addr *addr, uint16_t port);
 
 /* Whether a port of this pool has to be looked up before use. */
 bool local_port_doubtful(const struct worker *w, uint16_t pool);
@@ -34,10 +34,10 @@ bool local_port_doubtful(const struct worker *w, uint16_t pool);
  * returned ports is lost. The room for it is taken beforehand: 0 or -ENOMEM.
  */
 int local_port_prepare(struct worker *w);
-void local_port_adopt(struct worker *w, uint16_t pool, uint32_t addr, uint16_t port);
+void local_port_adopt(struct worker *w, uint16_t pool, const struct sl_addr *addr, uint16_t port);
 void local_port_rebuild(struct worker *w);
 
 /* A pool that was not used yet has handed out this port, in a former time. Then adopt, rebuild. */
-void local_port_restore(struct worker *w, uint16_t pool, uint32_t addr, uint16_t port);
+void local_port_restore(struct worker *w, uint16_t pool, const struct sl_addr *addr, uint16_t port);
 
 #endif

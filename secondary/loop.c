@@ -103,7 +103,7 @@ static void slow_jobs(struct worker *w)
 	uint32_t tick = w->clock.tick;
 
 	if (!clock_turn(&w->clock)) {
-		if (conn_sweep_behind(&w->conns))
+		if (conn_sweep_behind(w))
 			conn_sweep(w);
 		return;
 	}
@@ -130,7 +130,7 @@ static void idle(struct worker *w, uint64_t quiet_since)
 	uint64_t silence = RTE_MIN(w->clock.tsc - quiet_since, second) * 1000000 / w->clock.tsc_ms;
 
 	/* nor while many connections are due: a turn ends only a few */
-	if (w->root->idle_spin || silence < IDLE_SPIN || conn_sweep_behind(&w->conns))
+	if (w->root->idle_spin || silence < IDLE_SPIN || conn_sweep_behind(w))
 		rte_pause();
 	else
 		nanosleep(&(struct timespec){.tv_nsec = (long)sleep_after(silence)}, NULL);

@@ -213,8 +213,8 @@ static int work(struct sl_root *root, const struct options *o)
 	sl_log(worker_log, INFO,
 	       "worker %u: running, %u connections, snapshot %" PRIu64 ", %" PRIu64
 	       " us after it got the lease",
-	       o->id, conn_count(&self.conns), self.slot->worker.snapshot_in_use,
-	       (now.ns - self.clock.ns) / 1000);
+	       o->id, conn_count(&self.conns) + conn_count(&self.conns6),
+	       self.slot->worker.snapshot_in_use, (now.ns - self.clock.ns) / 1000);
 	loop_run(&self, &stop);
 	leave(&self);
 	return 0;

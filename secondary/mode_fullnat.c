@@ -32,7 +32,7 @@ static enum sl_drop_reason take_port(struct worker *w, const struct sl_virtual_s
 		port = local_port_take(w, local, backend, &c->port_pool);
 		if (likely(port)) {
 			w->local_turn = turn;
-			c->key[SL_DIR_OUT].daddr = local->addr;
+			c->key[SL_DIR_OUT].daddr = sl_addr_v4(&local->addr);
 			c->key[SL_DIR_OUT].dport = rte_cpu_to_be_16(port);
 			return MODE_READY;
 		}
@@ -43,8 +43,9 @@ static enum sl_drop_reason take_port(struct worker *w, const struct sl_virtual_s
 
 static void give_back(struct worker *w, const struct conn_new *c)
 {
-	local_port_put(w, c->port_pool, c->key[SL_DIR_OUT].daddr,
-		       rte_be_to_cpu_16(c->key[SL_DIR_OUT].dport));
+	struct sl_addr local = sl_addr_of_v4(c->key[SL_DIR_OUT].daddr);
+
+	local_port_put(w, c->port_pool, &local, rte_be_to_cpu_16(c->key[SL_DIR_OUT].dport));
 }
 
 /* In a doubtful pool a port may still belong to a connection of former times. */

@@ -55,12 +55,12 @@ static uint16_t resolve(struct worker *w, uint32_t addr, unsigned int dir, uint8
 
 uint16_t nexthop_resolve(struct worker *w, struct sl_conn *e, unsigned int dir, uint8_t *why)
 {
-	if (e->neigh_epoch != w->neighs.epoch) {
-		e->neigh[SL_DIR_IN] = 0;
-		e->neigh[SL_DIR_OUT] = 0;
-		e->neigh_epoch = w->neighs.epoch;
+	if (e->core.neigh_epoch != w->neighs.epoch) {
+		e->core.neigh[SL_DIR_IN] = 0;
+		e->core.neigh[SL_DIR_OUT] = 0;
+		e->core.neigh_epoch = w->neighs.epoch;
 	}
-	if (!e->neigh[dir])
-		e->neigh[dir] = resolve(w, e->key[!dir].saddr, dir, why);
-	return e->neigh[dir];
+	if (!e->core.neigh[dir])
+		e->core.neigh[dir] = resolve(w, e->key[!dir].saddr, dir, why);
+	return e->core.neigh[dir];
 }

@@ -17,9 +17,9 @@ uint16_t nexthop_resolve(struct worker *w, struct sl_conn *e, unsigned int dir, 
 static inline bool nexthop_send(struct worker *w, struct sl_conn *e, unsigned int dir,
 				struct rte_mbuf *m, char *frame, uint8_t *why)
 {
-	uint16_t at = e->neigh[dir];
+	uint16_t at = e->core.neigh[dir];
 
-	if (unlikely(!at || e->neigh_epoch != w->neighs.epoch)) {
+	if (unlikely(!at || e->core.neigh_epoch != w->neighs.epoch)) {
 		at = nexthop_resolve(w, e, dir, why);
 		if (!at)
 			return false;

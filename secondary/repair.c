@@ -4,7 +4,7 @@
  *
  *   connection entry half written   check[] is 0: it does not exist
  *   index, free stack, port pools   derived again from the entries that exist, but only if the
- *                                   dead one was about to change them (sl_conn_table.intent)
+ *                                   dead one was about to change them (conn_intent)
  *   gauges per server and backend   counted again with them
  *   rings it produced to            head = tail: what was not published never was
  *   rings it consumed from          head = tail: what was not used comes again

@@ -19,16 +19,17 @@ static inline void rewrite_l4_csum(char *frame, const struct sl_conn *e, unsigne
 {
 	char *l4 = frame + FRAME_L4;
 
-	if (e->state == SL_CONN_UDP) {
+	if (e->core.state == SL_CONN_UDP) {
 		struct rte_udp_hdr *h = (struct rte_udp_hdr *)l4;
-		uint16_t before = h->dgram_cksum, csum = sl_csum_apply(before, e->l4_delta[dir]);
+		uint16_t before = h->dgram_cksum,
+			 csum = sl_csum_apply(before, e->core.l4_delta[dir]);
 
 		if (likely(before)) /* else the sender computed none, RFC 768 */
 			h->dgram_cksum = csum ? csum : 0xffff;
 	} else {
 		struct rte_tcp_hdr *h = (struct rte_tcp_hdr *)l4;
 
-		h->cksum = sl_csum_apply(h->cksum, e->l4_delta[dir]);
+		h->cksum = sl_csum_apply(h->cksum, e->core.l4_delta[dir]);
 	}
 }
 

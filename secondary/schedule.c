@@ -121,8 +121,8 @@ static bool found_now(struct worker *w, struct burst *b, unsigned int at)
 		e = conn_find(&w->conns, b->key[at], b->hash[at], &b->dir[at]);
 	if (!e)
 		return false;
-	if (state_ended(e)) {
-		conn_close(w, e);
+	if (state_ended(&e->core)) {
+		conn_close(w, &w->conns, &e->core);
 		return false;
 	}
 	b->conn[at] = e;
@@ -170,9 +170,11 @@ static void open_all(struct worker *w, struct burst *b, const struct openings *r
 	for (unsigned int i = 0; i < round->n; i++) {
 		const struct conn_new *c = &round->o[i].c;
 		unsigned int at = round->o[i].at;
-		int rc = conn_open(w, c, &b->conn[at]);
+		uint32_t opened;
+		int rc = conn_open(w, &w->conns, c, &opened);
 
 		if (likely(!rc)) {
+			b->conn[at] = &w->conns.entry[opened];
 			b->dir[at] = SL_DIR_IN;
 			list_add(&b->hit, at);
 			continue;

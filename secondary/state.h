@@ -16,14 +16,15 @@
 #include "secondary/worker.h"
 
 /* Of a one-way connection a FIN is the last that is seen for sure. */
-static inline bool state_ended(const struct sl_conn *e)
+static inline bool state_ended(const struct sl_conn_core *e)
 {
 	return e->state == SL_CONN_TIME_WAIT || e->state == SL_CONN_CLOSE ||
 	       (e->state == SL_CONN_FIN_WAIT && e->flags & SL_CONN_F_DIRECT);
 }
 
 /* `way`: the direction, or TCP_WAY_DIRECT. */
-static inline bool state_tcp(struct worker *w, struct sl_conn *e, unsigned int way, uint8_t flags)
+static inline bool state_tcp(struct worker *w, struct conn_table *t, struct sl_conn_core *e,
+			     unsigned int way, uint8_t flags)
 {
 	enum tcp_event event = tcp_event_of(flags);
 	uint8_t next = tcp_next_state(e->state, way, event);
@@ -31,17 +32,18 @@ static inline bool state_tcp(struct worker *w, struct sl_conn *e, unsigned int w
 	if (unlikely(event == TCP_EVENT_SYN && way != SL_DIR_OUT && state_ended(e)))
 		return false;
 	if (unlikely(next != e->state))
-		conn_set_state(w, e, next);
+		conn_set_state(w, t, e, next);
 	return true;
 }
 
-/* False: nothing was done, the packet opens a new connection. */
-static inline bool state_advance(struct worker *w, struct sl_conn *e, unsigned int way,
-				 const char *frame, uint32_t bytes)
+/*
+ * `way`: the direction, or TCP_WAY_DIRECT. `tcp`: where its header is, if it is one. False: nothing
+ * was done, it opens a new connection.
+ */
+static inline bool state_advance(struct worker *w, struct conn_table *t, struct sl_conn_core *e,
+				 unsigned int way, const struct rte_tcp_hdr *tcp, uint32_t bytes)
 {
-	const struct rte_tcp_hdr *tcp = (const struct rte_tcp_hdr *)(frame + FRAME_L4);
-
-	if (e->state != SL_CONN_UDP && unlikely(!state_tcp(w, e, way, tcp->tcp_flags)))
+	if (e->state != SL_CONN_UDP && unlikely(!state_tcp(w, t, e, way, tcp->tcp_flags)))
 		return false;
 	if (unlikely(e->last_seen != w->clock.tick))
 		e->last_seen = w->clock.tick;

@@ -37,7 +37,8 @@ struct worker {
 	uint64_t profile_since;           /* TSC of the last mark */
 	struct clock clock;
 	uint64_t port_mac[SL_MAX_PORTS]; /* as the low 48 bits of a load from a frame */
-	struct conn_table conns;
+	struct conn_table conns;         /* IPv4 */
+	struct conn_table conns6;        /* IPv6 */
 	struct neigh_table neighs;
 	struct nexthop_cache nexthops;
 	struct tx tx;

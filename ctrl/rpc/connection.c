@@ -26,7 +26,7 @@
 /* What must fit; ANY where the caller does not care. */
 struct filter {
 	bool any_client;
-	uint32_t client;         /* network byte order */
+	struct sl_addr client;
 	uint32_t virtual_server; /* reference; SL_REF_NONE: any */
 	uint32_t backend;        /* reference; SL_REF_NONE: any */
 	uint8_t protocol;        /* 0: any */
@@ -35,7 +35,7 @@ struct filter {
 
 struct position {
 	uint32_t worker;
-	uint32_t entry;
+	uint32_t entry; /* IPv6's follow IPv4's */
 };
 
 /* ---- the request ---- */
@@ -59,10 +59,16 @@ static bool filter_reference(struct rpc_call *call, enum resource_kind kind, con
 
 static bool filter_client(struct rpc_call *call, const char *address, struct filter *filter)
 {
+	uint32_t v4;
+
 	filter->any_client = !*address;
-	if (filter->any_client || inet_pton(AF_INET, address, &filter->client) == 1)
+	if (filter->any_client || inet_pton(AF_INET6, address, &filter->client) == 1)
 		return true;
-	rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "client_address: \"%.40s\" is no IPv4 address",
+	if (inet_pton(AF_INET, address, &v4) == 1) {
+		filter->client = sl_addr_of_v4(v4);
+		return true;
+	}
+	rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "client_address: \"%.40s\" is no IP address",
 		 address);
 	return false;
 }
@@ -126,16 +132,57 @@ static bool read_token(struct rpc_call *call, const char *token, struct position
 
 /* ---- the answer ---- */
 
-static bool fits(const struct filter *filter, const struct sl_conn *c)
-{
-	const struct sl_tuple *in = &c->key[SL_DIR_IN];
+/* A connection of either family, without what only the data path needs. */
+struct view {
+	uint8_t protocol;
+	struct end {
+		struct sl_addr addr;
+		uint16_t port; /* network byte order */
+	} client, virtual, backend, local;
+	struct sl_conn_core core;
+};
 
-	return (filter->any_client || filter->client == in->saddr) &&
+static struct end end4(uint32_t addr, uint16_t port)
+{
+	return (struct end){sl_addr_of_v4(addr), port};
+}
+
+static struct view view4(const struct sl_conn *c)
+{
+	const struct sl_tuple *in = &c->key[SL_DIR_IN], *out = &c->key[SL_DIR_OUT];
+
+	return (struct view){
+		.protocol = in->proto,
+		.client = end4(in->saddr, in->sport),
+		.virtual = end4(in->daddr, in->dport),
+		.backend = end4(out->saddr, out->sport),
+		.local = end4(out->daddr, out->dport),
+		.core = c->core,
+	};
+}
+
+static struct view view6(const struct sl_conn6 *c)
+{
+	const struct sl_tuple6 *in = &c->key[SL_DIR_IN], *out = &c->key[SL_DIR_OUT];
+
+	return (struct view){
+		.protocol = in->proto,
+		.client = {in->saddr, in->sport},
+		.virtual = {in->daddr, in->dport},
+		.backend = {out->saddr, out->sport},
+		.local = {out->daddr, out->dport},
+		.core = c->core,
+	};
+}
+
+static bool fits(const struct filter *filter, const struct view *c)
+{
+	return (filter->any_client || sl_addr_equal(&filter->client, &c->client.addr)) &&
 	       (filter->virtual_server == SL_REF_NONE ||
-		filter->virtual_server == c->virtual_server) &&
-	       (filter->backend == SL_REF_NONE || filter->backend == c->backend) &&
-	       (filter->protocol == 0 || filter->protocol == in->proto) &&
-	       (filter->state == SL_CONN_STATE_MAX || filter->state == c->state);
+		filter->virtual_server == c->core.virtual_server) &&
+	       (filter->backend == SL_REF_NONE || filter->backend == c->core.backend) &&
+	       (filter->protocol == 0 || filter->protocol == c->protocol) &&
+	       (filter->state == SL_CONN_STATE_MAX || filter->state == c->core.state);
 }
 
 static uint32_t now_tick(void)
@@ -155,12 +202,16 @@ static uint32_t seconds_since(uint32_t tick)
 	return ticks > 0 ? (uint32_t)ticks / SL_TICK_HZ : 0;
 }
 
-static char *address_text(struct rpc_call *call, uint32_t addr)
+static char *address_text(struct rpc_call *call, const struct sl_addr *addr)
 {
-	char *text = rpc_alloc(call, INET_ADDRSTRLEN);
+	char *text = rpc_alloc(call, INET6_ADDRSTRLEN);
 
-	if (text)
-		inet_ntop(AF_INET, &addr, text, INET_ADDRSTRLEN);
+	if (!text)
+		return NULL;
+	if (sl_addr_is_v4(addr))
+		inet_ntop(AF_INET, &addr->w[3], text, INET6_ADDRSTRLEN);
+	else
+		inet_ntop(AF_INET6, addr, text, INET6_ADDRSTRLEN);
 	return text;
 }
 
@@ -171,46 +222,59 @@ static char *name_text(struct rpc_call *call, enum ids_class class, uint32_t ref
 	return (char *)(name ?: "");
 }
 
-static uint8_t mode_of(const struct sl_conn *c)
+static uint8_t mode_of(const struct view *c)
 {
-	return c->flags & SL_CONN_MODE_MASK;
+	return c->core.flags & SL_CONN_MODE_MASK;
 }
 
-static void set_endpoints(struct rpc_call *call, Sluice__V1__Connection *m, const struct sl_conn *c)
+static void set_endpoints(struct rpc_call *call, Sluice__V1__Connection *m, const struct view *c)
 {
-	const struct sl_tuple *in = &c->key[SL_DIR_IN], *out = &c->key[SL_DIR_OUT];
-
-	m->client_address = address_text(call, in->saddr);
-	m->client_port = ntohs(in->sport);
-	m->virtual_address = address_text(call, in->daddr);
-	m->virtual_port = ntohs(in->dport);
+	m->client_address = address_text(call, &c->client.addr);
+	m->client_port = ntohs(c->client.port);
+	m->virtual_address = address_text(call, &c->virtual.addr);
+	m->virtual_port = ntohs(c->virtual.port);
 	if (mode_of(c) == SL_MODE_FULLNAT) {
-		m->local_address = address_text(call, out->daddr);
-		m->local_port = ntohs(out->dport);
+		m->local_address = address_text(call, &c->local.addr);
+		m->local_port = ntohs(c->local.port);
 	}
-	m->backend_address = address_text(call, out->saddr);
-	m->backend_port = ntohs(out->sport);
+	m->backend_address = address_text(call, &c->backend.addr);
+	m->backend_port = ntohs(c->backend.port);
 }
 
 /* NULL when the call's memory is used up. */
 static Sluice__V1__Connection *connection_view(struct rpc_call *call, uint32_t worker,
-					       const struct sl_conn *c)
+					       const struct view *c)
 {
 	Sluice__V1__Connection *m = rpc_message(call, &sluice__v1__connection__descriptor);
 
 	if (!m)
 		return NULL;
 	m->worker = worker;
-	m->protocol = c->key[SL_DIR_IN].proto == IPPROTO_TCP ? SLUICE__V1__PROTOCOL__PROTOCOL_TCP
-							     : SLUICE__V1__PROTOCOL__PROTOCOL_UDP;
+	m->protocol = c->protocol == IPPROTO_TCP ? SLUICE__V1__PROTOCOL__PROTOCOL_TCP
+						 : SLUICE__V1__PROTOCOL__PROTOCOL_UDP;
 	set_endpoints(call, m, c);
-	m->state = (char *)(c->state < SL_CONN_STATE_MAX ? sl_conn_state_names[c->state] : "");
+	m->state = (char *)(c->core.state < SL_CONN_STATE_MAX ? sl_conn_state_names[c->core.state]
+							      : "");
 	m->mode = (char *)(mode_of(c) < SL_MODE_MAX ? sl_mode_names[mode_of(c)] : "");
-	m->idle_seconds = seconds_since(c->last_seen);
-	m->age_seconds = seconds_since(c->opened);
-	m->virtual_server = name_text(call, IDS_VIRTUAL_SERVER, c->virtual_server);
-	m->backend = name_text(call, IDS_BACKEND, c->backend);
+	m->idle_seconds = seconds_since(c->core.last_seen);
+	m->age_seconds = seconds_since(c->core.opened);
+	m->virtual_server = name_text(call, IDS_VIRTUAL_SERVER, c->core.virtual_server);
+	m->backend = name_text(call, IDS_BACKEND, c->core.backend);
 	return m;
+}
+
+/* The entry at this place of the two tables, IPv4's first. False: there is none. */
+static bool view_at(const struct sl_worker_slot *slot, uint32_t entry, struct view *out)
+{
+	bool ipv6 = entry >= slot->conns.capacity;
+	const struct sl_conn_table *table = ipv6 ? &slot->conns6 : &slot->conns;
+	uint32_t i = ipv6 ? entry - slot->conns.capacity : entry;
+	union sl_conn_entry copy;
+
+	if (!__atomic_load_n(&table->check[i], __ATOMIC_RELAXED) || !sl_conn_read(table, i, &copy))
+		return false;
+	*out = ipv6 ? view6(&copy.v6) : view4(&copy.v4);
+	return true;
 }
 
 /* Look at entries from *at on, until the page or the bound is full or the tables end. */
@@ -222,15 +286,15 @@ static size_t fill_page(struct rpc_call *call, const struct filter *filter, stru
 	size_t n = 0;
 
 	for (; at->worker < root->n_workers; at->worker++, at->entry = 0) {
-		const struct sl_conn_table *table = &root->worker[at->worker]->conns;
+		const struct sl_worker_slot *slot = root->worker[at->worker];
+		uint32_t entries = slot->conns.capacity + slot->conns6.capacity;
 
-		for (; at->entry < table->capacity; at->entry++) {
-			struct sl_conn c;
+		for (; at->entry < entries; at->entry++) {
+			struct view c;
 
 			if (n == size || looked++ == SCAN_MAX)
 				return n;
-			if (__atomic_load_n(&table->check[at->entry], __ATOMIC_RELAXED) &&
-			    sl_conn_read(table, at->entry, &c) && fits(filter, &c))
+			if (view_at(slot, at->entry, &c) && fits(filter, &c))
 				page[n++] = connection_view(call, at->worker, &c);
 		}
 	}

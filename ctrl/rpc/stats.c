@@ -133,9 +133,10 @@ static void set_worker(struct rpc_call *call, Sluice__V1__WorkerStats *m,
 	set_counters(call, m, &slot->stats);
 	m->drops = drops_view(call, own.drops, &m->n_drops);
 	m->ports = ports_view(call, own.port, &m->n_ports);
-	m->connections_max = slot->conns.capacity;
-	m->connections =
-		slot->conns.capacity - __atomic_load_n(&slot->conns.n_free, __ATOMIC_RELAXED);
+	m->connections_ipv6 = sl_conn_open_count(&slot->conns6);
+	m->connections_ipv6_max = slot->conns6.capacity;
+	m->connections = sl_conn_open_count(&slot->conns) + m->connections_ipv6;
+	m->connections_max = slot->conns.capacity + m->connections_ipv6_max;
 	m->buffers_max = slot->mempool->size;
 	m->buffers_free = rte_mempool_avail_count(slot->mempool);
 	m->buffers_quarantined = __atomic_load_n(&slot->pool->quarantined, __ATOMIC_RELAXED);

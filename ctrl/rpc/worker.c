@@ -59,8 +59,7 @@ static Sluice__V1__Worker *worker_view(struct rpc_call *call, const struct sl_wo
 	m->repairs = slot->worker.repairs;
 	m->heartbeat_age_ms = age_ns(heartbeat, now) / 1000000;
 	m->generation = __atomic_load_n(&slot->worker.snapshot_in_use, __ATOMIC_RELAXED);
-	m->connections =
-		slot->conns.capacity - __atomic_load_n(&slot->conns.n_free, __ATOMIC_RELAXED);
+	m->connections = sl_conn_open_count(&slot->conns) + sl_conn_open_count(&slot->conns6);
 	return m;
 }
 

@@ -39,6 +39,12 @@ static inline uint32_t sl_addr_v4(const struct sl_addr *a)
 	return a->w[3];
 }
 
+/* Zeros: an address that is not set. */
+static inline bool sl_addr_is_none(const struct sl_addr *a)
+{
+	return !(a->w[0] | a->w[1] | a->w[2] | a->w[3]);
+}
+
 static inline bool sl_addr_equal(const struct sl_addr *a, const struct sl_addr *b)
 {
 	return !((a->w[0] ^ b->w[0]) | (a->w[1] ^ b->w[1]) | (a->w[2] ^ b->w[2]) |

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The connection table of one worker, in its slot's shared region.
+ * A connection table of one worker, in its slot's shared region; there is one for IPv4 and one
+ * for IPv6, which differ in the size of an entry alone.
  *
- *   entry[]   64 bytes a connection. The truth.
+ *   entry[]   64 bytes a connection, 128 with IPv6. The truth.
  *   check[]   4 bytes a connection: the tick at which the sweep looks at it
  *             next; 0 means the entry is free. Writing a non-zero tick *last*
  *             is what makes a connection exist, writing 0 *first* is what ends it.
@@ -15,7 +16,7 @@
  *
  * If the writer dies: a half-written entry has check 0 and so does not exist; a
  * half-removed one likewise. The replacement rebuilds index, stack, port pools and gauges, unless
- * `intent` says that they agree with the entries.
+ * the slot's conn_intent says that they agree with the entries.
  */
 #ifndef SL_CONN_H
 #define SL_CONN_H
@@ -24,6 +25,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <sluice/addr.h>
 
 /* Time base of connections: ticks of 100 ms of the monotonic clock, never 0. */
 #define SL_TICK_HZ 10
@@ -81,24 +84,35 @@ struct sl_tuple {
 static_assert(sizeof(struct sl_tuple) == 16, "one 16-byte compare");
 
 /*
- * sl_conn.flags: the forwarding mode (enum sl_mode, snapshot.h) and what follows from it for a
+ * The same for IPv6: bytes 18-57 of a frame without extension headers, so that the two words before
+ * the source are the payload's length, the next header and the hop limit. `proto` is the
+ * transport's, behind whatever extension headers there were.
+ */
+struct sl_tuple6 {
+	uint16_t length; /* not part of the key */
+	uint8_t proto;
+	uint8_t hops; /* not part of the key */
+	struct sl_addr saddr;
+	struct sl_addr daddr;
+	uint16_t sport;
+	uint16_t dport;
+};
+static_assert(sizeof(struct sl_tuple6) == 40, "five 8-byte compares");
+
+/*
+ * sl_conn_core.flags: the forwarding mode (enum sl_mode, snapshot.h) and what follows from it for a
  * packet, so that the way out is data.
  */
 #define SL_CONN_MODE_MASK 0x0f
 #define SL_CONN_F_DIRECT  0x10 /* packets leave as they came; the backend answers past us */
 
 /*
- * One connection; one cache line. key[IN] is client -> virtual server, key[OUT]
- * is what comes back: backend -> local address (FullNAT), backend -> client (NAT). A packet of
- * one direction leaves with the other direction's key reversed. Where nothing comes
- * back (SL_CONN_F_DIRECT) key[OUT] is not in the index and only says who the backend is.
+ * What a connection is but for its tuples; the last 32 bytes of an entry of either family.
  *
- * Checksum differences (RFC 1624, equation 3): new = ~(~old + delta), in ones'
- * complement. key[d].l3_delta is that of the IPv4 header with the TTL's
- * decrement folded in, l4_delta[d] that of the TCP or UDP checksum.
+ * Checksum differences (RFC 1624, equation 3): new = ~(~old + delta), in ones' complement.
+ * l4_delta[d] is that of the TCP or UDP checksum of a packet of direction d.
  */
-struct sl_conn {
-	struct sl_tuple key[2];
+struct sl_conn_core {
 	uint16_t l4_delta[2];
 	uint32_t last_seen;      /* tick of the last packet */
 	uint16_t neigh[2];       /* neighbour entry per direction, in the worker's table */
@@ -111,7 +125,29 @@ struct sl_conn {
 	uint16_t port_pool;      /* pool of the local port, in the worker's slot (FullNAT) */
 	uint16_t seq;            /* odd while identity is written; for readers outside */
 };
+static_assert(sizeof(struct sl_conn_core) == 32, "half a cache line");
+
+/*
+ * One connection over IPv4; one cache line. key[IN] is client -> virtual server, key[OUT] is what
+ * comes back: backend -> local address (FullNAT), backend -> client (NAT). A packet of one
+ * direction leaves with the other direction's key reversed. Where nothing comes back
+ * (SL_CONN_F_DIRECT) key[OUT] is not in the index and only says who the backend is.
+ * key[d].l3_delta is the checksum difference of the IPv4 header, with the TTL's decrement folded
+ * in.
+ */
+struct sl_conn {
+	struct sl_tuple key[2];
+	struct sl_conn_core core;
+};
 static_assert(sizeof(struct sl_conn) == 64, "one cache line");
+
+/* One connection over IPv6. */
+struct sl_conn6 {
+	struct sl_tuple6 key[2];
+	uint8_t spare[16];
+	struct sl_conn_core core;
+};
+static_assert(sizeof(struct sl_conn6) == 128, "two cache lines");
 
 /*
  * Index bucket: one cache line, eight (signature, entry number) pairs. `ref` is
@@ -137,28 +173,50 @@ static_assert(sizeof(struct sl_conn_bucket) == 64, "one cache line");
 struct sl_conn_table {
 	uint32_t capacity;    /* entries */
 	uint32_t bucket_mask; /* buckets - 1 */
-	struct sl_conn *entry;
+	uint32_t entry_size;  /* of struct sl_conn or of struct sl_conn6 */
+	uint32_t n_free;      /* the worker: entries on the stack; its commit point */
+	union {
+		struct sl_conn *entry;
+		struct sl_conn6 *entry6;
+	};
 	uint32_t *check;
 	struct sl_conn_bucket *bucket;
 	uint32_t *free;
-	uint32_t n_free; /* the worker: entries on the stack; its commit point */
-	uint32_t intent; /* the worker: not 0 while what is derived may differ from entry[] */
 };
 
+/* An entry of either table. */
+union sl_conn_entry {
+	struct sl_conn v4;
+	struct sl_conn6 v6;
+};
+
+/* Connections open now, for readers outside. */
+static inline uint32_t sl_conn_open_count(const struct sl_conn_table *t)
+{
+	return t->capacity - __atomic_load_n(&t->n_free, __ATOMIC_RELAXED);
+}
+
+/* What stands at the end of an entry of either table. */
+static inline struct sl_conn_core *sl_conn_core(const struct sl_conn_table *t, uint32_t i)
+{
+	return (struct sl_conn_core *)((char *)t->entry + (i + UINT64_C(1)) * t->entry_size) - 1;
+}
+
 /*
- * Copy a connection as another process than its owner. Returns false when
+ * Copy a connection, of the table's family, as another process than its owner. Returns false when
  * the entry is free or changed hands meanwhile (try again or go on).
  */
-static inline bool sl_conn_read(const struct sl_conn_table *t, uint32_t i, struct sl_conn *copy)
+static inline bool sl_conn_read(const struct sl_conn_table *t, uint32_t i,
+				union sl_conn_entry *copy)
 {
-	const struct sl_conn *e = &t->entry[i];
-	uint16_t seq = __atomic_load_n(&e->seq, __ATOMIC_ACQUIRE);
+	const struct sl_conn_core *core = sl_conn_core(t, i);
+	uint16_t seq = __atomic_load_n(&core->seq, __ATOMIC_ACQUIRE);
 
 	if (seq & 1 || __atomic_load_n(&t->check[i], __ATOMIC_ACQUIRE) == 0)
 		return false;
-	__builtin_memcpy(copy, e, sizeof(*copy));
+	__builtin_memcpy(copy, (const char *)t->entry + (uint64_t)i * t->entry_size, t->entry_size);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return __atomic_load_n(&e->seq, __ATOMIC_RELAXED) == seq;
+	return __atomic_load_n(&core->seq, __ATOMIC_RELAXED) == seq;
 }
 
 #endif

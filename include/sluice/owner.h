@@ -15,6 +15,8 @@
 
 #include <stdint.h>
 
+#include <sluice/addr.h>
+
 /*
  * Owner of a client endpoint. `addr` and `port` as they stand in the packet
  * (network byte order, loaded as integers). A multiplicative hash (Knuth, TAOCP 3,
@@ -29,6 +31,22 @@ static inline unsigned int sl_owner_client(uint32_t addr, uint16_t port, uint64_
 	x ^= x >> 32;
 	x *= UINT64_C(0x9e3779b97f4a7c15);
 	return (unsigned int)(((x >> 32) * n_workers) >> 32);
+}
+
+/*
+ * The same for an IPv6 client: its address is folded to 32 bits first, by a product so that
+ * addresses of one pattern in several words do not meet.
+ */
+static inline unsigned int sl_owner_client6(const struct sl_addr *addr, uint16_t port,
+					    uint64_t seed, unsigned int n_workers)
+{
+	uint64_t x = ((uint64_t)addr->w[1] << 32 | addr->w[0]) ^ seed;
+
+	x *= UINT64_C(0xbf58476d1ce4e5b9);
+	x ^= x >> 32;
+	x += (uint64_t)addr->w[3] << 32 | addr->w[2];
+	x *= UINT64_C(0xbf58476d1ce4e5b9);
+	return sl_owner_client((uint32_t)(x >> 32), port, seed, n_workers);
 }
 
 /* Workers rounded up to a power of two, less one: the bits of a port that name its owner. */

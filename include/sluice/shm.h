@@ -59,11 +59,11 @@ struct sl_port {
  * Writer: the worker. After its death the replacement rebuilds from the connections.
  */
 struct sl_port_pool {
-	uint32_t addr;   /* the local address it serves, network byte order; 0: unused */
-	uint32_t fresh;  /* ports handed out for the first time */
-	uint32_t head;   /* returned ports taken so far */
-	uint32_t tail;   /* returned ports put so far */
-	uint32_t shared; /* 1: served another address before, whose connections may live on */
+	struct sl_addr addr; /* the local address it serves; zeros: unused */
+	uint32_t fresh;      /* ports handed out for the first time */
+	uint32_t head;       /* returned ports taken so far */
+	uint32_t tail;       /* returned ports put so far */
+	uint32_t shared;     /* 1: served another address before, whose connections may live on */
 };
 
 enum sl_worker_state {
@@ -131,12 +131,14 @@ struct sl_worker_slot {
 		uint32_t running;         /* 1 while in its loop */
 		uint32_t checkpoint_read; /* 1: what a former primary's worker left is taken up */
 		uint32_t neigh_epoch;     /* outlives a process, as the entries do: neigh.h */
+		uint32_t conn_intent; /* not 0 while what is derived may differ from the entries */
 	} worker __rte_cache_aligned;
 
 	/* Writer: ctrl. Until then (CLOCK_MONOTONIC) the worker keeps its profile. */
 	uint64_t profile_until_ns __rte_cache_aligned;
 
-	struct sl_conn_table conns __rte_cache_aligned;
+	struct sl_conn_table conns __rte_cache_aligned;  /* IPv4 */
+	struct sl_conn_table conns6 __rte_cache_aligned; /* IPv6 */
 	struct sl_worker_stats stats __rte_cache_aligned;
 	struct sl_profile profile __rte_cache_aligned;
 };

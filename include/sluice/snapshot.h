@@ -111,8 +111,9 @@ struct sl_backend {
 static_assert(sizeof(struct sl_backend) == 32, "two a cache line");
 
 struct sl_local_address {
+	struct sl_addr addr;
 	uint32_t ref;
-	uint32_t addr;
+	uint32_t reserved[3];
 };
 
 /* What an address of ours is for; one address may be several. */

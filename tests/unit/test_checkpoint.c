@@ -16,20 +16,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <sluice/owner.h>
-
 #include "secondary/checkpoint.h"
 #include "secondary/local_port.h"
-#include "tests/unit/lib/bed.h"
+#include "tests/unit/lib/flows.h"
 
-#define MANY      100000
-#define BUCKETS   65536
-#define SERVER    SL_REF(3, 1)
-#define CONN_NONE UINT32_MAX
-#define BACKEND   SL_REF(5, 1)
-#define VIP       0x500002c0u /* 192.0.2.80 */
-#define REAL      0x653364c6u /* 198.51.100.101 */
-#define LOCALS    4
+#define MANY    100000
+#define BUCKETS 65536
+#define MANY6   20000 /* and of these over IPv6 */
+#define EACH    4     /* local addresses of a family */
+#define LOCALS  (2 * EACH)
 
 static char dir[] = "/tmp/sluice-checkpoint-XXXXXX";
 static char file[64], refused[96];
@@ -51,11 +46,10 @@ static int make_dir(void **state)
 		return -1;
 	snprintf(file, sizeof(file), "%s/checkpoint/worker-0", dir);
 	snprintf(refused, sizeof(refused), "%s.refused", file);
-	snapshot.server = (struct sl_virtual_server){.ref = SERVER, .addr = SL_ADDR_V4(VIP)};
-	snapshot.backend =
-		(struct sl_backend){.ref = BACKEND, .addr = SL_ADDR_V4(REAL), .port = 0x5000};
+	snapshot.server = (struct sl_virtual_server){.ref = FLOWS_SERVER};
+	snapshot.backend = (struct sl_backend){.ref = FLOWS_BACKEND};
 	for (uint32_t i = 0; i < LOCALS; i++)
-		snapshot.local[i] = (struct sl_local_address){SL_REF(i, 1), 0x0a3364c6u + i};
+		snapshot.local[i] = flows_of(i >= EACH, i).local;
 	snapshot.head.virtual_servers = SPAN(server, 1);
 	snapshot.head.backends = SPAN(backend, 1);
 	snapshot.head.local_addresses = SPAN(local, LOCALS);
@@ -83,70 +77,47 @@ static struct bed *new_bed(unsigned int n_workers, uint32_t capacity)
 	return b;
 }
 
-static struct conn_new connection(struct bed *b, uint32_t n)
+static bool is_ours(const struct bed *b, bool ipv6, uint32_t n)
 {
-	struct conn_new c = {
-		.key = {{.proto = IPPROTO_UDP,
-			 .saddr = 0x0a000000u + n,
-			 .daddr = VIP,
-			 .sport = (uint16_t)(n * 7),
-			 .dport = 0x5000},
-			{.proto = IPPROTO_UDP, .saddr = REAL, .sport = 0x5000}},
-		.virtual_server = SERVER,
-		.backend = BACKEND,
-		.state = SL_CONN_UDP,
-	};
+	struct flows f = flows_of(ipv6, 0);
 
-	c.hash[SL_DIR_IN] = conn_tuple_hash(&b->worker.conns, &c.key[SL_DIR_IN]);
-	return c;
+	return flows_owner(b, &f, n) == 0;
 }
 
-static bool is_ours(const struct bed *b, uint32_t n)
+static void open_some(struct bed *b, bool ipv6, uint32_t count)
 {
-	return sl_owner_client(0x0a000000u + n, (uint16_t)(n * 7), b->root.seed,
-			       b->root.n_workers) == 0;
-}
+	unsigned int i = ipv6 ? EACH : 0;
+	struct flows f = flows_of(ipv6, i);
 
-static uint16_t take_port(struct bed *b, struct conn_new *c)
-{
-	for (uint32_t i = 0; i < LOCALS; i++) {
-		uint16_t port = local_port_take(&b->worker, &snapshot.local[i], &snapshot.backend,
-						&c->port_pool);
-
-		c->key[SL_DIR_OUT].daddr = snapshot.local[i].addr;
-		if (port)
-			return port;
-	}
-	return 0;
-}
-
-static void open_many(struct bed *b, uint32_t count)
-{
 	for (uint32_t n = 0; count; n++) {
-		struct conn_new c = connection(b, n);
-		struct sl_conn *e;
+		uint32_t at;
 
-		if (!is_ours(b, n))
+		if (!is_ours(b, ipv6, n))
 			continue;
-		c.key[SL_DIR_OUT].dport = rte_cpu_to_be_16(take_port(b, &c));
-		assert_int_not_equal(c.key[SL_DIR_OUT].dport, 0);
-		c.hash[SL_DIR_OUT] = conn_tuple_hash(&b->worker.conns, &c.key[SL_DIR_OUT]);
-		assert_int_equal(conn_open(&b->worker, &c, &e), 0);
+		while (flows_open(b, &f, n, &at)) {
+			f = flows_of(ipv6, ++i); /* out of ports */
+			assert_true(i < (ipv6 ? LOCALS : EACH));
+		}
 		count--;
 	}
 }
 
-static uint32_t find(struct bed *b, uint32_t n)
+static void open_many(struct bed *b, uint32_t count)
 {
-	const struct conn_table *t = &b->worker.conns;
-	struct conn_new c = connection(b, n);
-	struct sl_conn *e;
-	uint64_t key[2];
+	open_some(b, false, count);
+}
+
+static uint32_t find_any(struct bed *b, bool ipv6, uint32_t n)
+{
+	struct flows f = flows_of(ipv6, 0);
 	uint8_t dir;
 
-	memcpy(key, &c.key[SL_DIR_IN], sizeof(key));
-	e = conn_find(t, key, c.hash[SL_DIR_IN], &dir);
-	return e ? (uint32_t)(e - t->entry) : CONN_NONE;
+	return flows_find(b, &f, n, &dir);
+}
+
+static uint32_t find(struct bed *b, uint32_t n)
+{
+	return find_any(b, false, n);
 }
 
 static void write_from(struct bed *b)
@@ -170,10 +141,12 @@ static void many(void **state)
 
 	(void)state;
 	open_many(from, MANY);
-	conn_close(&from->worker, &from->slot.conns.entry[find(from, is_ours(from, 0) ? 0 : 1)]);
+	open_some(from, true, MANY6);
+	conn_close(&from->worker, &from->worker.conns,
+		   conn_core(&from->worker.conns, find(from, is_ours(from, false, 0) ? 0 : 1)));
 	began = seconds();
 	write_from(from);
-	print_message("%u connections written in %.3f s\n", MANY - 1, seconds() - began);
+	print_message("%u connections written in %.3f s\n", MANY + MANY6 - 1, seconds() - began);
 	/* another tick, as after a boot, and the private half of the index differs */
 	to->worker.clock.tick = 700;
 	began = seconds();
@@ -181,17 +154,30 @@ static void many(void **state)
 	print_message("taken up in %.3f s\n", seconds() - began);
 	assert_true(seconds() - began < 1);
 	assert_int_equal(conn_count(&to->worker.conns), MANY - 1);
-	assert_int_equal(to->slot.backend_stats[5].active, MANY - 1);
+	assert_int_equal(conn_count(&to->worker.conns6), MANY6);
+	assert_int_equal(to->slot.backend_stats[5].active, MANY + MANY6 - 1);
 	for (uint32_t n = 0; n < 2 * MANY; n++) {
 		uint32_t was = find(from, n), is = find(to, n);
 
-		assert_int_equal(was == CONN_NONE, is == CONN_NONE);
-		if (is == CONN_NONE)
+		assert_int_equal(was == FLOWS_NONE, is == FLOWS_NONE);
+		if (is == FLOWS_NONE)
 			continue;
 		assert_memory_equal(to->slot.conns.entry[is].key, from->slot.conns.entry[was].key,
 				    sizeof(to->slot.conns.entry[is].key));
-		assert_memory_equal(to->slot.conns.entry[is].l4_delta,
-				    from->slot.conns.entry[was].l4_delta, 4);
+		assert_memory_equal(to->slot.conns.entry[is].core.l4_delta,
+				    from->slot.conns.entry[was].core.l4_delta, 4);
+	}
+	for (uint32_t n = 0; n < 2 * MANY6; n++) {
+		uint32_t was = find_any(from, true, n), is = find_any(to, true, n);
+
+		assert_int_equal(was == FLOWS_NONE, is == FLOWS_NONE);
+		if (is == FLOWS_NONE)
+			continue;
+		assert_memory_equal(to->slot.conns6.entry6[is].key,
+				    from->slot.conns6.entry6[was].key,
+				    sizeof(to->slot.conns6.entry6[is].key));
+		assert_memory_equal(to->slot.conns6.entry6[is].core.l4_delta,
+				    from->slot.conns6.entry6[was].core.l4_delta, 4);
 	}
 	assert_int_not_equal(access(file, F_OK), 0);
 	bed_free(from);
@@ -203,6 +189,7 @@ static void ports_after(void **state)
 {
 	struct bed *from = new_bed(2, 4096), *to = new_bed(2, 65536);
 	static uint8_t seen[65536];
+	struct flows f = flows_of(false, 0);
 	uint32_t taken = 0;
 	uint16_t pool, port;
 
@@ -213,7 +200,7 @@ static void ports_after(void **state)
 	for (uint32_t i = 0; i < 65536; i++)
 		if (to->slot.conns.check[i])
 			seen[rte_be_to_cpu_16(to->slot.conns.entry[i].key[SL_DIR_OUT].dport)]++;
-	for (; (port = local_port_take(&to->worker, &snapshot.local[0], &snapshot.backend, &pool));
+	for (; (port = local_port_take(&to->worker, &snapshot.local[0], &f.backend, &pool));
 	     taken++)
 		assert_int_equal(seen[port]++, 0);
 	assert_int_equal(taken + 1000, to->slot.ports_per_pool);
@@ -228,16 +215,16 @@ static void some(void **state)
 
 	(void)state;
 	open_many(from, 6);
-	from->slot.conns.entry[find(from, 0)].backend = SL_REF(5, 2);
-	from->slot.conns.entry[find(from, 1)].virtual_server = SL_REF(0xfffff, 1);
+	from->slot.conns.entry[find(from, 0)].core.backend = SL_REF(5, 2);
+	from->slot.conns.entry[find(from, 1)].core.virtual_server = SL_REF(0xfffff, 1);
 	from->slot.conns.entry[find(from, 2)].key[SL_DIR_OUT].daddr ^= 1;
-	from->slot.conns.entry[find(from, 3)].last_seen -= 60 * SL_TICK_HZ;
-	from->slot.conns.entry[find(from, 4)].port_pool = UINT16_MAX;
+	from->slot.conns.entry[find(from, 3)].core.last_seen -= 60 * SL_TICK_HZ;
+	from->slot.conns.entry[find(from, 4)].core.port_pool = UINT16_MAX;
 	write_from(from);
 	to->worker.clock.tick = 10000;
 	checkpoint_read(&to->worker);
 	assert_int_equal(conn_count(&to->worker.conns), 1);
-	assert_int_not_equal(find(to, 5), CONN_NONE);
+	assert_int_not_equal(find(to, 5), FLOWS_NONE);
 	checkpoint_read(&to->worker); /* once only */
 	assert_int_equal(conn_count(&to->worker.conns), 1);
 	bed_free(from);
@@ -280,6 +267,7 @@ static void damaged(void **state)
 
 	(void)state;
 	open_many(from, 3);
+	open_some(from, true, 1);
 	write_from(from);
 	assert_int_equal(stat(file, &st), 0);
 	for (off_t i = 0; i < 2 * st.st_size; i++) {
@@ -296,6 +284,7 @@ static void damaged(void **state)
 		to->slot.worker.checkpoint_read = 0;
 		checkpoint_read(&to->worker);
 		assert_int_equal(conn_count(&to->worker.conns), 0);
+		assert_int_equal(conn_count(&to->worker.conns6), 0);
 		assert_int_not_equal(access(file, F_OK), 0);
 	}
 	bed_free(from);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A worker dies at every single instruction of opening and of closing a connection.
+ * A worker dies at every single instruction of opening and of closing a connection, of either
+ * family.
  *
  * A child is stepped through the operation (ptrace); after n steps what it has written is read from
  * its memory, it is killed, and the slot is repaired and judged: the connection exists or
@@ -24,64 +25,27 @@
 #include <unistd.h>
 
 #include "secondary/local_port.h"
-#include "tests/unit/lib/bed.h"
+#include "tests/unit/lib/flows.h"
 
-#define CAPACITY  16
-#define BUCKETS   8
-#define FORMER    3 /* connections that are open before */
-#define CONN_NONE UINT32_MAX
-#define BACKEND   SL_REF(5, 1)
-#define VIP       0x500002c0u /* 192.0.2.80 */
-#define LOCAL     0x0a3364c6u /* 198.51.100.10 */
-#define REAL      0x653364c6u /* 198.51.100.101 */
+#define CAPACITY 16
+#define BUCKETS  8
+#define FORMER   3 /* connections that are open before */
 
-static const struct sl_local_address local = {.ref = SL_REF(0, 1), .addr = LOCAL};
-static const struct sl_backend backend = {.ref = BACKEND, .addr = SL_ADDR_V4(REAL), .port = 0x5000};
+static struct flows flows; /* of the family under test */
 
-static struct conn_new connection(struct bed *b, uint32_t n)
-{
-	struct conn_new c = {
-		.key = {{.proto = IPPROTO_UDP,
-			 .saddr = 0x0a000000u + n,
-			 .daddr = VIP,
-			 .sport = 7,
-			 .dport = 0x5000},
-			{.proto = IPPROTO_UDP, .saddr = REAL, .daddr = LOCAL, .sport = 0x5000}},
-		.virtual_server = SL_REF(3, 1),
-		.backend = BACKEND,
-		.state = SL_CONN_UDP,
-	};
-
-	c.hash[SL_DIR_IN] = conn_tuple_hash(&b->worker.conns, &c.key[SL_DIR_IN]);
-	return c;
-}
-
-/* As schedule.c does it. */
 static void open_one(struct bed *b, uint32_t n)
 {
-	struct conn_new c = connection(b, n);
-	struct sl_conn *e;
+	uint32_t at;
 
-	conn_intend(&b->worker);
-	c.key[SL_DIR_OUT].dport =
-		rte_cpu_to_be_16(local_port_take(&b->worker, &local, &backend, &c.port_pool));
-	c.hash[SL_DIR_OUT] = conn_tuple_hash(&b->worker.conns, &c.key[SL_DIR_OUT]);
-	if (conn_open(&b->worker, &c, &e))
+	if (flows_open(b, &flows, n, &at))
 		abort();
-	conn_agreed(&b->worker);
 }
 
 static uint32_t find(struct bed *b, uint32_t n)
 {
-	const struct conn_table *t = &b->worker.conns;
-	struct conn_new c = connection(b, n);
-	struct sl_conn *e;
-	uint64_t key[2];
 	uint8_t dir;
 
-	memcpy(key, &c.key[SL_DIR_IN], sizeof(key));
-	e = conn_find(t, key, c.hash[SL_DIR_IN], &dir);
-	return e ? (uint32_t)(e - t->entry) : CONN_NONE;
+	return flows_find(b, &flows, n, &dir);
 }
 
 static void open_next(struct bed *b)
@@ -91,7 +55,9 @@ static void open_next(struct bed *b)
 
 static void close_first(struct bed *b)
 {
-	conn_close(&b->worker, &b->worker.conns.entry[find(b, 0)]);
+	struct conn_table *t = flows_table(b, &flows);
+
+	conn_close(&b->worker, t, conn_core(t, find(b, 0)));
 }
 
 /* The same memory here as it is there: after a fork the addresses are the same. */
@@ -103,15 +69,21 @@ static void copy(pid_t from, void *at, size_t size)
 		abort();
 }
 
+static void copy_conns(pid_t from, const struct sl_conn_table *t)
+{
+	copy(from, t->entry, CAPACITY * t->entry_size);
+	copy(from, t->check, CAPACITY * sizeof(*t->check));
+	copy(from, t->bucket, BUCKETS * sizeof(*t->bucket));
+	copy(from, t->free, CAPACITY * sizeof(*t->free));
+}
+
 static void copy_slot(pid_t from, struct bed *b)
 {
 	struct sl_worker_slot *s = &b->slot;
 
 	copy(from, s, sizeof(*s));
-	copy(from, s->conns.entry, CAPACITY * sizeof(*s->conns.entry));
-	copy(from, s->conns.check, CAPACITY * sizeof(*s->conns.check));
-	copy(from, s->conns.bucket, BUCKETS * sizeof(*s->conns.bucket));
-	copy(from, s->conns.free, CAPACITY * sizeof(*s->conns.free));
+	copy_conns(from, &s->conns);
+	copy_conns(from, &s->conns6);
 	copy(from, s->port_pool, s->port_pools * sizeof(*s->port_pool));
 	copy(from, s->port_ring, s->port_pools * s->ports_per_pool * sizeof(*s->port_ring));
 	copy(from, s->virtual_server_stats, 16 * sizeof(*s->virtual_server_stats));
@@ -134,10 +106,9 @@ static void judge_ports(struct bed *b, int steps, uint32_t open)
 	uint16_t pool, port;
 
 	for (uint32_t i = 0; i < CAPACITY; i++)
-		if (b->slot.conns.check[i])
-			SAY(!seen[rte_be_to_cpu_16(
-				b->slot.conns.entry[i].key[SL_DIR_OUT].dport)]++);
-	for (; (port = local_port_take(&b->worker, &local, &backend, &pool)); taken++)
+		if (flows_shared(b, &flows)->check[i])
+			SAY(!seen[flows_port(b, &flows, i)]++);
+	for (; (port = local_port_take(&b->worker, &flows.local, &flows.backend, &pool)); taken++)
 		SAY(!seen[port]++);
 	SAY(taken + open == b->slot.ports_per_pool);
 }
@@ -148,24 +119,23 @@ static void judge(struct bed *b, int steps, bool changed_is_open)
 	uint32_t open = FORMER - changed_is_open;
 
 	for (uint32_t n = changed_is_open; n < FORMER; n++)
-		SAY(find(b, n) != CONN_NONE);
-	if (find(b, changed) != CONN_NONE) {
-		struct sl_conn copy;
+		SAY(find(b, n) != FLOWS_NONE);
+	if (find(b, changed) != FLOWS_NONE) {
+		union sl_conn_entry copy;
 
 		open++;
-		SAY(sl_conn_read(&b->slot.conns, find(b, changed), &copy));
+		SAY(sl_conn_read(flows_shared(b, &flows), find(b, changed), &copy));
 	}
-	SAY(conn_count(&b->worker.conns) == open);
+	SAY(conn_count(flows_table(b, &flows)) == open);
 	SAY(b->slot.backend_stats[5].active == open);
 	SAY(b->slot.virtual_server_stats[3].active == open);
 	judge_ports(b, steps, open);
 	for (uint32_t n = 10; n < 10 + CAPACITY - open; n++) { /* and it is as good as new */
-		struct conn_new c = connection(b, n);
-		struct sl_conn *e;
+		struct conn_new c = flows_new(b, &flows, n);
+		uint32_t at;
 
-		c.key[SL_DIR_OUT].dport = (uint16_t)n;
-		c.hash[SL_DIR_OUT] = conn_tuple_hash(&b->worker.conns, &c.key[SL_DIR_OUT]);
-		SAY(!conn_open(&b->worker, &c, &e));
+		flows_set_port(b, &flows, &c, (uint16_t)n);
+		SAY(!conn_open(&b->worker, flows_table(b, &flows), &c, &at));
 	}
 }
 
@@ -200,10 +170,12 @@ static void run(struct bed *b, void (*operation)(struct bed *), int steps, bool 
 	_exit(WSTOPSIG(status) == SIGSTOP && steps ? 2 : 0);
 }
 
-static void die_everywhere(void (*operation)(struct bed *), bool changed_is_open)
+static void die_everywhere(bool ipv6, void (*operation)(struct bed *), bool changed_is_open)
 {
 	struct bed *b = bed_new(2, CAPACITY, BUCKETS);
 	int status = 0, steps;
+
+	flows = flows_of(ipv6, 0);
 
 	for (uint32_t n = 0; n < FORMER; n++)
 		open_one(b, n);
@@ -225,13 +197,25 @@ static void die_everywhere(void (*operation)(struct bed *), bool changed_is_open
 static void opening(void **state)
 {
 	(void)state;
-	die_everywhere(open_next, false);
+	die_everywhere(false, open_next, false);
 }
 
 static void closing(void **state)
 {
 	(void)state;
-	die_everywhere(close_first, true);
+	die_everywhere(false, close_first, true);
+}
+
+static void opening6(void **state)
+{
+	(void)state;
+	die_everywhere(true, open_next, false);
+}
+
+static void closing6(void **state)
+{
+	(void)state;
+	die_everywhere(true, close_first, true);
 }
 
 /* Most deaths cost no rebuild. */
@@ -240,6 +224,7 @@ static void nothing_intended(void **state)
 	struct bed *b = bed_new(2, CAPACITY, BUCKETS);
 
 	(void)state;
+	flows = flows_of(false, 0);
 	open_one(b, 1);
 	bed_attach(b);
 	assert_false(conn_repair(&b->worker));
@@ -253,8 +238,8 @@ static void nothing_intended(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(opening),
-		cmocka_unit_test(closing),
+		cmocka_unit_test(opening),          cmocka_unit_test(closing),
+		cmocka_unit_test(opening6),         cmocka_unit_test(closing6),
 		cmocka_unit_test(nothing_intended),
 	};
 

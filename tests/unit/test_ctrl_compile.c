@@ -79,8 +79,8 @@ static void the_sample(void **state)
 	assert_int_equal(v->local.count, 2);
 	list = sl_snapshot_at(snapshot, v->local);
 	l = sl_snapshot_at(snapshot, snapshot->local_addresses);
-	assert_int_equal(l[list[0]].addr, addr("198.51.100.10"));
-	assert_int_equal(l[list[1]].addr, addr("198.51.100.11"));
+	assert_int_equal(sl_addr_v4(&l[list[0]].addr), addr("198.51.100.10"));
+	assert_int_equal(sl_addr_v4(&l[list[1]].addr), addr("198.51.100.11"));
 	assert_int_not_equal(l[0].ref, l[1].ref);
 }
 

@@ -40,11 +40,11 @@ static int open_one(struct bed *b, uint32_t n)
 		.backend = SL_REF(BACKEND_ID, 1),
 		.state = SL_CONN_UDP,
 	};
-	struct sl_conn *e;
+	uint32_t at;
 
 	for (int dir = 0; dir < 2; dir++)
 		c.hash[dir] = conn_tuple_hash(t, &c.key[dir]);
-	return conn_open(&b->worker, &c, &e);
+	return conn_open(&b->worker, &b->worker.conns, &c, &at);
 }
 
 static bool is_open(struct bed *b, uint32_t n)
@@ -73,7 +73,7 @@ static uint64_t turn(struct bed *b)
 	uint64_t before = w->stats->connections_closed;
 
 	w->clock.ns += TURN_NS;
-	if (w->clock.ns % 1000000 == 0 || conn_sweep_behind(&w->conns))
+	if (w->clock.ns % 1000000 == 0 || conn_sweep_behind(w))
 		conn_sweep(w);
 	return w->stats->connections_closed - before;
 }

@@ -14,7 +14,7 @@
 #include "secondary/local_port.h"
 #include "tests/unit/lib/bed.h"
 
-static const struct sl_local_address local = {.ref = SL_REF(1, 1), .addr = 0x0a3364c6};
+static const struct sl_local_address local = {.ref = SL_REF(1, 1), .addr = SL_ADDR_V4(0x0a3364c6)};
 static const struct sl_backend even = {.ref = SL_REF(4, 1)}, odd = {.ref = SL_REF(5, 1)};
 
 /* Every worker's ports together are the whole range, once each, and each is its owner's. */
@@ -58,8 +58,8 @@ static void oldest_first(void **state)
 	second = local_port_take(&b->worker, &local, &even, &pool);
 	while (local_port_take(&b->worker, &local, &even, &pool))
 		;
-	local_port_put(&b->worker, pool, local.addr, second);
-	local_port_put(&b->worker, pool, local.addr, first);
+	local_port_put(&b->worker, pool, &local.addr, second);
+	local_port_put(&b->worker, pool, &local.addr, first);
 	assert_int_equal(local_port_take(&b->worker, &local, &even, &pool), second);
 	assert_int_equal(local_port_take(&b->worker, &local, &even, &pool), first);
 	assert_int_equal(local_port_take(&b->worker, &local, &even, &pool), 0);
@@ -81,7 +81,7 @@ static void pools_by_backend(void **state)
 
 static void another_address(void **state)
 {
-	struct sl_local_address other = {.ref = SL_REF(1, 2), .addr = 0x0b3364c6};
+	struct sl_local_address other = {.ref = SL_REF(1, 2), .addr = SL_ADDR_V4(0x0b3364c6)};
 	struct bed *b = bed_new(2, 1024, 512);
 	uint16_t pool, old = local_port_take(&b->worker, &local, &even, &pool);
 
@@ -90,7 +90,7 @@ static void another_address(void **state)
 	local_port_take(&b->worker, &other, &even, &pool);
 	assert_true(local_port_doubtful(&b->worker, pool));
 	/* the former address's connection ends: its port is not the new address's */
-	local_port_put(&b->worker, pool, local.addr, old);
+	local_port_put(&b->worker, pool, &local.addr, old);
 	assert_int_equal(b->slot.port_pool[pool].tail, 0);
 	bed_free(b);
 }

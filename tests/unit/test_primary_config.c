@@ -89,6 +89,7 @@ static void defaults(void **state)
 	assert_true(config.standby);
 	assert_int_equal(config.watchdog, 500);
 	assert_int_equal(config.limits.connections, 131072);
+	assert_int_equal(config.limits.connections_ipv6, 32768);
 	assert_int_equal(config.limits.buffers, 8192);
 	assert_int_equal(config.limits.neighbours, 1024);
 	assert_int_equal(config.limits.virtual_servers, 1024);
@@ -118,6 +119,7 @@ static void every_key(void **state)
 	       "watchdog: 60s\n"
 	       "limits:\n"
 	       "  connections: 1024\n"
+	       "  connections-ipv6: 2048\n"
 	       "  buffers: 1024\n"
 	       "  neighbours: 16\n"
 	       "  virtual-servers: 1\n"
@@ -138,6 +140,7 @@ static void every_key(void **state)
 	assert_false(config.standby);
 	assert_int_equal(config.watchdog, 60000);
 	assert_int_equal(config.limits.connections, 1024);
+	assert_int_equal(config.limits.connections_ipv6, 2048);
 	assert_int_equal(config.limits.snapshot, 64 << 10);
 }
 

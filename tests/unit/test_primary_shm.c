@@ -35,6 +35,7 @@ static struct boot_config config = {
 	.n_ports = 2,
 	.n_workers = WORKERS,
 	.limits = {.connections = 1500,
+		   .connections_ipv6 = 1100,
 		   .buffers = 1024,
 		   .neighbours = 17,
 		   .virtual_servers = 5,
@@ -129,9 +130,18 @@ static void note(struct region *r, unsigned int *n, const void *start, size_t le
 	r[(*n)++] = (struct region){(uintptr_t)start, len};
 }
 
+static void note_conns(struct region *r, unsigned int *n, const struct sl_conn_table *t,
+		       uint32_t capacity, uint32_t entry_size)
+{
+	assert_int_equal(t->entry_size, entry_size);
+	note(r, n, t->entry, (size_t)capacity * entry_size);
+	note(r, n, t->check, capacity * sizeof(*t->check));
+	note(r, n, t->bucket, (t->bucket_mask + 1) * sizeof(struct sl_conn_bucket));
+	note(r, n, t->free, capacity * sizeof(*t->free));
+}
+
 static unsigned int regions_of(const struct sl_worker_slot *s, struct region *r)
 {
-	const struct sl_conn_table *t = &s->conns;
 	unsigned int n = 0;
 
 	note(r, &n, s, sizeof(*s));
@@ -144,10 +154,8 @@ static unsigned int regions_of(const struct sl_worker_slot *s, struct region *r)
 	note(r, &n, s->port_pool, 6 * sizeof(struct sl_port_pool));
 	note(r, &n, s->port_ring, (size_t)6 * 2 * s->ports_per_pool);
 	note(r, &n, s->neighbours, s->neighbour_bytes);
-	note(r, &n, t->entry, 1500 * sizeof(struct sl_conn));
-	note(r, &n, t->check, 1500 * 4);
-	note(r, &n, t->bucket, (t->bucket_mask + 1) * sizeof(struct sl_conn_bucket));
-	note(r, &n, t->free, 1500 * 4);
+	note_conns(r, &n, &s->conns, 1500, sizeof(struct sl_conn));
+	note_conns(r, &n, &s->conns6, 1100, sizeof(struct sl_conn6));
 	for (unsigned int w = 0; w < WORKERS; w++) {
 		if (w == s->id)
 			continue;
@@ -178,20 +186,25 @@ static void regions_are_apart(void **state)
 	}
 }
 
-static void connections_start_free(void **state)
+static void start_free(const struct sl_conn_table *t, uint32_t capacity)
 {
-	const struct sl_conn_table *t = &root->worker[1]->conns;
 	uint32_t buckets = t->bucket_mask + 1;
 
-	(void)state;
-	assert_int_equal(t->capacity, 1500);
-	assert_int_equal(t->n_free, 1500);
+	assert_int_equal(t->capacity, capacity);
+	assert_int_equal(t->n_free, capacity);
 	for (uint32_t i = 0; i < t->capacity; i++) {
 		assert_int_equal(t->free[t->n_free - 1 - i], i);
 		assert_int_equal(t->check[i], 0);
 	}
 	assert_int_equal(buckets & t->bucket_mask, 0);
 	assert_true(2 * t->capacity <= buckets * SL_CONN_BUCKET_SLOTS * 3 / 4);
+}
+
+static void connections_start_free(void **state)
+{
+	(void)state;
+	start_free(&root->worker[1]->conns, 1500);
+	start_free(&root->worker[1]->conns6, 1100);
 }
 
 static void ports_are_shared_out(void **state)

@@ -31,8 +31,9 @@
 #include "sluice/v1/virtual_server.pb-c.h"
 #include "tests/unit/lib/http_client.h"
 
-#define CONNECTIONS 300000
-#define PATH_FORMAT "/tmp/test-rpc-%d.sock"
+#define CONNECTIONS  300000
+#define CONNECTIONS6 16
+#define PATH_FORMAT  "/tmp/test-rpc-%d.sock"
 
 static struct sl_root root;
 static struct sl_worker_slot slots[2];
@@ -189,8 +190,14 @@ static void slot_init(struct sl_worker_slot *slot, uint32_t id)
 	slot->pool = &pool;
 	slot->conns.capacity = CONNECTIONS;
 	slot->conns.n_free = CONNECTIONS - id;
+	slot->conns.entry_size = sizeof(struct sl_conn);
 	slot->conns.entry = calloc(CONNECTIONS, sizeof(*slot->conns.entry));
 	slot->conns.check = calloc(CONNECTIONS, sizeof(*slot->conns.check));
+	slot->conns6.capacity = CONNECTIONS6;
+	slot->conns6.n_free = CONNECTIONS6;
+	slot->conns6.entry_size = sizeof(struct sl_conn6);
+	slot->conns6.entry6 = calloc(CONNECTIONS6, sizeof(*slot->conns6.entry6));
+	slot->conns6.check = calloc(CONNECTIONS6, sizeof(*slot->conns6.check));
 	slot->virtual_server_stats = calloc(16, sizeof(*slot->virtual_server_stats));
 	slot->backend_stats = calloc(16, sizeof(*slot->backend_stats));
 	root.worker[id] = slot;
@@ -234,6 +241,8 @@ static int tear_down(void **state)
 	for (unsigned int i = 0; i < 2; i++) {
 		free(slots[i].conns.entry);
 		free(slots[i].conns.check);
+		free(slots[i].conns6.entry6);
+		free(slots[i].conns6.check);
 		free(slots[i].virtual_server_stats);
 		free(slots[i].backend_stats);
 	}
@@ -601,9 +610,9 @@ static void put_connection(unsigned int w, uint32_t i, uint32_t server, uint32_t
 					       .daddr = htonl(0xc633640a),
 					       .sport = htons(8080),
 					       .dport = htons(2000)};
-	c->virtual_server = server;
-	c->backend = backend;
-	c->state = SL_CONN_ESTABLISHED;
+	c->core.virtual_server = server;
+	c->core.backend = backend;
+	c->core.state = SL_CONN_ESTABLISHED;
 	slots[w].conns.check[i] = 1;
 }
 
@@ -619,7 +628,7 @@ static void connections_are_listed(void **state)
 	put_connection(0, 5, server->ref, backend->ref);
 	put_connection(1, CONNECTIONS - 1, server->ref ^ 1, backend->ref);
 	slots[0].conns.check[7] = 1; /* being written: not to be seen */
-	slots[0].conns.entry[7].seq = 1;
+	slots[0].conns.entry[7].core.seq = 1;
 	/* The scan is bounded: the second one is beyond the first page, though that has room. */
 	text = ask("ConnectionService/ListConnections", "{}");
 	assert_non_null(strstr(
@@ -633,8 +642,8 @@ static void connections_are_listed(void **state)
 		      "\"nextPageToken\":\"0:262144\"}"));
 	assert_string_equal(
 		ask("ConnectionService/ListConnections", "{\"pageToken\":\"0:262144\"}"),
-		"200 {\"nextPageToken\":\"1:224288\"}");
-	text = ask("ConnectionService/ListConnections", "{\"pageToken\":\"1:224288\"}");
+		"200 {\"nextPageToken\":\"1:224272\"}");
+	text = ask("ConnectionService/ListConnections", "{\"pageToken\":\"1:224272\"}");
 	assert_non_null(strstr(text, "{\"worker\":1,"));
 	assert_null(strstr(text, "nextPageToken"));
 	assert_null(strstr(text, "virtualServer")); /* no longer configured */
@@ -642,6 +651,46 @@ static void connections_are_listed(void **state)
 	put_connection(0, 6, server->ref, backend->ref);
 	assert_non_null(strstr(ask("ConnectionService/ListConnections", "{\"pageSize\":1}"),
 			       "\"nextPageToken\":\"0:6\"}"));
+}
+
+/* 2001:db8::`last`, as it stands in packets. */
+static struct sl_addr six(uint32_t last)
+{
+	return (struct sl_addr){.w = {htonl(0x20010db8), 0, 0, htonl(last)}};
+}
+
+/* They come after a worker's IPv4 connections. */
+static void connections_over_ipv6(void **state)
+{
+	struct sl_conn6 *c = &slots[0].conns6.entry6[1];
+	const char *text;
+
+	(void)state;
+	c->key[SL_DIR_IN] = (struct sl_tuple6){.proto = IPPROTO_UDP,
+					       .saddr = six(2),
+					       .daddr = six(0x80),
+					       .sport = htons(1005),
+					       .dport = htons(53)};
+	c->key[SL_DIR_OUT] = (struct sl_tuple6){.proto = IPPROTO_UDP,
+						.saddr = six(0x10001),
+						.daddr = six(0xa),
+						.sport = htons(5353),
+						.dport = htons(2000)};
+	c->core.state = SL_CONN_UDP;
+	slots[0].conns6.check[1] = 1;
+	slots[0].conns6.n_free--;
+	text = ask("ConnectionService/ListConnections",
+		   "{\"pageToken\":\"0:262144\",\"clientAddress\":\"2001:DB8:0::2\"}");
+	assert_non_null(strstr(
+		text, "200 {\"connections\":[{\"protocol\":\"PROTOCOL_UDP\",\"clientAddress\":"
+		      "\"2001:db8::2\",\"clientPort\":1005,\"virtualAddress\":\"2001:db8::80\","
+		      "\"virtualPort\":53,\"localAddress\":\"2001:db8::a\",\"localPort\":2000,"
+		      "\"backendAddress\":\"2001:db8::1:1\",\"backendPort\":5353,\"state\":"
+		      "\"udp\","));
+	text = ask("ConnectionService/ListConnections",
+		   "{\"pageToken\":\"0:262144\",\"clientAddress\":\"2001:db8::3\"}");
+	assert_null(strstr(text, "clientAddress"));
+	assert_non_null(strstr(ask("StatsService/GetStats", "{}"), "\"connectionsIpv6\":\"1\""));
 }
 
 static void connections_are_filtered(void **state)
@@ -699,6 +748,7 @@ int main(void)
 		TEST(a_worker_is_profiled),
 		TEST(stats_go_by_reference),
 		TEST(connections_are_listed),
+		TEST(connections_over_ipv6),
 		TEST(connections_are_filtered),
 	};
 

@@ -10,8 +10,9 @@
 
 #define SERVERS   16
 #define BACKENDS  64
-#define ADDRESSES 4
+#define ADDRESSES 8
 #define POOLS_PER 2
+#define MAX_IPV6  131072u /* connections */
 
 static void *zeroed(size_t n, size_t size)
 {
@@ -22,12 +23,14 @@ static void *zeroed(size_t n, size_t size)
 	return memset(p, 0, (n * size + 63) / 64 * 64);
 }
 
-static void make_conns(struct sl_conn_table *t, uint32_t capacity, uint32_t n_buckets)
+static void make_conns(struct sl_conn_table *t, uint32_t entry_size, uint32_t capacity,
+		       uint32_t n_buckets)
 {
 	*t = (struct sl_conn_table){
 		.capacity = capacity,
 		.bucket_mask = n_buckets - 1,
-		.entry = zeroed(capacity, sizeof(*t->entry)),
+		.entry_size = entry_size,
+		.entry = zeroed(capacity, entry_size),
 		.check = zeroed(capacity, sizeof(*t->check)),
 		.bucket = zeroed(n_buckets, sizeof(*t->bucket)),
 		.free = zeroed(capacity, sizeof(*t->free)),
@@ -57,7 +60,8 @@ static void make_slot(struct bed *b, uint32_t capacity, uint32_t n_buckets)
 	s->cursor = zeroed(SERVERS, sizeof(*s->cursor));
 	s->virtual_server_stats = zeroed(SERVERS, sizeof(*s->virtual_server_stats));
 	s->backend_stats = zeroed(BACKENDS, sizeof(*s->backend_stats));
-	make_conns(&s->conns, capacity, n_buckets);
+	make_conns(&s->conns, sizeof(struct sl_conn), capacity, n_buckets);
+	make_conns(&s->conns6, sizeof(struct sl_conn6), RTE_MIN(capacity, MAX_IPV6), n_buckets);
 }
 
 void bed_attach(struct bed *b)
@@ -78,7 +82,9 @@ void bed_attach(struct bed *b)
 	w->clock.tick = tick;
 	w->neighs.epoch = 1;
 	conn_attach(&w->conns, &b->slot.conns, b->root.seed);
+	conn_attach(&w->conns6, &b->slot.conns6, b->root.seed);
 	w->conns.swept_ns = ns;
+	w->conns6.swept_ns = ns;
 	if (local_port_prepare(w))
 		abort();
 }
@@ -108,15 +114,21 @@ struct bed *bed_new(unsigned int n_workers, uint32_t capacity, uint32_t n_bucket
 	return b;
 }
 
+static void free_conns(struct sl_conn_table *t)
+{
+	free(t->entry);
+	free(t->check);
+	free(t->bucket);
+	free(t->free);
+}
+
 void bed_free(struct bed *b)
 {
 	struct sl_worker_slot *s = &b->slot;
 
 	free(b->worker.ports_used);
-	free(s->conns.entry);
-	free(s->conns.check);
-	free(s->conns.bucket);
-	free(s->conns.free);
+	free_conns(&s->conns);
+	free_conns(&s->conns6);
 	free(s->port_pool);
 	free(s->port_ring);
 	free(s->cursor);

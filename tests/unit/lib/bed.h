@@ -17,7 +17,10 @@ struct bed {
 	struct worker worker;
 };
 
-/* Worker 0 of n_workers with `capacity` connections and n_buckets (a power of two) buckets. */
+/*
+ * Worker 0 of n_workers with `capacity` connections of each family (131072 over IPv6 at most) and
+ * n_buckets (a power of two) buckets each.
+ */
 struct bed *bed_new(unsigned int n_workers, uint32_t capacity, uint32_t n_buckets);
 void bed_free(struct bed *bed);
 

@@ -61,7 +61,8 @@ static void add_local_address(struct layout *l)
 	struct sl_local_address *local = take(l, &l->s->local_addresses, 1, sizeof(*local));
 	uint32_t *list = take(l, &l->s->local_lists, 1, sizeof(*list));
 
-	*local = (struct sl_local_address){.ref = SL_REF(0, 1), .addr = inet_addr("198.51.100.10")};
+	*local = (struct sl_local_address){.ref = SL_REF(0, 1),
+					   .addr = sl_addr_of_v4(inet_addr("198.51.100.10"))};
 	*list = 0;
 }
 
