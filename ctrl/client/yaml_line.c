@@ -72,6 +72,28 @@ static json_t *child_at(json_t *value, long n)
 	return json_object_iter_value(iter);
 }
 
+/* `... has no field "NAME"` is about that member of the value; else `line`. */
+static unsigned int line_of_unknown(const struct yaml_place *place, json_t *value, const char *text,
+				    unsigned int line)
+{
+	static const char words[] = "has no field \"";
+	const char *name = strstr(text, words);
+	unsigned int i = 0;
+	const char *key;
+	json_t *member;
+
+	if (!name || !json_is_object(value))
+		return line;
+	name += strlen(words);
+	json_object_foreach (value, key, member) {
+		if (strcspn(name, "\"") == strlen(key) && strncmp(name, key, strlen(key)) == 0 &&
+		    i < place->n_children)
+			return place->child[i].line;
+		i++;
+	}
+	return line;
+}
+
 unsigned int yaml_line_of(const struct yaml_place *place, json_t *value, const char *message)
 {
 	const char *end = strstr(message, ": ");
@@ -96,5 +118,5 @@ unsigned int yaml_line_of(const struct yaml_place *place, json_t *value, const c
 		if (*word == ':')
 			break;
 	}
-	return line;
+	return line_of_unknown(place, value, end ? end : message, line);
 }

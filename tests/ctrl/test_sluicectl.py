@@ -5,6 +5,7 @@
 0 done, 1 refused by the daemon, 2 wrong usage or file, 3 daemon not reached, 4 no answer in time.
 """
 
+import glob
 import json
 import os
 import socket
@@ -130,7 +131,7 @@ def api(instance):
     failed(instance.ctl("api", "call", method, '{"name": "missing"}'), REFUSED, "not_found")
     failed(instance.ctl("api", "call", method, '{"nam": "web"}'), REFUSED, "nam")
     result = instance.ctl("api", "call", method, "-f", "-", text="\nnam: web\n")
-    failed(result, REFUSED, "nam")
+    failed(result, REFUSED, "standard input:2: ")
     for arguments, word in (((method, "{name"), "JSON"), ((method, "[]"), "object"),
                             (("VirtualServerService",), "api list"),
                             (("VirtualServerService/Nothing",), "api list"),
@@ -199,6 +200,39 @@ def files(instance):
         assert word in result.stderr and result.stdout == "", f"{text!r}: {result.stderr}"
 
 
+def line_numbers(instance):
+    """What the daemon refuses is found in the file by its line."""
+    def config(backend, server="protocol: tcp"):
+        return (f"backend_pools:\n  - name: web\n    backends:\n      - {backend}\n"
+                "local_address_pools:\n  - {name: l, addresses: [198.51.100.9]}\n"
+                "virtual_servers:\n  - name: web\n    address: 192.0.2.80\n    port: 80\n"
+                f"    {server}\n    backend_pool: web\n    local_address_pool: l\n")
+
+    good = "{name: b, address: 198.51.100.101, port: 80}"
+    for text, line, word in (
+            (config("{name: b, address: 198.51.100.101, port: 0}"), 4, "port"),
+            (config("{name: b, address: 198.51.100.300, port: 80}"), 4, "address"),
+            (config("{name: B!, address: 198.51.100.101, port: 80}"), 4, "name"),
+            (config("{name: b, address: 198.51.100.101, port: 80, wait: 3}"), 4, "wait"),
+            (config("{name: b, address: 198.51.100.101, port: yes}"), 4, "port"),
+            (config(good, "protocol: tpc"), 11, "protocol"),
+            (config(good, "protocoll: tcp"), 11, "protocoll"),
+            (config(good).replace("backend_pool: web", "backend_pool: wbe"), 12, "wbe"),
+            (config(good).replace("port: 80\n", "port: 70000\n"), 10, "port")):
+        failed(instance.ctl("apply", "-f", "-", "--dry-run", text=text), REFUSED,
+               f"standard input:{line}: ")
+        failed(instance.ctl("apply", "-f", "-", text=text), REFUSED, word)
+
+
+def samples(instance):
+    """What conf/ shows is taken as it stands."""
+    found = sorted(glob.glob(f"{ROOT}/conf/lb*.yaml"))
+    assert len(found) >= 2, found
+    for path in found:
+        said = done(instance.ctl("apply", "-f", path, "--dry-run"))
+        assert "would create" in said or "nothing to change" in said, f"{path}: {said}"
+
+
 def unreachable(instance):
     def ctl(path, *arguments):
         return subprocess.run([SLUICECTL, "--socket", path, *arguments], capture_output=True,
@@ -221,7 +255,8 @@ def tests(report):
                           ("connections, stats and workers", observers),
                           ("wide tables", wide), ("any method", api),
                           ("what the daemon refuses", refusals), ("wrong usage", usage),
-                          ("bad files", files), ("a daemon that does not answer", unreachable)):
+                          ("bad files", files),
+                          ("lines of what is refused", line_numbers), ("samples", samples), ("a daemon that does not answer", unreachable)):
             with report.case(name):
                 run(instance)
 

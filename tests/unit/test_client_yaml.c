@@ -234,6 +234,10 @@ static void test_lines_of_one_resource(void **state)
 	assert_non_null(value);
 	assert_int_equal(yaml_line_of(&places, value, "backend.port: 0"), 3);
 	assert_int_equal(yaml_line_of(&places, value, "backends[web/web-1].address: x"), 2);
+	assert_int_equal(yaml_line_of(&places, value, "backend: Backend has no field \"port\""), 3);
+	assert_int_equal(yaml_line_of(&places, value, "Backend has no field \"address\""), 2);
+	assert_int_equal(yaml_line_of(&places, value, "Backend has no field \"addr\""), 0);
+	assert_int_equal(yaml_line_of(&places, value, "Backend has no field \""), 0);
 	yaml_places_free(&places);
 	json_decref(value);
 }
