@@ -27,7 +27,7 @@ CFLAGS   := -std=gnu11 $(OPT) $(WARN) -fno-strict-aliasing
 
 DPDK_CFLAGS = $(call pkg,--cflags-only-I --cflags-only-other libdpdk)
 CTRL_CFLAGS = $(call pkg,--cflags libevent libevent_openssl libnghttp2 openssl libprotobuf-c sqlite3 jansson)
-CTL_CFLAGS  = $(call pkg,--cflags jansson yaml-0.1 libcurl)
+CTL_CFLAGS  = $(call pkg,--cflags jansson yaml-0.1 libcurl popt)
 
 # DPDK is linked statically, with a chosen list: `pkg-config --static` asks for
 # every driver and for libraries that we never call. Drivers register themselves,
@@ -47,13 +47,13 @@ DPDK_UNIT = -Wl,--whole-archive -l:librte_mempool_ring.a -Wl,--no-whole-archive 
 DPDK_LIBDIR = -L$(call pkg,--variable=libdir libdpdk)
 CTRL_LIBS   = $(call pkg,--libs libevent libevent_openssl libnghttp2 openssl libprotobuf-c sqlite3 jansson) -lhttp_parser
 PRIM_LIBS   = -lnuma $(call pkg,--libs yaml-0.1)
-CTL_LIBS    = $(call pkg,--libs jansson yaml-0.1 libcurl)
+CTL_LIBS    = $(call pkg,--libs jansson yaml-0.1 libcurl popt)
 
 # ---- what is built -------------------------------------------------------------
 PRIMARY_SRC   := $(wildcard primary/*.c)
 SECONDARY_SRC := $(wildcard secondary/*.c)
 CTRL_SRC      := $(wildcard ctrl/*.c ctrl/rpc/*.c)
-CLIENT_SRC    := $(wildcard ctrl/client/*.c)
+CLIENT_SRC    := $(wildcard ctrl/client/*.c ctrl/client/ipvsadm/*.c)
 PROTO_SRC     := $(patsubst proto/%.proto,$(B)/gen/%.pb-c.c,$(wildcard proto/sluice/v1/*.proto)) \
 	$(patsubst %,$(B)/gen/google/protobuf/%.pb-c.c,duration field_mask timestamp)
 
@@ -121,8 +121,8 @@ $(B)/obj/%.o: %.c
 PACKAGES := gcc make pkg-config git libdpdk-dev libnuma-dev libbsd-dev libibverbs-dev libevent-dev \
 	libsqlite3-dev libssl-dev libnghttp2-dev libhttp-parser-dev \
 	libprotobuf-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libjansson-dev \
-	libyaml-dev libcurl4-openssl-dev libcmocka-dev clang-format \
-	curl ethtool fish gnuplot-nox iproute2 iputils-ping mandoc nginx-light procps python3 python3-protobuf \
+	libyaml-dev libcurl4-openssl-dev libpopt-dev libcmocka-dev clang-format \
+	curl ethtool fish gnuplot-nox iproute2 iputils-ping ipvsadm mandoc nginx-light procps python3 python3-protobuf \
 	python3-scapy sqlite3 util-linux valgrind zsh
 
 .PHONY: deps
@@ -161,8 +161,9 @@ install: all
 
 # ---- the rules of the house --------------------------------------------------------
 FORMATTED = $(wildcard include/sluice/*.h primary/*.[ch] secondary/*.[ch] ctrl/*.[ch] \
-	ctrl/rpc/*.[ch] ctrl/client/*.[ch] tests/unit/*.[ch] tests/unit/lib/*.[ch] tests/packet/*.[ch] \
-	tests/bench/*.[ch] tests/chaos/*.[ch] tests/mp/*.[ch] tests/lib/*.[ch])
+	ctrl/rpc/*.[ch] ctrl/client/*.[ch] ctrl/client/ipvsadm/*.[ch] tests/unit/*.[ch] tests/unit/lib/*.[ch] \
+	tests/packet/*.[ch] tests/bench/*.[ch] tests/chaos/*.[ch] tests/mp/*.[ch] tests/lib/*.[ch] \
+	tests/ipvsadm/*.[ch])
 
 .PHONY: format format-check check-headers check-layers check-symbols
 format:

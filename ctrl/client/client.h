@@ -12,6 +12,7 @@
  *   apply.c       the configuration as a whole
  *   observe.c     connections, workers; stats.c counters; profile.c a worker's time
  *   api.c         any method, with JSON as it is
+ *   ipvsadm/      the command language of ipvsadm
  *   yaml_in.c     strict YAML to JSON, with lines; yaml_out.c back
  *   table.c       aligned columns; term.c what only a terminal gets
  *

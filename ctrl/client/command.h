@@ -20,7 +20,10 @@
 #define OPTION_DROPS   0x20
 #define OPTION_ALL     0x40
 
-#define OPTIONS_MAX    32
+/* No option: the words behind the noun are not ours to read. */
+#define OPTION_OWN_WORDS 0x80
+
+#define OPTIONS_MAX      32
 
 /* What can stand where an argument stands; the names are asked of the daemon. */
 enum completes {
@@ -129,6 +132,9 @@ int profile_worker(const struct client *, const struct noun *, int argc, char **
 
 /* stats.c */
 int stats_show(const struct client *, const struct noun *, int argc, char **argv);
+
+/* ipvsadm/ipvsadm.c */
+int ipvsadm_run(const struct client *, const struct noun *, int argc, char **argv);
 
 /* api.c */
 int api_call(const struct client *, const struct noun *, int argc, char **argv);

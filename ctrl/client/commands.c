@@ -98,6 +98,13 @@ static const struct command api[] = {
 	 "came, or YAML with -o yaml."},
 };
 
+static const struct command ipvsadm[] = {
+	{NULL, "ARGUMENT...", 0, MANY, OPTION_OWN_WORDS, COMPLETES_NOTHING, COMPLETES_NOTHING,
+	 "the command language of ipvsadm", ipvsadm_run,
+	 "What is behind it is read as ipvsadm does, see sluice-ipvsadm(8). The same happens "
+	 "when the program is called by the name of ipvsadm."},
+};
+
 static const struct command completion[] = {
 	{NULL, "bash|zsh|fish", 1, 1, 0, COMPLETES_SHELL, COMPLETES_NOTHING,
 	 "print the shell's script", completion_run,
@@ -128,6 +135,7 @@ const struct noun command_nouns[] = {
 	{"stats", "counters", OF(stats), NULL},
 	{"worker", "the processes that forward", OF(worker), NULL},
 	{"api", "any method of the API", OF(api), NULL},
+	{"ipvsadm", "for who knows ipvsadm", OF(ipvsadm), NULL},
 	{"completion", "of commands, options and live names, in a shell", OF(completion), NULL},
 	{"help", "what there is", OF(help), NULL},
 	{0},

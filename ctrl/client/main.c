@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ctrl/client/command.h"
+#include "ctrl/client/ipvsadm/ipvsadm.h"
 
 #define LONG_ONLY 256 /* getopt's value of option i without a letter: this + i */
 
@@ -40,15 +41,20 @@ static int make_getopt(struct option *longs, char *letters)
 	return n;
 }
 
-/* CLIENT_OK, or a usage error. `given`: the OPTION_* that were there. */
-static int parse_options(struct client *client, int argc, char **argv, unsigned int *given)
+/*
+ * CLIENT_OK, or a usage error. `given`: the OPTION_* that were there. `leading`: stop at the
+ * first word that is no option.
+ */
+static int parse_options(struct client *client, int argc, char **argv, unsigned int *given,
+			 bool leading)
 {
 	struct option longs[OPTIONS_MAX];
-	char letters[2 * OPTIONS_MAX + 1];
-	int n = make_getopt(longs, letters);
+	char letters[2 * OPTIONS_MAX + 2] = "+";
+	int n = make_getopt(longs, letters + 1);
 	int c;
 
-	while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+	optind = 0; /* from the beginning */
+	while ((c = getopt_long(argc, argv, letters + !leading, longs, NULL)) != -1) {
 		int i = c >= LONG_ONLY ? c - LONG_ONLY : 0;
 
 		if (c == '?')
@@ -85,32 +91,53 @@ static int run(const struct client *client, unsigned int given, int argc, char *
 	return result;
 }
 
-/* For programs, whose words are not ours to parse; false: it is an ordinary command. */
-static bool run_hidden(const struct client *client, int argc, char **argv)
+/* An ordinary command: its options may stand anywhere. */
+static int run_command(struct client *client, int argc, char **argv)
 {
-	if (argc >= 2 && strcmp(argv[1], "__complete") == 0)
+	unsigned int given = 0;
+	int result = parse_options(client, argc, argv, &given, false);
+
+	return result == CLIENT_OK ? run(client, given, argc - optind, argv + optind) : result;
+}
+
+/* Whether the words behind a noun are options of its own, as `sluicectl ipvsadm -L` has. */
+static bool has_own_words(const char *name)
+{
+	const struct noun *noun = command_noun(name);
+
+	return noun && noun->commands[0].options & OPTION_OWN_WORDS;
+}
+
+static int run_any(struct client *client, int argc, char **argv)
+{
+	unsigned int given = 0;
+	int result;
+
+	if (strcmp(basename(argv[0]), "ipvsadm") == 0)
+		return ipvsadm_main(client, argc, argv);
+	if (argc >= 2 && strcmp(argv[1], "__complete") == 0) {
 		complete_print(stdout, client, argc - 2, argv + 2);
-	else if (argc == 2 && strcmp(argv[1], "__mdoc") == 0)
+		return CLIENT_OK;
+	}
+	if (argc == 2 && strcmp(argv[1], "__mdoc") == 0) {
 		mdoc_print(stdout);
-	else
-		return false;
-	return true;
+		return CLIENT_OK;
+	}
+	result = parse_options(client, argc, argv, &given, true);
+	if (result == CLIENT_OK && optind < argc && has_own_words(argv[optind]))
+		return run(client, given, argc - optind, argv + optind);
+	return result == CLIENT_OK ? run_command(client, argc, argv) : result;
 }
 
 int main(int argc, char **argv)
 {
 	struct client client = {.timeout_ms = 30000};
-	unsigned int given = 0;
-	int result = CLIENT_OK;
+	int result;
 
 	client.socket = getenv("SLUICE_SOCKET");
 	if (!client.socket || !*client.socket)
 		client.socket = "/run/sluice/ctrl.sock";
-	if (!run_hidden(&client, argc, argv)) {
-		result = parse_options(&client, argc, argv, &given);
-		if (result == CLIENT_OK)
-			result = run(&client, given, argc - optind, argv + optind);
-	}
+	result = run_any(&client, argc, argv);
 	if (fflush(stdout) != 0 && result == CLIENT_OK)
 		result = client_usage_error("standard output: %s", strerror(errno));
 	return result;

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* -S: the rules as commands, which -R takes back. */
+#include <string.h>
+
+#include "ctrl/client/ipvsadm/ipvsadm.h"
+
+/* " -t 192.0.2.1:80" */
+static void service_option(char *buffer, size_t size, json_t *service, bool numeric)
+{
+	bool udp = strcmp(ipvs_text(service, "protocol"), "PROTOCOL_UDP") == 0;
+	char where[300];
+
+	ipvs_print_endpoint(where, sizeof(where), ipvs_text(service, "address"),
+			    ipvs_number(service, "port"), udp ? "udp" : "tcp", numeric);
+	snprintf(buffer, size, "-%c %s", udp ? 'u' : 't', where);
+}
+
+/* Local addresses that are the service's own; of a pool that others may have, its name. */
+static void save_local(json_t *config, json_t *service, const char *option)
+{
+	json_t *pool =
+		ipvs_named(ipvs_list_of(config, "localAddressPools"), ipvs_text(service, "name"));
+	json_t *address;
+	size_t i;
+
+	json_array_foreach (json_object_get(pool, "addresses"), i, address)
+		printf("--add-laddr %s --laddr %s\n", option, json_string_value(address));
+}
+
+static void save_server(json_t *service, json_t *pool, json_t *backend, const char *option,
+			bool numeric)
+{
+	const struct ipvs_method *method = ipvs_method_of(pool, backend);
+	bool udp = strcmp(ipvs_text(service, "protocol"), "PROTOCOL_UDP") == 0;
+	json_t *weight = json_object_get(backend, "weight");
+	char where[300];
+
+	ipvs_print_endpoint(where, sizeof(where), ipvs_text(backend, "address"),
+			    ipvs_number(backend, "port"), udp ? "udp" : "tcp", numeric);
+	printf("-a %s -r %s %s -w %d%s\n", option, where, method->option,
+	       weight ? (int)json_integer_value(weight) : 1, method->tail);
+}
+
+static void save_service(json_t *config, json_t *service, bool numeric)
+{
+	json_t *pool = ipvs_pool_of(config, service), *backend;
+	json_t *sorted = ipvs_sorted(json_object_get(pool, "backends"), true);
+	const char *local = ipvs_text(service, "localAddressPool");
+	bool own = strcmp(local, ipvs_text(service, "name")) == 0;
+	char option[320], scheduler[64];
+	size_t i;
+
+	service_option(option, sizeof(option), service, numeric);
+	printf("-A %s -s %s", option,
+	       ipvs_scheduler_name(ipvs_text(service, "scheduler"), scheduler, sizeof(scheduler)));
+	printf(*local && !own ? " --laddr-pool %s\n" : "\n", local);
+	if (own)
+		save_local(config, service, option);
+	json_array_foreach (sorted, i, backend)
+		save_server(service, pool, backend, option, numeric);
+	json_decref(sorted);
+}
+
+int ipvs_save(const struct client *client, bool numeric)
+{
+	json_t *config = ipvs_config_load(client), *sorted, *service;
+	size_t i;
+
+	if (!config)
+		return IPVS_NO_DAEMON;
+	sorted = ipvs_sorted(ipvs_list_of(config, "virtualServers"), true);
+	json_array_foreach (sorted, i, service)
+		save_service(config, service, numeric);
+	json_decref(sorted);
+	json_decref(config);
+	return IPVS_OK;
+}

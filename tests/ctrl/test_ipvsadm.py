@@ -1,0 +1,296 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The ipvsadm personality, against transcripts of the real ipvsadm (tests/ipvsadm).
+
+What was typed there is typed here: standard output and exit code have to be the same, the size of
+the table apart; a line of standard error has to begin as ipvsadm's and may say more.
+"""
+
+import http.server
+import json
+import os
+import re
+import socketserver
+import subprocess
+import sys
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import paths  # noqa: F401
+
+import checks
+from checks import equal
+from instance import ROOT, SLUICECTL, Instance
+
+sys.path.insert(0, f"{ROOT}/tests/ipvsadm")
+import transcript  # noqa: E402
+
+TRANSCRIPTS = f"{ROOT}/tests/ipvsadm"
+SIZE = re.compile(r"\(size=\d+\)")
+
+
+def environment(path):
+    return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "SLUICE_SOCKET": path}
+
+
+def without_size(lines):
+    return [SIZE.sub("", line) for line in lines]
+
+
+def replay(name, program, path):
+    """Type a transcript; the first difference ends it."""
+    for command in transcript.read(f"{TRANSCRIPTS}/{name}.txt"):
+        if isinstance(command, str):
+            continue
+        found = command.run(program, environment(path))
+        what = f"{name}: {' '.join(command.words)}"
+        equal(found.code, command.code, f"{what}: exit code ({found.stderr})")
+        equal(without_size(found.stdout), without_size(command.stdout), what)
+        equal(len(found.stderr), len(command.stderr), f"{what}: lines on stderr {found.stderr}")
+        for line, wanted in zip(found.stderr, command.stderr):
+            assert line.startswith(wanted), f"{what}: wanted {wanted!r}, found {line!r}"
+
+
+class Ipvsadm:
+    """The program under its own name, talking to one daemon."""
+
+    def __init__(self, program, path):
+        self.program, self.path = program, path
+
+    def run(self, *arguments, text=None):
+        return subprocess.run([self.program, *arguments], env=environment(self.path), input=text,
+                              capture_output=True, text=True, timeout=60, check=False)
+
+    def done(self, line, text=None):
+        result = self.run(*line.split(), text=text)
+        equal((result.returncode, result.stderr), (0, ""), f"ipvsadm {line}")
+        return result.stdout
+
+    def refused(self, line, word, code=255, text=None):
+        result = self.run(*line.split(), text=text)
+        equal((result.returncode, result.stdout), (code, ""), f"ipvsadm {line}")
+        assert word in result.stderr, f"ipvsadm {line}: {word!r} is not in {result.stderr!r}"
+
+
+# ---- a daemon with numbers ----
+
+class Canned(http.server.BaseHTTPRequestHandler):
+    """As much of the API as ipvsadm asks for, with the numbers of the stand-in."""
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answer = json.dumps(getattr(self, self.path.rsplit("/", 1)[1])(request)).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def GetConfig(self, _):
+        return self.server.config
+
+    def ApplyConfig(self, request):
+        self.server.config = request["config"]
+        return {}
+
+    def GetStats(self, _):
+        def flow(name, n):
+            return {"name": name, "connections": str(1234 * n), "activeConnections": "17",
+                    "inPackets": str(56789 * n), "outPackets": str(45678901 * n),
+                    "inBytes": str(7890123456 * n), "outBytes": str(123456789012345 * n)}
+        pools = {p["name"]: p.get("backends", []) for p in self.server.config["backendPools"]}
+        return {"virtualServers": [flow(v["name"], len(pools[v["backendPool"]]))
+                                   for v in self.server.config["virtualServers"]],
+                "backends": [flow(f"{pool}/{b['name']}", 1)
+                             for pool, backends in pools.items() for b in backends]}
+
+    def ListConnections(self, _):
+        """The stand-in's: hexadecimal addresses and ports, a state, the seconds left."""
+        lasts = {"ESTABLISHED": 900, "FIN_WAIT": 120, "UDP": 300, "SYN_RECV": 60}
+        listed = []
+        with open(f"{TRANSCRIPTS}/ip_vs_conn", encoding="ascii") as file:
+            for protocol, *ends, state, left in (row.split() for row in list(file)[1:]):
+                listed.append({"protocol": f"PROTOCOL_{protocol}", "state": state.lower(),
+                               "idleSeconds": lasts[state] - int(left)})
+                for end, address, port in zip(("client", "virtual", "backend"), ends[::2],
+                                              ends[1::2]):
+                    octets = ".".join(str(octet) for octet in bytes.fromhex(address))
+                    listed[-1].update({f"{end}Address": octets, f"{end}Port": int(port, 16)})
+        return {"connections": listed}
+
+
+class CannedServer(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+    def get_request(self):
+        request, _ = super().get_request()
+        return request, ("unix", 0)
+
+
+def numbers(program, directory):
+    path = f"{directory}/canned.sock"
+    with CannedServer(path, Canned) as server:
+        server.config = {"timeouts": {"udp": 300}}
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        replay("numbers", program, path)
+        server.shutdown()
+
+
+# ---- the appliance ----
+
+def modes():
+    """The forwarding modes that the API has."""
+    listed = subprocess.run([SLUICECTL, "__complete", "backend", "update", "a/b",
+                             "forwardingMode="], capture_output=True, text=True, check=True)
+    return {line.split("\t")[0].split("=")[1] for line in listed.stdout.splitlines()}
+
+
+def servers(program, instance, name, needs):
+    """What the data path cannot do is refused by the option's name, what it can is ipvsadm's."""
+    missing = needs - modes()
+    if not missing:
+        replay(name, program, instance.socket_path)
+        return
+    ipvsadm = Ipvsadm(program, instance.socket_path)
+    ipvsadm.done("-A -t 192.0.2.81:80 -s rr")
+    for mode in missing:
+        option = {"nat": "-m", "dr": "-g", "tunnel": "-i"}[mode]
+        ipvsadm.refused(f"-a -t 192.0.2.81:80 -r 198.51.100.101 {option}", option)
+    ipvsadm.done("-C")
+
+
+FULLNAT = """\
+-A -t 192.0.2.81:80 -s wrr
+--add-laddr -t 192.0.2.81:80 --laddr 198.51.100.20
+--add-laddr -t 192.0.2.81:80 --laddr 198.51.100.21
+-a -t 192.0.2.81:80 -r 198.51.100.101:80 --fullnat -w 1
+-a -t 192.0.2.81:80 -r 198.51.100.102:8080 --fullnat -w 3
+"""
+
+
+def fullnat(ipvsadm, instance):
+    """DPVS's words for FullNAT, and the names that resources get."""
+    for line in FULLNAT.splitlines():
+        ipvsadm.done(line)
+    config = instance.api.call("ConfigService/GetConfig")
+    equal([v["name"] for v in config["virtualServers"]], ["tcp-192-0-2-81-80"], "servers")
+    equal([b["name"] for p in config["backendPools"] for b in p["backends"]],
+          ["198-51-100-101-80", "198-51-100-102-8080"], "backends")
+    equal(ipvsadm.done("-S -n"), FULLNAT, "saved")
+    assert "FullNat 3 " in ipvsadm.done("-Ln")
+    assert "198.51.100.21" in ipvsadm.done("--get-laddr -n")
+    ipvsadm.refused("--add-laddr -t 192.0.2.81:80 --laddr 198.51.100.20", "already exists")
+    ipvsadm.refused("--del-laddr -t 192.0.2.81:80 --laddr 198.51.100.29", "No such")
+    ipvsadm.refused("--del-laddr -t 192.0.2.99:80 --laddr 198.51.100.29", "No such service")
+    ipvsadm.refused("--get-laddr -t 192.0.2.99:80", "No such service", code=1)
+    ipvsadm.done("--del-laddr -t 192.0.2.81:80 --laddr 198.51.100.21")
+    ipvsadm.done("-C")
+    ipvsadm.done("-R", text=FULLNAT)
+    equal(ipvsadm.done("-S -n"), FULLNAT, "restored")
+    ipvsadm.done("-D -t 192.0.2.81:80")
+    left = instance.api.call("ConfigService/GetConfig")
+    equal([left.get(kind, []) for kind in ("virtualServers", "backendPools")], [[], []], "left")
+    equal([p["name"] for p in left["localAddressPools"]], ["lan-local"], "local pools left")
+
+
+def named_by_others(ipvsadm, instance):
+    """What sluicectl made can be seen and changed; a pool that two share cannot."""
+    instance.appliance("ctl", "apply", "-f", f"{ROOT}/conf/lb.yaml")
+    assert "198.51.100.103:80" in ipvsadm.done("-Ln -t 192.0.2.80:80")
+    saved = ipvsadm.done("-S -n")
+    assert "-A -t 192.0.2.80:80 -s wrr --laddr-pool lan-local\n" in saved, saved
+    ipvsadm.done("-d -t 192.0.2.80:80 -r 198.51.100.103")
+    ipvsadm.done("-a -t 192.0.2.80:80 -r 198.51.100.104 --fullnat")
+    instance.api.call("VirtualServerService/CreateVirtualServer", {"virtual_server": {
+        "name": "tls", "address": "192.0.2.80", "port": 443, "protocol": "tcp",
+        "backend_pool": "web", "local_address_pool": "lan-local"}})
+    ipvsadm.refused("-d -t 192.0.2.80:80 -r 198.51.100.104", "'web'")
+    ipvsadm.done("-C")
+    ipvsadm.done("-R", text=saved)
+    equal(ipvsadm.done("-S -n"), saved, "restored")
+    ipvsadm.done("-C")
+
+
+def atomic(ipvsadm, _):
+    """-R happens whole or not at all, and says which line is wrong."""
+    ipvsadm.done("-A -t 192.0.2.82:80 -s rr")
+    before = ipvsadm.done("-S -n")
+    for last, word, code in (("-A -t 192.0.2.82:80 -s rr", "line 7: Service already exists", 255),
+                             ("-A -t 192.0.2.83:80 -s xx", "line 7: Scheduler", 255),
+                             ("-A -t 192.0.2.83:80 -w 4", "line 7: Illegal 'weight'", 2),
+                             ("# a comment", "line 7: Try", 255), ("-L", "line 7: ", 255),
+                             ("-a -t 192.0.2.81:80 -r 127.0.0.1 --fullnat", "address", 255)):
+        ipvsadm.refused("-R", word, code, text=f"\n{FULLNAT}{last}\n")
+        equal(ipvsadm.done("-S -n"), before, f"after a -R that ends in {last}")
+    ipvsadm.done("-C")
+
+
+def refusals(ipvsadm, _):
+    """What is not done here is refused by its name."""
+    ipvsadm.done("-A -t 192.0.2.81:80 -s rr")
+    for line, word in (("-A -f 5 -s rr", "firewall marks"),
+                       ("-A --sctp-service 192.0.2.82:80 -s rr", "SCTP"),
+                       ("-A -t 192.0.2.82:80 -s lblc", "lblc"),
+                       ("-A -t 192.0.2.82:80 -s rr -b flag-1", "scheduler flags"),
+                       ("-A -t 192.0.2.82:80 -s rr --pe sip", "persistence engines"),
+                       ("-a -t 192.0.2.81:80 -r 198.51.100.101 -i --tun-type gue", "tunnels"),
+                       ("-Z", "counters"), ("-Z -t 192.0.2.81:80", "counters"),
+                       ("--start-daemon master", "synchronisation"),
+                       ("-L --daemon", "synchronisation"),
+                       ("-a -t 192.0.2.81:80 -r 198.51.100.101 --fullnat -w 65536", "weight")):
+        ipvsadm.refused(line, word)
+    ipvsadm.done("-C")
+
+
+def together(ipvsadm, _):
+    """Many at once: each waits for nobody, none undoes another's."""
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda port: ipvsadm.done(f"-A -t 192.0.2.81:{port} -s rr"),
+                      range(8001, 8009)))
+    equal(len(ipvsadm.done("-S -n").splitlines()), 8, "services")
+    ipvsadm.done("-C")
+
+
+def no_daemon(program, directory):
+    ipvsadm = Ipvsadm(program, f"{directory}/missing.sock")
+    for line in ("-L", "-S", "-C", "--set 1 2 3", "-L --timeout", "-Lc", "--get-laddr"):
+        ipvsadm.refused(line, "Can't initialize ipvs", code=2)
+    assert "SERVICE" in ipvsadm.done("-h")
+    replay("usage", program, ipvsadm.path)
+
+
+def tests(report):
+    with tempfile.TemporaryDirectory() as directory:
+        program = f"{directory}/ipvsadm"
+        os.symlink(SLUICECTL, program)
+        with report.case("the real ipvsadm still says what was recorded"):
+            subprocess.run([f"{TRANSCRIPTS}/record", "--check"], check=True, timeout=60)
+        with report.case("wrong usage, nobody there"):
+            no_daemon(program, directory)
+        with report.case("numbers"):
+            numbers(program, directory)
+        with Instance() as instance:
+            ipvsadm = Ipvsadm(program, instance.socket_path)
+            ipvsadm.done("-C")
+            for name in ("services", "timeouts"):
+                with report.case(name):
+                    replay(name, program, instance.socket_path)
+            for name, needs in (("servers-nat", {"nat"}), ("servers-dr", {"dr"}),
+                                ("servers-mixed", {"nat", "dr"}), ("restore", {"nat"})):
+                with report.case(name):
+                    servers(program, instance, name, needs)
+            for name, run in (("FullNAT", fullnat), ("made by others", named_by_others),
+                              ("-R whole or not", atomic), ("refused by name", refusals),
+                              ("many at once", together)):
+                with report.case(name):
+                    run(ipvsadm, instance)
+            with report.case("by way of sluicectl"):
+                equal(instance.appliance("ctl", "ipvsadm", "-L", "--timeout") + "\n",
+                      ipvsadm.done("-L --timeout"), "sluicectl ipvsadm")
+
+
+checks.main(tests)
