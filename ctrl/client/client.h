@@ -9,6 +9,7 @@
  *   schema.c      what the .proto files say: fields, enums, methods
  *   rpc.c         one call: Connect protocol, JSON, by http.c over the unix socket
  *   kind.c        what the resources look like; resource.c their standard verbs
+ *   assign.c      KEY=VALUE; pages.c lists with filters
  *   apply.c       the configuration as a whole
  *   observe.c     connections, workers; stats.c counters; profile.c a worker's time
  *   api.c         any method, with JSON as it is

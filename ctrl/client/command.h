@@ -32,7 +32,7 @@ enum completes {
 	COMPLETES_POOL,    /* backend pools */
 	COMPLETES_WORKER,  /* numbers of workers */
 	COMPLETES_KEYS,    /* KEY= of the command's kind, then VALUE */
-	COMPLETES_FILTERS, /* of connections */
+	COMPLETES_FILTERS, /* the same of the noun's filters */
 	COMPLETES_METHOD,  /* Service/Method */
 	COMPLETES_SHELL,
 	COMPLETES_NOUN,
@@ -58,6 +58,7 @@ struct noun {
 	const struct command *commands;
 	unsigned int n_commands;
 	const struct kind *kind; /* of a resource, or NULL */
+	const char *filters;     /* the request message whose fields filter a list, or NULL */
 };
 
 struct command_option {
@@ -122,8 +123,6 @@ int config_show(const struct client *, const struct noun *, int argc, char **arg
 int observe_connections(const struct client *, const struct noun *, int argc, char **argv);
 int observe_workers(const struct client *, const struct noun *, int argc, char **argv);
 int observe_restart(const struct client *, const struct noun *, int argc, char **argv);
-/* The filters of connections, "KEY=", the last NULL. */
-extern const char *const observe_filters[];
 /* Digits only. */
 bool observe_number(const char *text, unsigned long *number);
 

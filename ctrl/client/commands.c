@@ -65,8 +65,9 @@ static const struct command config[] = {
 static const struct command connections[] = {
 	{NULL, "[FILTER=VALUE...]", 0, MANY, OPTION_LIMIT, COMPLETES_FILTERS, COMPLETES_FILTERS,
 	 "those that are open", observe_connections,
-	 "Filters are virtual-server=NAME, backend=POOL/NAME, client=ADDRESS, protocol=PROTOCOL "
-	 "and state=STATE; all that are given have to fit."},
+	 "Filters are the keys that --help lists, such as virtual-server=NAME, backend=POOL/NAME "
+	 "or "
+	 "client-address=ADDRESS; all that are given have to fit."},
 };
 
 static const struct command stats[] = {
@@ -121,23 +122,25 @@ static const struct command help[] = {
 #define OF(commands) commands, sizeof(commands) / sizeof((commands)[0])
 
 const struct noun command_nouns[] = {
-	{"apply", "the configuration as a whole, from a file", OF(apply), NULL},
-	{"config", "the configuration as a whole", OF(config), NULL},
+	{"apply", "the configuration as a whole, from a file", OF(apply), NULL, NULL},
+	{"config", "the configuration as a whole", OF(config), NULL, NULL},
 	{"virtual-server", "what clients connect to: address, port and protocol", OF(standard),
-	 &kind_virtual_server},
-	{"pool", "backends that serve the same", OF(standard), &kind_pool},
-	{"backend", "a server of a pool", OF(backend), &kind_backend},
-	{"local-pool", "source addresses towards backends", OF(standard), &kind_local_pool},
+	 &kind_virtual_server, NULL},
+	{"pool", "backends that serve the same", OF(standard), &kind_pool, NULL},
+	{"backend", "a server of a pool", OF(backend), &kind_backend, NULL},
+	{"local-pool", "source addresses towards backends", OF(standard), &kind_local_pool, NULL},
 	{"interface", "a port of the boot configuration; its addresses are set here", standard, 3,
-	 &kind_interface},
-	{"route", "where a prefix goes", OF(standard), &kind_route},
-	{"connections", "what goes through the appliance now", OF(connections), NULL},
-	{"stats", "counters", OF(stats), NULL},
-	{"worker", "the processes that forward", OF(worker), NULL},
-	{"api", "any method of the API", OF(api), NULL},
-	{"ipvsadm", "for who knows ipvsadm", OF(ipvsadm), NULL},
-	{"completion", "of commands, options and live names, in a shell", OF(completion), NULL},
-	{"help", "what there is", OF(help), NULL},
+	 &kind_interface, NULL},
+	{"route", "where a prefix goes", OF(standard), &kind_route, NULL},
+	{"connections", "what goes through the appliance now", OF(connections), NULL,
+	 "ListConnectionsRequest"},
+	{"stats", "counters", OF(stats), NULL, NULL},
+	{"worker", "the processes that forward", OF(worker), NULL, NULL},
+	{"api", "any method of the API", OF(api), NULL, NULL},
+	{"ipvsadm", "for who knows ipvsadm", OF(ipvsadm), NULL, NULL},
+	{"completion", "of commands, options and live names, in a shell", OF(completion), NULL,
+	 NULL},
+	{"help", "what there is", OF(help), NULL, NULL},
 	{0},
 };
 

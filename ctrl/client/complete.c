@@ -140,9 +140,9 @@ static void offer_values(const struct line *line, const struct schema_field *fie
 		offer_kind(line, kind, prefix, "");
 }
 
-static void offer_keys(const struct line *line, const struct kind *kind)
+static void offer_keys(const struct line *line, const char *of)
 {
-	const struct schema_message *message = schema_message(kind->one);
+	const struct schema_message *message = schema_message(of);
 	size_t len = strcspn(line->word, "=");
 
 	if (line->word[len]) {
@@ -157,19 +157,6 @@ static void offer_keys(const struct line *line, const struct kind *kind)
 			offer(line, "", f->json, "=", f->text);
 }
 
-static void offer_filters(const struct line *line)
-{
-	const struct schema_enum *protocols = schema_enum("Protocol");
-
-	for (int i = 0; observe_filters[i]; i++)
-		if (!strchr(line->word, '='))
-			offer(line, "", observe_filters[i], "", "");
-	if (strncmp(line->word, "virtual-server=", 15) == 0)
-		offer_kind(line, &kind_virtual_server, "virtual-server=", "");
-	for (int i = 0; strchr(line->word, '=') && protocols->values[i]; i++)
-		offer(line, "protocol=", protocols->values[i], "", "");
-}
-
 static void offer_methods(const struct line *line)
 {
 	for (const struct schema_method *m = schema_methods; m->service; m++) {
@@ -180,8 +167,9 @@ static void offer_methods(const struct line *line)
 	}
 }
 
-static void offer_argument(const struct line *line, const struct kind *kind, enum completes what)
+static void offer_argument(const struct line *line, const struct noun *noun, enum completes what)
 {
+	const struct kind *kind = noun->kind;
 	static const char *const shells[] = {"bash", "zsh", "fish"};
 
 	switch (what) {
@@ -197,8 +185,8 @@ static void offer_argument(const struct line *line, const struct kind *kind, enu
 		offer_names(line, "WorkerService", "ListWorkers", json_object(), "workers", "id",
 			    "", "", "worker");
 		break;
-	case COMPLETES_KEYS: offer_keys(line, kind); break;
-	case COMPLETES_FILTERS: offer_filters(line); break;
+	case COMPLETES_KEYS: offer_keys(line, kind->one); break;
+	case COMPLETES_FILTERS: offer_keys(line, noun->filters); break;
 	case COMPLETES_METHOD: offer_methods(line); break;
 	case COMPLETES_NOUN: offer_nouns(line); break;
 	case COMPLETES_SHELL:
@@ -267,7 +255,7 @@ static void offer_all(const struct line *line, const struct noun *noun)
 	} else if (command) {
 		used = command->verb ? 2 : 1;
 		if (line->n_arguments - used < command->max_args)
-			offer_argument(line, noun->kind,
+			offer_argument(line, noun,
 				       line->n_arguments == used ? command->first
 								 : command->others);
 	} else if (noun && line->n_arguments == 1) {

@@ -67,9 +67,9 @@ static const char *value_of(const struct schema_field *field)
 }
 
 /* What can be set by KEY=VALUE, as the .proto explains it. */
-static void print_keys(const struct kind *kind)
+static void print_keys(const char *message)
 {
-	const struct schema_field *f = schema_message(kind->one)->fields;
+	const struct schema_field *f = schema_message(message)->fields;
 	const char *title = "keys:\n";
 
 	for (; f->json; f++) {
@@ -118,8 +118,8 @@ static int print_noun(const struct noun *noun)
 		if (!c->verb && c->detail)
 			print_wrapped(c->detail, 6);
 	}
-	if (noun->kind)
-		print_keys(noun->kind);
+	if (noun->kind || noun->filters)
+		print_keys(noun->kind ? noun->kind->one : noun->filters);
 	print_common();
 	return CLIENT_OK;
 }
@@ -144,7 +144,7 @@ int help_print(const char *name, const char *verb)
 	if (command->detail)
 		print_wrapped(command->detail, 6);
 	if (noun->kind && command->others == COMPLETES_KEYS)
-		print_keys(noun->kind);
+		print_keys(noun->kind->one);
 	print_common();
 	return CLIENT_OK;
 }

@@ -24,10 +24,4 @@ extern const struct kind kind_virtual_server, kind_pool, kind_backend, kind_loca
 /* The kind whose names the field `json` holds ("backendPool": pools), or NULL. */
 const struct kind *kind_of_field(const char *json);
 
-/*
- * Set the field that "KEY=VALUE" names; an empty VALUE unsets it. A usage
- * error (said on standard error) when there is none or the value is of another type.
- */
-int kind_assign(const struct kind *kind, json_t *resource, const char *assignment);
-
 #endif

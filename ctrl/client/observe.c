@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "ctrl/client/command.h"
+#include "ctrl/client/pages.h"
 #include "ctrl/client/rpc.h"
-
-#define PAGE_SIZE 1000
+#include "ctrl/client/term.h"
 
 static const struct column connection_columns[] = {
 	{"WORKER", "worker", COLUMN_NUMBER, NULL},
@@ -45,92 +45,21 @@ static const struct column worker_columns[] = {
 	{0},
 };
 
-const char *const observe_filters[] = {
-	"virtual-server=", "backend=", "client=", "protocol=", "state=", NULL};
-
-/* "client=192.0.2.2" into the field of ListConnectionsRequest. */
-static int add_filter(json_t *request, const char *filter)
-{
-	static const char *const fields[] = {"virtualServer", "backend", "clientAddress",
-					     "protocol", "state"};
-
-	for (size_t i = 0; observe_filters[i]; i++) {
-		size_t len = strlen(observe_filters[i]);
-
-		if (strncmp(observe_filters[i], filter, len) != 0 || !filter[len])
-			continue;
-		if (json_object_set_new(request, fields[i], json_string(filter + len)))
-			break;
-		return CLIENT_OK;
-	}
-	return client_usage_error("'%s' is not a filter: virtual-server=, backend=POOL/NAME, "
-				  "client=ADDRESS, protocol=, state=",
-				  filter);
-}
-
-static int read_limit(const struct client *client, size_t *limit)
-{
-	unsigned long number;
-
-	*limit = 1000;
-	if (!client->limit)
-		return CLIENT_OK;
-	if (!observe_number(client->limit, &number) || number == 0)
-		return client_usage_error("--limit %s: a number from 1", client->limit);
-	*limit = number;
-	return CLIENT_OK;
-}
-
-/* Pages until there are `limit` connections, or no more. `*more`: some were left out. */
-static int collect(const struct client *client, json_t *filters, size_t limit, json_t *all,
-		   bool *more)
-{
-	char token[256] = "";
-
-	do {
-		json_t *request = json_copy(filters);
-		json_t *page;
-		const char *next;
-		int result;
-
-		json_object_set_new(request, "pageSize", json_integer(PAGE_SIZE));
-		json_object_set_new(request, "pageToken", json_string(token));
-		result = rpc_call_or_complain(client, "ConnectionService", "ListConnections",
-					      request, &page);
-		if (result != CLIENT_OK)
-			return result;
-		json_array_extend(all, json_object_get(page, "connections"));
-		next = json_string_value(json_object_get(page, "nextPageToken"));
-		snprintf(token, sizeof(token), "%s", next ? next : "");
-		json_decref(page);
-	} while (token[0] && json_array_size(all) <= limit);
-	*more = token[0] || json_array_size(all) > limit;
-	while (json_array_size(all) > limit)
-		json_array_remove(all, json_array_size(all) - 1);
-	return CLIENT_OK;
-}
+static const struct pages connections = {
+	.service = "ConnectionService",
+	.method = "ListConnections",
+	.request = "ListConnectionsRequest",
+	.list = "connections",
+	.message = "Connection",
+	.columns = connection_columns,
+};
 
 int observe_connections(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
-	json_t *filters = json_object(), *all = json_array();
-	bool more = false;
-	size_t limit;
-	int result = read_limit(client, &limit);
+	json_t *request = pages_filters(&connections, argc, argv);
 
 	(void)noun;
-	for (int i = 0; result == CLIENT_OK && i < argc; i++)
-		result = add_filter(filters, argv[i]);
-	if (result == CLIENT_OK)
-		result = collect(client, filters, limit, all, &more);
-	if (result == CLIENT_OK && client->output == CLIENT_TABLE)
-		table_print(client, connection_columns, "Connection", all);
-	else if (result == CLIENT_OK)
-		result = client_print(client, json_pack("{sO}", "connections", all));
-	if (more)
-		fprintf(stderr, "sluicectl: there are more than %zu: filter, or --limit\n", limit);
-	json_decref(filters);
-	json_decref(all);
-	return result;
+	return request ? pages_print(client, &connections, request) : CLIENT_USAGE;
 }
 
 int observe_workers(const struct client *client, const struct noun *noun, int argc, char **argv)

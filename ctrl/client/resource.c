@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctrl/client/assign.h"
 #include "ctrl/client/command.h"
 #include "ctrl/client/file.h"
+#include "ctrl/client/pages.h"
 #include "ctrl/client/rpc.h"
-
-#define PAGE_SIZE 1000
 
 static const char *method(char *buffer, size_t size, const char *verb, const char *what)
 {
@@ -31,42 +31,19 @@ static json_t *named(const struct kind *kind, const char *name)
 	return NULL;
 }
 
-/* Append every page's resources to `all`. */
-static int list_pages(const struct client *client, const struct kind *kind, const char *parent,
-		      json_t *all)
-{
-	char name[64], token[256] = "";
-
-	do {
-		json_t *request = json_pack("{si ss}", "pageSize", PAGE_SIZE, "pageToken", token);
-		json_t *page;
-		const char *next;
-		int result;
-
-		if (parent)
-			json_object_set_new(request, kind->parent, json_string(parent));
-		result = rpc_call_or_complain(client, kind->service,
-					      method(name, sizeof(name), "List", kind->many),
-					      request, &page);
-		if (result != CLIENT_OK)
-			return result;
-		json_array_extend(all, json_object_get(page, kind->list));
-		next = json_string_value(json_object_get(page, "nextPageToken"));
-		next = next ? next : "";
-		if (*next && strcmp(next, token) == 0)
-			next = "";
-		snprintf(token, sizeof(token), "%s", next);
-		json_decref(page);
-	} while (token[0]);
-	return CLIENT_OK;
-}
-
 int resource_list(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
 	const struct kind *kind = noun->kind;
-	json_t *all = json_array();
-	int result = list_pages(client, kind, argc ? argv[0] : NULL, all);
+	json_t *all = json_array(), *request = json_object();
+	char name[64];
+	int result;
 
+	if (argc)
+		json_object_set_new(request, kind->parent, json_string(argv[0]));
+	result =
+		pages_collect(client, kind->service, method(name, sizeof(name), "List", kind->many),
+			      request, kind->list, all);
+	json_decref(request);
 	if (result == CLIENT_OK && client->output == CLIENT_TABLE)
 		table_print(client, kind->columns, kind->one, all);
 	else if (result == CLIENT_OK)
@@ -101,7 +78,7 @@ static int fill_in(const struct client *client, const struct kind *kind, json_t 
 		   char **argv)
 {
 	for (int i = 0; i < argc; i++) {
-		int result = kind_assign(kind, resource, argv[i]);
+		int result = assign(kind->one, kind->noun, resource, argv[i]);
 
 		if (result != CLIENT_OK)
 			return result;
@@ -118,7 +95,7 @@ static int check_assignments(const struct kind *kind, int argc, char **argv)
 	int result = CLIENT_OK;
 
 	for (int i = 0; i < argc && result == CLIENT_OK; i++)
-		result = kind_assign(kind, scratch, argv[i]);
+		result = assign(kind->one, kind->noun, scratch, argv[i]);
 	json_decref(scratch);
 	return result;
 }

@@ -57,7 +57,11 @@ const struct schema_field *schema_field(const struct schema_message *message, co
 
 bool schema_settable(const struct schema_field *field)
 {
-	/* The name is an argument of its own, the etag an option. */
-	return !field->output_only && field->type != SCHEMA_MESSAGE &&
-	       strcmp(field->json, "name") != 0 && strcmp(field->json, "etag") != 0;
+	/* The name is an argument of its own, the etag an option, pages are put together. */
+	static const char *const others[] = {"name", "etag", "pageSize", "pageToken"};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strcmp(field->json, others[i]) == 0)
+			return false;
+	return !field->output_only && field->type != SCHEMA_MESSAGE;
 }

@@ -48,8 +48,9 @@ def enum(e):
 
 
 def field(f, comment):
-    of = quoted(f.type_name.rsplit(".", 1)[-1]) if f.type_name else "NULL"
-    kind = TYPES.get(f.type, "NUMBER")
+    known = f.type_name.startswith(".google.protobuf.")  # times, durations, masks: JSON strings
+    of = quoted(f.type_name.rsplit(".", 1)[-1]) if f.type_name and not known else "NULL"
+    kind = "STRING" if known else TYPES.get(f.type, "NUMBER")
     repeated = str(f.label == Field.LABEL_REPEATED).lower()
     output_only = str("output only" in comment or "set by the server" in comment).lower()
     return (f"\t\t{{{quoted(f.json_name)}, SCHEMA_{kind}, {of}, {repeated}, {output_only}, "

@@ -90,6 +90,7 @@ static void test_completes_keys(void **state)
 	assert_completes("backend update web/web-1 forwardingMode=fulln", "forwardingMode=fullnat");
 	assert_completes("virtual-server update web etag=", "");
 	assert_completes("connections prot", "protocol=");
+	assert_completes("connections client", "clientAddress=");
 	assert_completes("connections protocol=u", "protocol=udp");
 }
 
