@@ -4,31 +4,26 @@
 #include <string.h>
 
 #include "ctrl/client/command.h"
+#include "ctrl/client/diff.h"
 #include "ctrl/client/file.h"
 #include "ctrl/client/rpc.h"
 #include "ctrl/client/yaml_out.h"
 
-static unsigned long long count(json_t *reply, const char *field)
-{
-	return (unsigned long long)json_integer_value(json_object_get(reply, field));
-}
-
 static void say(const struct client *client, json_t *reply)
 {
-	unsigned long long created = count(reply, "created");
-	unsigned long long updated = count(reply, "updated");
-	unsigned long long deleted = count(reply, "deleted");
 	const char *revision = json_string_value(json_object_get(reply, "revision"));
+	char counts[128];
 
 	revision = revision ? revision : "0";
-	if (created + updated + deleted == 0)
+	diff_counts(reply, counts, sizeof(counts));
+	diff_print(json_object_get(reply, "changes"));
+	if (strcmp(counts, "0 created, 0 updated, 0 deleted") == 0)
 		printf("nothing to change, revision %s stands\n", revision);
 	else if (client->dry_run)
-		printf("would create %llu, update %llu, delete %llu; revision %s stands\n", created,
-		       updated, deleted, revision);
+		printf("would be: %s; revision %s stands\n", counts, revision);
 	else
-		printf("revision %s: %llu created, %llu updated, %llu deleted\n", revision, created,
-		       updated, deleted);
+		printf("revision %s: %s\n", revision, counts);
+	history_say_deadline(reply);
 }
 
 static int apply(const struct client *client, const struct file *file)
@@ -41,6 +36,11 @@ static int apply(const struct client *client, const struct file *file)
 		json_object_set_new(file->value, "etag", json_string(client->etag));
 	request = json_pack("{sO sb ss}", "config", file->value, "validateOnly", client->dry_run,
 			    "comment", client->comment ? client->comment : "");
+	result = history_confirm_timeout(client, request);
+	if (result != CLIENT_OK) {
+		json_decref(request);
+		return result;
+	}
 	result = rpc_call(client, "ConfigService", "ApplyConfig", request, &reply, &why);
 	if (result != CLIENT_OK)
 		return file_complain(file, result, &why);
@@ -90,13 +90,20 @@ static void strip(json_t *value)
 int config_show(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
 	const char *revision, *etag;
-	json_t *config;
+	json_t *config, *request = json_object();
+	unsigned long number = 0;
 	int result;
 
 	(void)noun;
-	(void)argc;
-	(void)argv;
-	result = rpc_call_or_complain(client, "ConfigService", "GetConfig", json_object(), &config);
+	if (argc && !observe_number(argv[0], &number)) {
+		json_decref(request);
+		return client_usage_error("'%s' is not the number of a revision: `sluicectl "
+					  "history` has them",
+					  argv[0]);
+	}
+	if (number)
+		json_object_set_new(request, "revision", json_integer((json_int_t)number));
+	result = rpc_call_or_complain(client, "ConfigService", "GetConfig", request, &config);
 	if (result != CLIENT_OK)
 		return result;
 	if (client->output == CLIENT_JSON)

@@ -11,6 +11,7 @@
  *   kind.c        what the resources look like; resource.c their standard verbs
  *   assign.c      KEY=VALUE; pages.c lists with filters
  *   apply.c       the configuration as a whole
+ *   history.c     its revisions and the audit log; diff.c what differs
  *   observe.c     connections, workers; stats.c counters; profile.c a worker's time
  *   api.c         any method, with JSON as it is
  *   ipvsadm/      the command language of ipvsadm
@@ -49,6 +50,7 @@ struct client {
 	const char *etag;
 	const char *comment;
 	const char *limit;
+	const char *confirm_timeout;
 	bool dry_run;
 	bool drops;
 	bool all;

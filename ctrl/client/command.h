@@ -19,6 +19,7 @@
 #define OPTION_LIMIT   0x10
 #define OPTION_DROPS   0x20
 #define OPTION_ALL     0x40
+#define OPTION_CONFIRM 0x100
 
 /* No option: the words behind the noun are not ours to read. */
 #define OPTION_OWN_WORDS 0x80
@@ -28,9 +29,10 @@
 /* What can stand where an argument stands; the names are asked of the daemon. */
 enum completes {
 	COMPLETES_NOTHING,
-	COMPLETES_NAME,    /* of the command's kind */
-	COMPLETES_POOL,    /* backend pools */
-	COMPLETES_WORKER,  /* numbers of workers */
+	COMPLETES_NAME,   /* of the command's kind */
+	COMPLETES_POOL,   /* backend pools */
+	COMPLETES_WORKER, /* numbers of workers */
+	COMPLETES_REVISION,
 	COMPLETES_KEYS,    /* KEY= of the command's kind, then VALUE */
 	COMPLETES_FILTERS, /* the same of the noun's filters */
 	COMPLETES_METHOD,  /* Service/Method */
@@ -118,6 +120,19 @@ int resource_delete(const struct client *, const struct noun *, int argc, char *
 /* apply.c */
 int config_apply(const struct client *, const struct noun *, int argc, char **argv);
 int config_show(const struct client *, const struct noun *, int argc, char **argv);
+
+/* diff.c */
+int diff_run(const struct client *, const struct noun *, int argc, char **argv);
+
+/* history.c */
+int history_list(const struct client *, const struct noun *, int argc, char **argv);
+int history_audit(const struct client *, const struct noun *, int argc, char **argv);
+int history_rollback(const struct client *, const struct noun *, int argc, char **argv);
+int history_confirm(const struct client *, const struct noun *, int argc, char **argv);
+/* --confirm-timeout, when it is given, into a request; CLIENT_OK or a usage error. */
+int history_confirm_timeout(const struct client *client, json_t *request);
+/* What an answer says of the confirmation it waits for. */
+void history_say_deadline(json_t *reply);
 
 /* observe.c */
 int observe_connections(const struct client *, const struct noun *, int argc, char **argv);

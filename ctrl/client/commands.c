@@ -9,7 +9,7 @@
 #define MANY   1000
 
 #define CHANGE (OPTION_DRY_RUN | OPTION_ETAG)
-#define APPLY  (OPTION_FILE | CHANGE | OPTION_COMMENT)
+#define APPLY  (OPTION_FILE | CHANGE | OPTION_COMMENT | OPTION_CONFIRM)
 
 #define UPDATE_DETAIL                                                                      \
 	"Without -f it reads the resource, sets the keys and writes it back; if somebody " \
@@ -50,14 +50,49 @@ static const struct command apply[] = {
 	 "make a file the whole configuration", config_apply,
 	 "What is not in the file is deleted. It is checked, stored and in use by all workers "
 	 "when the command returns; when anything is wrong with it nothing has changed. "
-	 "--dry-run stops after the check and counts what would change. --etag refuses unless "
-	 "the configuration is still the one that had this etag."},
+	 "--dry-run stops after the check and shows what would change. --etag refuses unless "
+	 "the configuration is still the one that had this etag. With --confirm-timeout what "
+	 "there was before comes back unless `sluicectl confirm` is called in time, so that a "
+	 "change that cuts its author off is undone."},
+};
+
+static const struct command diff[] = {
+	{NULL, "[REVISION [REVISION]]", 0, 2, OPTION_FILE, COMPLETES_REVISION, COMPLETES_REVISION,
+	 "what differs", diff_run,
+	 "With -f from what is applied to the file; else from the first revision to the second, or "
+	 "to what is applied."},
+};
+
+static const struct command history[] = {
+	{NULL, "", 0, 0, OPTION_LIMIT, COMPLETES_NOTHING, COMPLETES_NOTHING,
+	 "who changed the configuration, and when", history_list, "The newest first."},
+};
+
+static const struct command rollback[] = {
+	{NULL, "REVISION", 1, 1, CHANGE | OPTION_COMMENT | OPTION_CONFIRM, COMPLETES_REVISION,
+	 COMPLETES_NOTHING, "make the configuration what it was", history_rollback,
+	 "It becomes a new revision. What waits for a confirmation does no longer."},
+};
+
+static const struct command confirm[] = {
+	{NULL, "REVISION", 1, 1, 0, COMPLETES_REVISION, COMPLETES_NOTHING,
+	 "keep what was applied with --confirm-timeout", history_confirm, NULL},
+};
+
+static const struct command audit[] = {
+	{NULL, "[FILTER=VALUE...]", 0, MANY, OPTION_LIMIT, COMPLETES_FILTERS, COMPLETES_FILTERS,
+	 "the calls that changed something, or wanted to", history_audit,
+	 "The newest first. Filters are the keys that --help lists; all that are given have to "
+	 "fit. "
+	 "since= and until= take a time such as 2026-11-21T10:00:00Z, or how long ago: 30m, 2h, "
+	 "7d."},
 };
 
 static const struct command config[] = {
-	{"show", "", 0, 0, 0, COMPLETES_NOTHING, COMPLETES_NOTHING,
+	{"show", "[REVISION]", 0, 1, 0, COMPLETES_REVISION, COMPLETES_NOTHING,
 	 "the configuration, so that `apply` takes it back", config_show,
-	 "Its revision and etag stand in a comment on top."},
+	 "What is applied, or a revision of the past. Its revision and etag stand in a comment "
+	 "on top."},
 	{"apply", "", 0, 0, APPLY, COMPLETES_NOTHING, COMPLETES_NOTHING, "the same as `apply`",
 	 config_apply, NULL},
 };
@@ -123,6 +158,10 @@ static const struct command help[] = {
 
 const struct noun command_nouns[] = {
 	{"apply", "the configuration as a whole, from a file", OF(apply), NULL, NULL},
+	{"diff", "what a file would change, or revisions have", OF(diff), NULL, NULL},
+	{"history", "the revisions of the configuration", OF(history), NULL, NULL},
+	{"rollback", "back to a revision", OF(rollback), NULL, NULL},
+	{"confirm", "an apply that waits for it", OF(confirm), NULL, NULL},
 	{"config", "the configuration as a whole", OF(config), NULL, NULL},
 	{"virtual-server", "what clients connect to: address, port and protocol", OF(standard),
 	 &kind_virtual_server, NULL},
@@ -136,6 +175,7 @@ const struct noun command_nouns[] = {
 	 "ListConnectionsRequest"},
 	{"stats", "counters", OF(stats), NULL, NULL},
 	{"worker", "the processes that forward", OF(worker), NULL, NULL},
+	{"audit", "who did what", OF(audit), NULL, "ListAuditEntriesRequest"},
 	{"api", "any method of the API", OF(api), NULL, NULL},
 	{"ipvsadm", "for who knows ipvsadm", OF(ipvsadm), NULL, NULL},
 	{"completion", "of commands, options and live names, in a shell", OF(completion), NULL,
@@ -181,6 +221,8 @@ const struct command_option command_options[] = {
 	{"etag", 0, "ETAG", OPTION_ETAG, FIELD(etag),
 	 "only if it is still the version with this etag"},
 	{"limit", 0, "N", OPTION_LIMIT, FIELD(limit), "print at most N (1000)"},
+	{"confirm-timeout", 0, "SECONDS", OPTION_CONFIRM, FIELD(confirm_timeout),
+	 "undo it then, unless it is confirmed"},
 	{"drops", 0, NULL, OPTION_DROPS, FIELD(drops), "only the drops, by reason"},
 	{"all", 0, NULL, OPTION_ALL, FIELD(all), "every worker, one after the other"},
 	{"socket", 0, "FILE", 0, FIELD(socket),

@@ -9,6 +9,7 @@
 #include "ctrl/client/schema.h"
 
 #define NAMES_MAX       1000 /* a page: nobody picks from more */
+#define REVISIONS_MAX   50
 #define NAMES_WITHIN_MS 500
 
 /* The command line up to the cursor. */
@@ -28,7 +29,7 @@ static void offer(const struct line *line, const char *prefix, const char *candi
 
 	snprintf(whole, sizeof(whole), "%s%s%s", prefix, candidate, suffix);
 	if (strncmp(whole, line->word, strlen(line->word)) == 0 && !strpbrk(whole, " \t\n"))
-		fprintf(line->to, "%s\t%s\n", whole, text);
+		fprintf(line->to, "%s\t%.*s\n", whole, (int)strcspn(text, "\t\r\n"), text);
 }
 
 /* ---- live names ---- */
@@ -81,6 +82,26 @@ static void offer_parts(const struct line *line, const struct kind *kind)
 		    json_pack("{ss%si}", kind->parent, line->word, (size_t)(slash - line->word),
 			      "pageSize", NAMES_MAX),
 		    kind->list, "name", prefix, "", kind->noun);
+}
+
+/* The latest, each with its comment. */
+static void offer_revisions(const struct line *line)
+{
+	struct rpc_failure ignored;
+	json_t *reply, *one;
+	size_t i;
+
+	if (rpc_call(&line->client, "ConfigService", "ListConfigRevisions",
+		     json_pack("{si}", "pageSize", REVISIONS_MAX), &reply, &ignored) != CLIENT_OK)
+		return;
+	json_array_foreach (json_object_get(reply, "revisions"), i, one) {
+		const char *number = json_string_value(json_object_get(one, "revision"));
+		const char *comment = json_string_value(json_object_get(one, "comment"));
+
+		if (number)
+			offer(line, "", number, "", comment ? comment : "");
+	}
+	json_decref(reply);
 }
 
 /* ---- what the table says ---- */
@@ -187,6 +208,7 @@ static void offer_argument(const struct line *line, const struct noun *noun, enu
 		break;
 	case COMPLETES_KEYS: offer_keys(line, kind->one); break;
 	case COMPLETES_FILTERS: offer_keys(line, noun->filters); break;
+	case COMPLETES_REVISION: offer_revisions(line); break;
 	case COMPLETES_METHOD: offer_methods(line); break;
 	case COMPLETES_NOUN: offer_nouns(line); break;
 	case COMPLETES_SHELL:

@@ -230,7 +230,7 @@ def samples(instance):
     assert len(found) >= 2, found
     for path in found:
         said = done(instance.ctl("apply", "-f", path, "--dry-run"))
-        assert "would create" in said or "nothing to change" in said, f"{path}: {said}"
+        assert "would be" in said or "nothing to change" in said, f"{path}: {said}"
 
 
 def unreachable(instance):
