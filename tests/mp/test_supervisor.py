@@ -3,6 +3,7 @@
 """The primary as supervisor: restart on request, back-off, one primary for an instance."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -42,6 +43,18 @@ def restarts_at_once(instance, traffic):
     said = [c.communicate(timeout=40)[1] for c in children]
     equal([c.returncode for c in children], [0, 0], f"exit codes ({said})")
     traffic.echoes()
+
+
+def starts_are_free(instance):
+    """Processes come and go without end: none leaves anything in the memory that all share."""
+    for n in range(4):
+        eventually(5, "standbys", instance.with_standbys)
+        instance.api.call("WorkerService/RestartWorker", {"id": n % 2})
+    with open(f"{instance.dir}/primary.log", encoding="utf-8") as log:
+        free = [int(kib) for kib in re.findall(r"heap of the library: (\d+) KiB free", log.read())]
+    assert len(free) > 8, f"{len(free)} starts told"
+    each = (free[0] - free[-1]) / (len(free) - 1)
+    assert each <= 4, f"each start takes {each:.0f} KiB of the library's heap for good"
 
 
 def back_off(instance):
@@ -138,7 +151,7 @@ def primary_killed(instance, traffic):
 
 
 def tests(report):
-    with Instance("--no-config") as instance:
+    with Instance("--no-config", "--log-level", "sluice.primary.eal:debug") as instance:
         instance.api.call("ConfigService/ApplyConfig", {"config": CONFIG})
         with Traffic(instance) as traffic:
             traffic.echoes(10)
@@ -150,6 +163,8 @@ def tests(report):
                               ("a second primary is refused", second_primary)):
                 with report.case(name):
                     run(instance, traffic)
+            with report.case("starts cost no shared memory"):
+                starts_are_free(instance)
             with report.case("back-off"):
                 back_off(instance)
             traffic.echoes(10)
