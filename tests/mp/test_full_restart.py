@@ -8,10 +8,8 @@ them; what they sent meanwhile is sent again by their kernels.
 
 import glob
 import os
-import shutil
 import signal
 import socket
-import subprocess
 import time
 
 import paths  # noqa: F401
@@ -19,7 +17,8 @@ import paths  # noqa: F401
 import checks
 import instance as bed
 from checks import equal, eventually
-from instance import ROOT, Instance, alive
+from instance import Instance, alive
+from programs import Programs
 from traffic import CONFIG, Traffic
 
 SILENCE = 15  # seconds, the longest: TCP waits longer and longer before it sends again
@@ -97,13 +96,15 @@ def damaged(instance):
     equal(tuples(instance), set(), "connections")
 
 
-def upgrade(traffic_of):
+def upgrade(traffic_of, programs):
     """Another build is installed; restarts pick it up, and one that is no program changes nothing."""
+    new = programs.build("next", "VERSION=next")
+    equal(programs.version(new), "sluice next", "version of the second build")
     with Instance("--no-config") as instance:
         instance.api.call("ConfigService/ApplyConfig", {"config": CONFIG})
         with traffic_of(instance) as traffic:
             traffic.echoes()
-            install(f"{PROGRAMS}/new")
+            programs.install(new)
             before = eventually(5, "standbys", instance.with_standbys)
             for n in (0, 1):
                 instance.api.call("WorkerService/RestartWorker", {"id": n})
@@ -111,13 +112,14 @@ def upgrade(traffic_of):
             for n in (0, 1):
                 for which in ("pid", "standbyPid"):
                     equal(os.stat(f"/proc/{now[n][which]}/exe").st_ino,
-                          os.stat(f"{PROGRAMS}/sluice").st_ino, f"program of worker {n}'s {which}")
+                          os.stat(programs.installed).st_ino, f"program of worker {n}'s {which}")
             traffic.echoes()
             equal(sum(f.lost for f in traffic.flows), 0, "echoes lost")
-            with open(f"{PROGRAMS}/broken", "wb") as file:
+            broken = f"{programs.dir}/broken"
+            with open(broken, "wb") as file:
                 file.write(b"not a program")
-            os.chmod(f"{PROGRAMS}/broken", 0o755)
-            install(f"{PROGRAMS}/broken")
+            os.chmod(broken, 0o755)
+            programs.install(broken)
             refused = instance.ctl("worker", "restart", "0")
             assert refused.returncode == 1, f"a broken build was accepted: {refused}"
             last = eventually(5, "standbys", instance.with_standbys)
@@ -125,32 +127,6 @@ def upgrade(traffic_of):
             traffic.echoes()
             equal([f.error for f in traffic.flows if f.error], [], "broken connections")
             assert before[0]["pid"] != now[0]["pid"], "the process is the same"
-
-
-PROGRAMS = f"/tmp/sluice-programs.{os.getpid()}"
-
-
-def install(program):
-    """As a package manager does: the new file takes the old one's name."""
-    shutil.copy(program, f"{PROGRAMS}/.installing")
-    os.rename(f"{PROGRAMS}/.installing", f"{PROGRAMS}/sluice")
-
-
-def two_builds():
-    """This one, and one of another version from the same objects."""
-    os.mkdir(PROGRAMS)
-    install(bed.SLUICE)
-    build = os.path.join(ROOT, os.environ.get("B", "build"))
-    shutil.copytree(f"{build}/obj", f"{PROGRAMS}/b/obj", copy_function=os.link)
-    shutil.copytree(f"{build}/gen", f"{PROGRAMS}/b/gen", copy_function=os.link)
-    for name in ("primary/main.o", "primary/shm_create.o", "ctrl/client/main.o"):
-        os.unlink(f"{PROGRAMS}/b/obj/{name}")  # shared with the build: make shall write its own
-    subprocess.run(["make", "-s", f"B={PROGRAMS}/b", "VERSION=next", f"{PROGRAMS}/b/sluice"],
-                   cwd=ROOT, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    os.rename(f"{PROGRAMS}/b/sluice", f"{PROGRAMS}/new")
-    said = subprocess.run([f"{PROGRAMS}/new", "--version"], capture_output=True, text=True,
-                          check=True).stdout
-    equal(said.strip(), "sluice next", "version of the second build")
 
 
 def tests(report):
@@ -166,12 +142,9 @@ def tests(report):
             with report.case("a damaged checkpoint is refused"):
                 damaged(instance)
     with report.case("upgrade to another build under traffic, not to a broken one"):
-        try:
-            two_builds()
-            bed.PROGRAMS["SLUICE"] = f"{PROGRAMS}/sluice"
-            upgrade(Traffic)
-        finally:
-            shutil.rmtree(PROGRAMS, ignore_errors=True)
+        with Programs() as programs:
+            bed.PROGRAMS["SLUICE"] = programs.installed
+            upgrade(Traffic, programs)
 
 
 checks.main(tests)
