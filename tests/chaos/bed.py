@@ -55,7 +55,9 @@ class Bed:
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind=None, *_):
+        if kind:
+            print(self.instance.appliance("logs"), flush=True)
         if self.load:
             self.load.__exit__()
         self.instance.__exit__()
