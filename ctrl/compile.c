@@ -74,6 +74,9 @@ static void write_server(const struct sl_snapshot *s, const struct plan *p,
 	out->port = r->virtual_server.port;
 	out->proto = r->virtual_server.proto;
 	out->scheduler = r->virtual_server.scheduler;
+	out->hash_key = r->virtual_server.hash_key;
+	out->quic_id = r->virtual_server.quic_id;
+	out->max_connections = r->virtual_server.max_connections;
 	out->backends = part(s->backends, pool->first, pool->n, sizeof(struct sl_backend));
 	out->cycle = part(s->cycles, cycle->first, cycle->length, sizeof(uint32_t));
 	if (server->local != PLAN_NO_LOCAL)

@@ -30,9 +30,9 @@ void cycle_shares(enum sl_scheduler scheduler, const uint16_t *weight, uint32_t 
 	uint32_t g = divisor(weight, n);
 
 	for (uint32_t i = 0; i < n; i++)
-		share[i] = !weight[i]                  ? 0
-			   : scheduler == SL_SCHED_WRR ? (uint16_t)(weight[i] / g)
-						       : 1;
+		share[i] = !weight[i]                 ? 0
+			   : scheduler == SL_SCHED_RR ? 1
+						      : (uint16_t)(weight[i] / g);
 }
 
 uint64_t cycle_length(const uint16_t *share, uint32_t n)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The cycle of backends that rr and wrr walk. rr: each backend with a weight, once. wrr: each
- * as often as its weight divided by the weights' greatest common divisor, spread evenly:
- * occurrence k of w stands at (2k + 1) / (2w) of the cycle, ties by position.
+ * The cycle of backends that rr and wrr walk, and that sh indexes. rr: each backend with a weight,
+ * once. wrr and sh: each as often as its weight divided by the weights' greatest common
+ * divisor, spread evenly: occurrence k of w stands at (2k + 1) / (2w) of the cycle, ties by
+ * position.
  */
 #ifndef CTRL_CYCLE_H
 #define CTRL_CYCLE_H

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The cycles in use, each once: pools whose backends have equal shares have the same one,
- * whatever the backends are, because its picks are positions within the pool.
+ * What schedulers pick from (enum sl_sched_table), each in use once: pools for which it comes out
+ * the same have the same one, because its picks are positions within the pool. Cycles and lists
+ * follow from the weights alone, whatever the backends are; tables of consistent
+ * hashing from the backends' addresses and ports, too.
  */
 #ifndef CTRL_CYCLES_H
 #define CTRL_CYCLES_H
@@ -15,13 +17,15 @@ struct cycle {
 	LIST_ENTRY(cycle) link;
 	uint64_t hash;
 	uint32_t users;
-	uint32_t n;      /* backends */
 	uint32_t length; /* picks */
 	uint32_t *pick;
 	/* The compiler's: the last snapshot that it was placed in, and its first pick there. */
 	uint64_t placed;
 	uint32_t first;
-	uint16_t share[];
+	/* What it follows from. */
+	uint32_t kind; /* enum sl_scheduler */
+	uint32_t key_len;
+	uint8_t key[];
 };
 
 struct cycles;
@@ -31,11 +35,19 @@ struct cycles *cycles_new(void);
 /* With all that is in it. */
 void cycles_free(struct cycles *cycles);
 
+struct cycle_recipe {
+	enum sl_scheduler scheduler;
+	uint32_t size; /* of mh's table; 0: its default */
+	uint32_t n;
+	const struct sl_backend *backend;
+};
+
 /*
- * The cycle of these shares (ctrl/cycle.h), made if there is none; to be put back. NULL: out of
- * memory. The length is at most CYCLE_MAX.
+ * Made if there is none, to be put back. NULL with errno: ENOMEM; E2BIG when a cycle would have
+ * over CYCLE_MAX picks, *length (ctrl/cycle.h).
  */
-struct cycle *cycles_get(struct cycles *cycles, const uint16_t *share, uint32_t n);
+struct cycle *cycles_get(struct cycles *cycles, const struct cycle_recipe *recipe,
+			 uint64_t *length);
 
 /* NULL is no cycle. */
 void cycles_put(struct cycle *cycle);

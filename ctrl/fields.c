@@ -10,6 +10,7 @@
 #include <sluice/snapshot.h>
 
 #include "ctrl/address.h"
+#include "ctrl/fields_scheduling.h"
 #include "sluice/v1/backend_pool.pb-c.h"
 #include "sluice/v1/common.pb-c.h"
 #include "sluice/v1/config.pb-c.h"
@@ -21,15 +22,7 @@
 #define EMPTY         ((char *)protobuf_c_empty_string)
 #define TIMEOUT_MAX_S 604800 /* a week */
 
-/* A message's resource, for the error path, and where to put the reason. */
-struct context {
-	struct resource *r;
-	struct problem *why;
-};
-
-static int refuse(const struct context *c, const char *field, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-static int refuse(const struct context *c, const char *field, const char *format, ...)
+int fields_refuse(const struct fields_context *c, const char *field, const char *format, ...)
 {
 	char path[RESOURCE_PATH_SIZE], text[sizeof(c->why->text) / 2];
 	va_list list;
@@ -50,38 +43,39 @@ static bool name_ok(const char *name)
 	       name[0] != '-' && name[len - 1] != '-';
 }
 
-static int check_name(const struct context *c, const char *field, const char *name)
+static int check_name(const struct fields_context *c, const char *field, const char *name)
 {
 	if (name_ok(name))
 		return 0;
 	if (!*name)
-		return refuse(c, field, "is required");
-	return refuse(
+		return fields_refuse(c, field, "is required");
+	return fields_refuse(
 		c, field,
 		"\"%.80s\" is not a name: 1 to %d characters of a-z, 0-9 and -, beginning and "
 		"ending with a letter or digit",
 		name, RESOURCE_NAME_MAX);
 }
 
-static int check_port(const struct context *c, uint32_t port, uint16_t *out)
+static int check_port(const struct fields_context *c, uint32_t port, uint16_t *out)
 {
 	if (port < 1 || port > UINT16_MAX)
-		return refuse(c, "port", "%u is not in 1..65535", port);
+		return fields_refuse(c, "port", "%u is not in 1..65535", port);
 	*out = htons(port);
 	return 0;
 }
 
-static int check_host(const struct context *c, const char *field, const char *text, uint32_t *addr)
+static int check_host(const struct fields_context *c, const char *field, const char *text,
+		      uint32_t *addr)
 {
 	const char *wrong = *text ? address_parse_host(text, addr) : "is required";
 
 	if (!wrong)
 		return 0;
-	return *text ? refuse(c, field, "\"%.80s\" %s", text, wrong)
-		     : refuse(c, field, "%s", wrong);
+	return *text ? fields_refuse(c, field, "\"%.80s\" %s", text, wrong)
+		     : fields_refuse(c, field, "%s", wrong);
 }
 
-static int decode_virtual_server(const struct context *c, const Sluice__V1__VirtualServer *m)
+static int decode_virtual_server(const struct fields_context *c, const Sluice__V1__VirtualServer *m)
 {
 	struct resource *r = c->r;
 	int rc;
@@ -97,42 +91,41 @@ static int decode_virtual_server(const struct context *c, const Sluice__V1__Virt
 	case SLUICE__V1__PROTOCOL__PROTOCOL_TCP: r->virtual_server.proto = IPPROTO_TCP; break;
 	case SLUICE__V1__PROTOCOL__PROTOCOL_UDP: r->virtual_server.proto = IPPROTO_UDP; break;
 	case SLUICE__V1__PROTOCOL__PROTOCOL_UNSPECIFIED:
-		return refuse(c, "protocol", "is required: tcp or udp");
-	default: return refuse(c, "protocol", "%d is not known: tcp or udp", (int)m->protocol);
+		return fields_refuse(c, "protocol", "is required: tcp or udp");
+	default:
+		return fields_refuse(c, "protocol", "%d is not known: tcp or udp",
+				     (int)m->protocol);
 	}
-	switch ((int)m->scheduler) {
-	case SLUICE__V1__SCHEDULER__SCHEDULER_RR: r->virtual_server.scheduler = SL_SCHED_RR; break;
-	case SLUICE__V1__SCHEDULER__SCHEDULER_WRR:
-		r->virtual_server.scheduler = SL_SCHED_WRR;
-		break;
-	default: return refuse(c, "scheduler", "%d is not known: rr or wrr", (int)m->scheduler);
-	}
-	return 0;
+	return fields_decode_scheduling(c, m);
 }
 
 /* `unspecified` is what the field means when it is not there. */
-static int decode_mode(const struct context *c, Sluice__V1__ForwardingMode m, uint8_t unspecified,
-		       uint8_t *mode)
+static int decode_mode(const struct fields_context *c, Sluice__V1__ForwardingMode m,
+		       uint8_t unspecified, uint8_t *mode)
 {
 	switch ((int)m) {
 	case SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_UNSPECIFIED: *mode = unspecified; break;
 	case SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_FULLNAT: *mode = SL_MODE_FULLNAT; break;
 	case SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_NAT: *mode = SL_MODE_NAT; break;
 	case SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_DR: *mode = SL_MODE_DR; break;
-	default: return refuse(c, "forwarding_mode", "%d is not known: fullnat, nat or dr", (int)m);
+	default:
+		return fields_refuse(c, "forwarding_mode", "%d is not known: fullnat, nat or dr",
+				     (int)m);
 	}
 	return 0;
 }
 
-static int decode_pool(const struct context *c, const Sluice__V1__BackendPool *m)
+static int decode_pool(const struct fields_context *c, const Sluice__V1__BackendPool *m)
 {
 	int rc = check_name(c, "name", m->name);
 
-	return rc ? rc
-		  : decode_mode(c, m->forwarding_mode, SL_MODE_FULLNAT, &c->r->backend_pool.mode);
+	if (!rc)
+		rc = decode_mode(c, m->forwarding_mode, SL_MODE_FULLNAT, &c->r->backend_pool.mode);
+	return rc ? rc : fields_decode_pool_scheduling(c, m);
 }
 
-static int decode_backend(const struct context *c, const char *pool, const Sluice__V1__Backend *m)
+static int decode_backend(const struct fields_context *c, const char *pool,
+			  const Sluice__V1__Backend *m)
 {
 	struct resource *r = c->r;
 	int rc;
@@ -145,9 +138,10 @@ static int decode_backend(const struct context *c, const char *pool, const Sluic
 	    (rc = check_port(c, m->port, &r->backend.port)))
 		return rc;
 	if (m->weight > UINT16_MAX)
-		return refuse(c, "weight", "%u is not in 0..65535", m->weight);
+		return fields_refuse(c, "weight", "%u is not in 0..65535", m->weight);
 	r->backend.weight = m->weight;
-	return decode_mode(c, m->forwarding_mode, SL_MODE_MAX, &r->backend.mode);
+	rc = decode_mode(c, m->forwarding_mode, SL_MODE_MAX, &r->backend.mode);
+	return rc ? rc : fields_decode_backend_limit(c, m);
 }
 
 static int by_value(const void *a, const void *b)
@@ -175,7 +169,7 @@ static uint32_t find_twice(const uint32_t *addr, size_t n, int *rc)
 	return twice;
 }
 
-static int decode_local(const struct context *c, const Sluice__V1__LocalAddressPool *m)
+static int decode_local(const struct fields_context *c, const Sluice__V1__LocalAddressPool *m)
 {
 	struct resource *r = c->r;
 	char text[ADDRESS_TEXT_SIZE];
@@ -185,7 +179,7 @@ static int decode_local(const struct context *c, const Sluice__V1__LocalAddressP
 	if (rc)
 		return rc;
 	if (m->n_addresses == 0)
-		return refuse(c, "addresses", "at least one is required");
+		return fields_refuse(c, "addresses", "at least one is required");
 	r->local.addr = calloc(m->n_addresses, sizeof(*r->local.addr));
 	r->local.ref = calloc(m->n_addresses, sizeof(*r->local.ref));
 	if (!r->local.addr || !r->local.ref)
@@ -198,20 +192,21 @@ static int decode_local(const struct context *c, const Sluice__V1__LocalAddressP
 	if (rc)
 		return rc;
 	twice = find_twice(r->local.addr, r->local.n, &rc);
-	return twice ? refuse(c, "addresses", "%s is there twice", address_text(twice, text)) : rc;
+	return twice ? fields_refuse(c, "addresses", "%s is there twice", address_text(twice, text))
+		     : rc;
 }
 
 /* The name is a port's: the model knows which there are. */
-static int decode_interface(const struct context *c, const Sluice__V1__Interface *m)
+static int decode_interface(const struct fields_context *c, const Sluice__V1__Interface *m)
 {
 	struct resource *r = c->r;
 
 	if (strlen(m->name) < 1 || strlen(m->name) > RESOURCE_NAME_MAX)
-		return refuse(c, "name", "is not a port's name: 1 to %d characters",
-			      RESOURCE_NAME_MAX);
+		return fields_refuse(c, "name", "is not a port's name: 1 to %d characters",
+				     RESOURCE_NAME_MAX);
 	if (m->n_addresses > FIELDS_INTERFACE_ADDRESSES)
-		return refuse(c, "addresses", "%zu are more than %d", m->n_addresses,
-			      FIELDS_INTERFACE_ADDRESSES);
+		return fields_refuse(c, "addresses", "%zu are more than %d", m->n_addresses,
+				     FIELDS_INTERFACE_ADDRESSES);
 	r->interface.address = calloc(m->n_addresses + 1, sizeof(*r->interface.address));
 	if (!r->interface.address)
 		return -ENOMEM;
@@ -221,12 +216,13 @@ static int decode_interface(const struct context *c, const Sluice__V1__Interface
 			address_parse_interface(m->addresses[i], &r->interface.address[i]);
 
 		if (wrong)
-			return refuse(c, "addresses", "\"%.80s\" %s", m->addresses[i], wrong);
+			return fields_refuse(c, "addresses", "\"%.80s\" %s", m->addresses[i],
+					     wrong);
 	}
 	return 0;
 }
 
-static int decode_route(const struct context *c, const Sluice__V1__Route *m)
+static int decode_route(const struct fields_context *c, const Sluice__V1__Route *m)
 {
 	struct resource *r = c->r;
 	const char *wrong;
@@ -236,16 +232,16 @@ static int decode_route(const struct context *c, const Sluice__V1__Route *m)
 		return rc;
 	wrong = address_parse_prefix(m->prefix, &r->route.prefix);
 	if (wrong)
-		return refuse(c, "prefix", "\"%.80s\" %s", m->prefix, wrong);
+		return fields_refuse(c, "prefix", "\"%.80s\" %s", m->prefix, wrong);
 	r->route.blackhole = m->blackhole;
 	if (m->blackhole && (*m->gateway || *m->interface))
-		return refuse(c, "blackhole", "excludes gateway and interface");
+		return fields_refuse(c, "blackhole", "excludes gateway and interface");
 	if (!m->blackhole && !*m->gateway && !*m->interface)
-		return refuse(c, "gateway", "is required, or interface, or blackhole");
+		return fields_refuse(c, "gateway", "is required, or interface, or blackhole");
 	return *m->gateway ? check_host(c, "gateway", m->gateway, &r->route.gateway) : 0;
 }
 
-static int decode_timeouts(const struct context *c, const Sluice__V1__Timeouts *m)
+static int decode_timeouts(const struct fields_context *c, const Sluice__V1__Timeouts *m)
 {
 	const struct {
 		const char *field;
@@ -266,8 +262,8 @@ static int decode_timeouts(const struct context *c, const Sluice__V1__Timeouts *
 	_Static_assert(SL_CONN_STATE_MAX <= RESOURCE_TIMEOUTS_MAX, "a place for each state");
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (all[i].seconds > TIMEOUT_MAX_S)
-			return refuse(c, all[i].field, "%u is not in 0..%d seconds", all[i].seconds,
-				      TIMEOUT_MAX_S);
+			return fields_refuse(c, all[i].field, "%u is not in 0..%d seconds",
+					     all[i].seconds, TIMEOUT_MAX_S);
 		c->r->timeout[all[i].state] = all[i].seconds;
 	}
 	return 0;
@@ -276,7 +272,7 @@ static int decode_timeouts(const struct context *c, const Sluice__V1__Timeouts *
 int fields_decode(struct resource *r, const char *pool, const ProtobufCMessage *message,
 		  struct problem *why)
 {
-	const struct context c = {r, why};
+	const struct fields_context c = {r, why};
 	const void *m = message;
 
 	switch (r->kind) {
@@ -305,8 +301,7 @@ void fields_free(struct resource *r)
 static void clean_virtual_server(Sluice__V1__VirtualServer *m)
 {
 	m->etag = EMPTY;
-	if (m->scheduler == SLUICE__V1__SCHEDULER__SCHEDULER_UNSPECIFIED)
-		m->scheduler = SLUICE__V1__SCHEDULER__SCHEDULER_WRR;
+	fields_clean_scheduling(m);
 }
 
 static void clean_backend(Sluice__V1__Backend *m)
@@ -316,6 +311,7 @@ static void clean_backend(Sluice__V1__Backend *m)
 		m->optional_weight_case = SLUICE__V1__BACKEND__OPTIONAL_WEIGHT_WEIGHT;
 		m->weight = 1;
 	}
+	fields_clean_backend_limit(m);
 }
 
 static void clean_pool(Sluice__V1__BackendPool *m)

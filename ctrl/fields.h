@@ -21,6 +21,16 @@ void fields_clean(enum resource_kind kind, ProtobufCMessage *message);
 int fields_decode(struct resource *resource, const char *pool, const ProtobufCMessage *message,
 		  struct problem *why);
 
+/* A message's resource, for the error path, and where to put the reason. */
+struct fields_context {
+	struct resource *r;
+	struct problem *why;
+};
+
+/* Fill in invalid_argument for a field. Returns -EINVAL. */
+int fields_refuse(const struct fields_context *c, const char *field, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* Free what fields_decode allocated. */
 void fields_free(struct resource *resource);
 

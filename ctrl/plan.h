@@ -40,6 +40,7 @@ struct plan_pool {
 	uint32_t n;
 	bool has_mode[SL_MODE_MAX];        /* of its backends */
 	uint32_t first;                    /* in the snapshot, when it is there */
+	uint32_t mh_table_size;            /* as configured */
 	bool used[SL_SCHED_MAX];           /* by virtual servers with this scheduler */
 	struct cycle *cycle[SL_SCHED_MAX]; /* of those that are used */
 };
@@ -83,7 +84,8 @@ struct plan {
 
 	/* Of the pools in use. */
 	uint32_t n_backends;
-	struct cycle **cycle; /* each once, in the order of the pools; room for two a pool */
+	struct cycle **cycle; /* each once, in the order of the pools; room for all schedulers' of a
+				 pool */
 	uint32_t n_cycles;
 	uint64_t n_picks; /* of all cycles */
 	uint64_t updates;
@@ -109,7 +111,10 @@ void plan_free_pools(struct plan *plan);
 
 static inline bool plan_pool_used(const struct plan_pool *pool)
 {
-	return pool->used[SL_SCHED_RR] || pool->used[SL_SCHED_WRR];
+	for (int s = 0; s < SL_SCHED_MAX; s++)
+		if (pool->used[s])
+			return true;
+	return false;
 }
 
 /* NULL when there is none. */

@@ -9,6 +9,8 @@
 
 #include "ctrl/address.h"
 #include "ctrl/cycle.h"
+#include "ctrl/maglev.h"
+#include "ctrl/ring.h"
 
 static int no_memory(struct problem *why)
 {
@@ -38,6 +40,15 @@ void plan_free_pools(struct plan *plan)
 
 /* ---- the list: both old and new are sorted, what is in both is kept ---- */
 
+static void take_settings(struct plan_pool *pool, const struct resource *r)
+{
+	if (pool->mh_table_size != r->backend_pool.mh_table_size) {
+		cycles_put(pool->cycle[SL_SCHED_MH]);
+		pool->cycle[SL_SCHED_MH] = NULL;
+	}
+	pool->mh_table_size = r->backend_pool.mh_table_size;
+}
+
 int plan_list_pools(struct plan *plan, struct problem *why)
 {
 	const struct resource *r = model_after(plan->model, RESOURCE_BACKEND_POOL, "");
@@ -53,10 +64,12 @@ int plan_list_pools(struct plan *plan, struct problem *why)
 			clear_pool(old++);
 		if (old < end && !strcmp(old->name, r->name)) {
 			list[n] = *old++;
+			take_settings(&list[n], r);
 			continue;
 		}
 		memcpy(list[n].name, r->name, strlen(r->name) + 1);
 		list[n].place = model_pool_place(r->name);
+		take_settings(&list[n], r);
 	}
 	while (old < end)
 		clear_pool(old++);
@@ -169,6 +182,8 @@ static int read_backends(const struct plan *plan, struct plan_pool *pool,
 			.port = b->backend.port,
 			.weight = b->backend.weight,
 			.mode = mode,
+			.resume = b->backend.resume,
+			.max_connections = b->backend.max_connections,
 		};
 	}
 	*at = b;
@@ -214,26 +229,40 @@ static int check_routes(const struct plan *plan, struct plan_pool *pool, struct 
 static int make_cycle(struct plan *plan, struct plan_pool *pool, enum sl_scheduler scheduler,
 		      struct problem *why)
 {
-	uint16_t *share = malloc((pool->n + 1) * sizeof(*share));
-	uint64_t length;
+	const struct cycle_recipe recipe = {scheduler, pool->mh_table_size, pool->n, pool->backend};
+	uint64_t length = 0;
 
-	if (!share)
-		return no_memory(why);
-	for (uint32_t i = 0; i < pool->n; i++)
-		share[i] = pool->backend[i].weight;
-	cycle_shares(scheduler, share, pool->n, share);
-	length = cycle_length(share, pool->n);
-	if (length <= CYCLE_MAX)
-		pool->cycle[scheduler] = cycles_get(plan->cycles, share, pool->n);
-	free(share);
+	pool->cycle[scheduler] = cycles_get(plan->cycles, &recipe, &length);
 	if (pool->cycle[scheduler])
 		return 0;
-	if (length <= CYCLE_MAX)
+	if (errno != E2BIG)
 		return no_memory(why);
 	return problem_set(why, PROBLEM_INVALID_ARGUMENT,
 			   "backend_pools[%s]: the weights, divided by their greatest "
 			   "common divisor, add up to %llu, over %d",
 			   pool->name, (unsigned long long)length, CYCLE_MAX);
+}
+
+static uint32_t mh_size(const struct plan_pool *pool)
+{
+	return pool->mh_table_size ? pool->mh_table_size : MAGLEV_SIZE_MAX;
+}
+
+/* Tables of consistent hashing have room for so many backends. */
+static int check_hash_tables(const struct plan_pool *pool, struct problem *why)
+{
+	if (pool->used[SL_SCHED_CONHASH] && pool->n > RING_BACKENDS_MAX)
+		return problem_set(
+			why, PROBLEM_INVALID_ARGUMENT,
+			"backend_pools[%s]: %u backends, over %d, which is what scheduler "
+			"conhash takes",
+			pool->name, pool->n, RING_BACKENDS_MAX);
+	if (pool->used[SL_SCHED_MH] && pool->n > mh_size(pool))
+		return problem_set(why, PROBLEM_INVALID_ARGUMENT,
+				   "backend_pools[%s].mh_table_size: %u is under the number of "
+				   "backends, %u",
+				   pool->name, mh_size(pool), pool->n);
+	return 0;
 }
 
 /* A cycle stands where the first pool that has it would put it. */
@@ -281,6 +310,8 @@ static int fill_pool(struct plan *plan, struct plan_pool *pool, const struct res
 		return 0;
 	}
 	if (pool->checked != plan->ground && check_routes(plan, pool, why))
+		return -EINVAL;
+	if (check_hash_tables(pool, why))
 		return -EINVAL;
 	pool->first = plan->n_backends;
 	plan->n_backends += pool->n;

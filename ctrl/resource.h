@@ -74,15 +74,21 @@ struct resource {
 			uint16_t port;
 			uint8_t proto;     /* IPPROTO_TCP, IPPROTO_UDP */
 			uint8_t scheduler; /* enum sl_scheduler */
+			uint8_t hash_key;  /* enum sl_hash_key */
+			uint8_t quic_id;   /* bytes of a connection ID */
+			uint32_t max_connections;
 		} virtual_server;
 		struct {
 			uint32_t addr;
 			uint16_t port;
 			uint16_t weight;
-			uint8_t mode; /* enum sl_mode; SL_MODE_MAX: its pool's */
+			uint8_t mode;   /* enum sl_mode; SL_MODE_MAX: its pool's */
+			uint8_t resume; /* per cent of the limit */
+			uint32_t max_connections;
 		} backend;
 		struct {
-			uint8_t mode; /* enum sl_mode */
+			uint8_t mode;           /* enum sl_mode */
+			uint32_t mh_table_size; /* 0: by the number of backends */
 		} backend_pool;
 		struct {
 			uint32_t *addr;

@@ -136,6 +136,9 @@ static void lay_out_slot(struct carver *c, const struct boot_config *config, uns
 	s->virtual_server_stats =
 		carve(c, limits->virtual_servers, sizeof(*s->virtual_server_stats));
 	s->backend_stats = carve(c, limits->backends, sizeof(*s->backend_stats));
+	s->server_claims = carve(c, limits->virtual_servers, sizeof(*s->server_claims));
+	s->backend_claims = carve(c, limits->backends, sizeof(*s->backend_claims));
+	s->overload = carve(c, limits->backends, sizeof(*s->overload));
 	s->port_pool = carve(c, s->port_pools, sizeof(*s->port_pool));
 	s->port_ring = carve(c, s->port_pools, s->ports_per_pool * sizeof(*s->port_ring));
 	s->neighbour_bytes = limits->neighbours * NEIGHBOUR_BYTES + NEIGHBOUR_TABLE_BYTES;

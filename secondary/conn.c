@@ -533,6 +533,7 @@ void conn_rebuild(struct worker *w)
 	rebuild_table(w, &w->conns);
 	rebuild_table(w, &w->conns6);
 	local_port_rebuild(w);
+	flow_stats_rebuild_end(w);
 	rte_compiler_barrier();
 	w->slot->worker.conn_intent = 0; /* whatever was intended before */
 }

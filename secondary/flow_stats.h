@@ -13,6 +13,7 @@
 #include <sluice/snapshot.h>
 #include <sluice/stats.h>
 
+#include "secondary/claims.h"
 #include "secondary/worker.h"
 
 static inline struct sl_flow_stats *flow_stats_virtual_server(struct worker *w, uint32_t ref)
@@ -61,6 +62,7 @@ static inline void flow_stats_closed(struct worker *w, const struct sl_conn_core
 {
 	flow_stats_gauge(flow_stats_virtual_server(w, e->virtual_server), e->virtual_server, -1);
 	flow_stats_gauge(flow_stats_backend(w, e->backend), e->backend, -1);
+	claims_release(w, e->virtual_server, e->backend);
 }
 
 static inline void flow_stats_add(struct sl_flow_stats *s, uint32_t ref, unsigned int dir,
@@ -93,6 +95,21 @@ static inline void flow_stats_readopted(struct worker *w, const struct sl_conn_c
 {
 	flow_stats_gauge(flow_stats_virtual_server(w, e->virtual_server), e->virtual_server, 1);
 	flow_stats_gauge(flow_stats_backend(w, e->backend), e->backend, 1);
+}
+
+/*
+ * They are all read: what is claimed is what is open. Stored only now, so that the other workers
+ * never see less than there is.
+ */
+static inline void flow_stats_rebuild_end(struct worker *w)
+{
+	const struct sl_flow_stats *s = w->slot->virtual_server_stats;
+
+	for (uint32_t i = 0; i < w->root->max_virtual_servers; i++)
+		claims_set(&w->slot->server_claims[i], s[i].ref, s[i].active);
+	s = w->slot->backend_stats;
+	for (uint32_t i = 0; i < w->root->max_backends; i++)
+		claims_set(&w->slot->backend_claims[i], s[i].ref, s[i].active);
 }
 
 #endif

@@ -7,20 +7,29 @@
  */
 #include "secondary/sched.h"
 
+#include <rte_common.h>
+
+#include "secondary/claims.h"
 #include "secondary/worker.h"
 
-static uint32_t cycle_pick(struct worker *w, const struct sl_virtual_server *vs)
+static uint32_t cycle_pick(struct worker *w, const struct sl_virtual_server *vs, uint64_t hash)
 {
+	const struct sl_backend *b = sl_snapshot_at(w->snapshot, vs->backends);
 	const uint32_t *cycle = sl_snapshot_at(w->snapshot, vs->cycle);
 	uint32_t *cursor = &w->slot->cursor[SL_REF_ID(vs->ref)];
-	uint32_t at = *cursor;
+	uint32_t looks = RTE_MIN(vs->cycle.count, (uint32_t)SCHED_LOOKS);
 
-	if (!vs->cycle.count)
-		return SCHED_NO_BACKEND;
-	if (at >= vs->cycle.count) /* the cycle's end, or a shorter cycle than before */
-		at = 0;
-	*cursor = at + 1;
-	return cycle[at];
+	(void)hash;
+	while (looks--) {
+		uint32_t at = *cursor;
+
+		if (at >= vs->cycle.count) /* its end, or a shorter cycle than before */
+			at = 0;
+		*cursor = at + 1;
+		if (likely(claims_usable(w, &b[cycle[at]])))
+			return cycle[at];
+	}
+	return SCHED_NO_BACKEND;
 }
 
 const struct sched_ops sched_cycle = {

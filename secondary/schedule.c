@@ -17,20 +17,16 @@
 
 #include <sluice/snapshot.h>
 
+#include "secondary/choose.h"
+#include "secondary/claims.h"
 #include "secondary/frame.h"
 #include "secondary/mode.h"
 #include "secondary/owner.h"
-#include "secondary/sched.h"
 #include "secondary/state.h"
 #include "secondary/worker.h"
 
 #define GO_ON     SL_DROP_MAX /* no reason to drop */
 #define SEEN_BITS 1024
-
-static const struct sched_ops *const schedulers[SL_SCHED_MAX] = {
-	[SL_SCHED_RR] = &sched_cycle,
-	[SL_SCHED_WRR] = &sched_cycle,
-};
 
 static const struct mode_ops *const modes[SL_MODE_MAX] = {
 	[SL_MODE_FULLNAT] = &mode_fullnat,
@@ -59,18 +55,38 @@ static bool opens(const struct burst *b, unsigned int at, uint8_t proto)
 	       (frame_tcp(b->pkt[at])->tcp_flags & mask) == RTE_TCP_SYN_FLAG;
 }
 
+/* The backend of a server that chooses by what the packet says. */
+static __rte_noinline enum sl_drop_reason choose_by_packet(struct worker *w, struct rte_mbuf *m,
+							   const struct sl_virtual_server *vs,
+							   uint32_t *pick)
+{
+	const struct rte_udp_hdr *l4 = frame_udp(m);
+	struct choose_packet p = {
+		.client = sl_addr_of_v4(frame_ip(m)->src_addr),
+		.client_port = l4->src_port,
+	};
+
+	if (frame_ip(m)->next_proto_id == IPPROTO_UDP) {
+		p.payload = (const uint8_t *)(l4 + 1);
+		p.payload_len = rte_be_to_cpu_16(l4->dgram_len) - (uint16_t)sizeof(*l4);
+	}
+	return choose_backend(w, vs, &p, pick);
+}
+
 /* Backend and the connection's other side. */
 static enum sl_drop_reason prepare(struct worker *w, struct burst *b, unsigned int at,
 				   const struct sl_virtual_server *vs, struct openings *round)
 {
 	const struct sl_backend *all = sl_snapshot_at(w->snapshot, vs->backends);
 	struct conn_new *c = &round->o[round->n].c;
-	uint32_t pick = schedulers[vs->scheduler]->pick(w, vs);
 	const struct mode_ops *mode;
 	enum sl_drop_reason why;
+	uint32_t pick;
 
-	if (unlikely(pick == SCHED_NO_BACKEND))
-		return SL_DROP_NO_BACKEND;
+	why = likely(!vs->hash_key) ? choose_backend(w, vs, NULL, &pick)
+				    : choose_by_packet(w, b->pkt[at], vs, &pick);
+	if (unlikely(why != CHOOSE_DONE))
+		return why;
 	memcpy(&c->key[SL_DIR_IN], b->key[at], sizeof(c->key[SL_DIR_IN]));
 	c->hash[SL_DIR_IN] = b->hash[at];
 	c->virtual_server = vs->ref;
@@ -79,8 +95,10 @@ static enum sl_drop_reason prepare(struct worker *w, struct burst *b, unsigned i
 	c->flags = sl_mode_flags[all[pick].mode];
 	mode = modes[all[pick].mode];
 	why = mode->prepare(w, vs, &all[pick], c);
-	if (unlikely(why != MODE_READY))
+	if (unlikely(why != MODE_READY)) {
+		claims_release(w, c->virtual_server, c->backend);
 		return why;
+	}
 	c->hash[SL_DIR_OUT] = conn_tuple_hash(&w->conns, &c->key[SL_DIR_OUT]);
 	conn_prefetch_bucket(&w->conns, c->hash[SL_DIR_OUT]);
 	conn_prefetch_free(&w->conns, round->n);
@@ -181,6 +199,7 @@ static void open_all(struct worker *w, struct burst *b, const struct openings *r
 		}
 		if (round->o[i].mode->abandon)
 			round->o[i].mode->abandon(w, c);
+		claims_release(w, c->virtual_server, c->backend);
 		burst_drop(b, at,
 			   rc == -ENOSPC ? SL_DROP_CONNECTION_TABLE_FULL
 					 : SL_DROP_CONNECTION_INDEX_FULL);

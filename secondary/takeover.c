@@ -9,6 +9,7 @@
 
 #include <sluice/shm.h>
 
+#include "secondary/choose.h"
 #include "secondary/command.h"
 #include "secondary/local_port.h"
 #include "secondary/repair.h"
@@ -35,6 +36,8 @@ int takeover_prepare(struct worker *w, struct sl_root *root, unsigned int id)
 	conn_attach(&w->conns, &w->slot->conns, root->seed);
 	conn_attach(&w->conns6, &w->slot->conns6, root->seed);
 	rc = neigh_prepare(w);
+	if (!rc)
+		rc = choose_prepare(w);
 	return rc ? rc : local_port_prepare(w);
 }
 

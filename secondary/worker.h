@@ -50,6 +50,8 @@ struct worker {
 	uint32_t port_block;  /* local ports among which the workers share ... */
 	uint32_t ports_each;  /* ... and how many of them are this one's */
 	uint32_t local_turn;  /* which local address of a list is tried first */
+	uint32_t *others;     /* per backend id: connections of other workers, as last read */
+	uint32_t spare_turn;  /* where to look for a backend with room: choose.c */
 	uint32_t icmp_tokens; /* ICMP errors that may still be sent in this second */
 	uint32_t icmp_second;
 };

@@ -158,11 +158,27 @@ static void flow_add(Sluice__V1__FlowStats *m, const struct sl_flow_stats *stats
 	m->out_bytes += load(&stats->bytes[SL_DIR_OUT]);
 }
 
+/* See struct sl_overload. */
+static bool overloaded(const struct sl_root *root, uint32_t id)
+{
+	uint32_t began = 0, ended = 0;
+
+	for (unsigned int w = 0; w < root->n_workers; w++) {
+		const struct sl_overload *o = &root->worker[w]->overload[id];
+
+		began = RTE_MAX(began, __atomic_load_n(&o->began, __ATOMIC_RELAXED));
+		ended = RTE_MAX(ended, __atomic_load_n(&o->ended, __ATOMIC_RELAXED));
+	}
+	return began > ended;
+}
+
 static void set_flow(Sluice__V1__FlowStats *m, const struct sl_root *root, const struct resource *r)
 {
 	uint32_t id = SL_REF_ID(r->ref);
 
 	m->name = r->name;
+	m->overloaded =
+		r->kind == RESOURCE_BACKEND && r->backend.max_connections && overloaded(root, id);
 	for (unsigned int w = 0; w < root->n_workers; w++) {
 		const struct sl_worker_slot *slot = root->worker[w];
 

@@ -50,7 +50,9 @@
 	X(TX_FULL, "tx_full", "port's transmit queue is full")                                   \
 	X(NO_BUFFER, "no_buffer", "buffer pool is empty")                                        \
 	X(NO_CONFIG, "no_config", "no configuration has been published yet")                     \
-	X(WORKER_STOP, "worker_stop", "packet was queued for a neighbour when the worker ended")
+	X(WORKER_STOP, "worker_stop", "packet was queued for a neighbour when the worker ended") \
+	X(SERVER_LIMIT, "server_limit", "virtual server has as many connections as it may")      \
+	X(BACKEND_LIMIT, "backend_limit", "no backend takes connections: limits or overload marks")
 
 enum sl_drop_reason {
 #define X(symbol, name, text) SL_DROP_##symbol,

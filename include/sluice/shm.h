@@ -66,6 +66,21 @@ struct sl_port_pool {
 	uint32_t shared;     /* 1: served another address before, whose connections may live on */
 };
 
+/* Connections of one worker: the reference (high half) says whose they are. */
+static inline uint32_t sl_claims_of(uint64_t word, uint32_t ref)
+{
+	return (uint32_t)(word >> 32) == ref ? (uint32_t)word : 0;
+}
+
+/*
+ * One worker's part of a backend's overload mark: it carries the mark while, over all workers, the
+ * greatest `began` is greater than the greatest `ended`. See secondary/claims.h.
+ */
+struct sl_overload {
+	uint32_t began; /* episode that this worker began last */
+	uint32_t ended; /* likewise ended */
+};
+
 enum sl_worker_state {
 	SL_WORKER_DOWN,     /* no process */
 	SL_WORKER_STARTING, /* process started, not in its loop yet */
@@ -95,9 +110,13 @@ struct sl_worker_slot {
 	uint32_t *cursor;                   /* per virtual server id: scheduler position */
 	struct sl_flow_stats *virtual_server_stats; /* per virtual server id */
 	struct sl_flow_stats *backend_stats;        /* per backend id */
-	struct sl_port_pool *port_pool;             /* [port_pools] */
-	uint16_t *port_ring;                        /* [port_pools][ports_per_pool], host order */
-	void *neighbours; /* secondary/neigh.h; neighbour_bytes of it, zeroed */
+	/* Connections open or about to be: read by all workers. Derived, as gauges are. */
+	uint64_t *server_claims;        /* per virtual server id: sl_claims_of() */
+	uint64_t *backend_claims;       /* per backend id */
+	struct sl_overload *overload;   /* per backend id */
+	struct sl_port_pool *port_pool; /* [port_pools] */
+	uint16_t *port_ring;            /* [port_pools][ports_per_pool], host order */
+	void *neighbours;               /* secondary/neigh.h; neighbour_bytes of it, zeroed */
 	uint64_t neighbour_bytes;
 
 	/* The lease: whoever holds it. */

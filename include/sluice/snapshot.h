@@ -39,16 +39,45 @@ struct sl_span {
 	uint32_t count;  /* elements */
 };
 
-/* X(symbol, name in API, CLI and samples) */
-#define SL_SCHEDULERS(X) \
-	X(RR, "rr")      \
-	X(WRR, "wrr")
+/* X(symbol, name in API, CLI and samples, enum sl_sched_table) */
+#define SL_SCHEDULERS(X)            \
+	X(RR, "rr", CYCLE)          \
+	X(WRR, "wrr", CYCLE)        \
+	X(MH, "mh", HASH)           \
+	X(CONHASH, "conhash", HASH) \
+	X(SH, "sh", HASH)           \
+	X(FO, "fo", LIST)           \
+	X(LC, "lc", NONE)           \
+	X(WLC, "wlc", NONE)
 
 enum sl_scheduler {
-#define X(symbol, name) SL_SCHED_##symbol,
+#define X(symbol, name, table) SL_SCHED_##symbol,
 	SL_SCHEDULERS(X)
 #undef X
 		SL_SCHED_MAX
+};
+
+/* What the compiler lays out for a scheduler, as positions in the pool's backends. */
+enum sl_sched_table {
+	SL_SCHED_TABLE_NONE,  /* nothing: it looks at the backends themselves */
+	SL_SCHED_TABLE_CYCLE, /* to be walked; each backend as often as its share says */
+	SL_SCHED_TABLE_HASH,  /* to be indexed by a hash */
+	SL_SCHED_TABLE_LIST,  /* in the order of preference */
+};
+
+/* Indexed by enum sl_scheduler. */
+static const uint8_t sl_sched_tables[SL_SCHED_MAX] __attribute__((unused)) = {
+#define X(symbol, name, table) [SL_SCHED_##symbol] = SL_SCHED_TABLE_##table,
+	SL_SCHEDULERS(X)
+#undef X
+};
+
+/* What schedulers with a hash table hash. */
+enum sl_hash_key {
+	SL_HASH_KEY_NONE,
+	SL_HASH_KEY_SOURCE_IP,
+	SL_HASH_KEY_SOURCE_IP_PORT,
+	SL_HASH_KEY_QUIC_CONNECTION_ID,
 };
 
 /*
@@ -91,12 +120,16 @@ struct sl_virtual_server {
 	uint8_t scheduler;       /* enum sl_scheduler */
 	struct sl_span backends; /* struct sl_backend: its pool's */
 	/*
-	 * uint32_t: positions in its pool's backends; the cycle that rr and wrr walk. Pools of
-	 * equal shares have the same one.
+	 * uint32_t: positions in its pool's backends, by what its scheduler wants (enum
+	 * sl_sched_table). Pools for which these are the same have the same one.
 	 */
 	struct sl_span cycle;
 	struct sl_span local; /* uint32_t: positions in `local_addresses` */
-	uint32_t reserved[4];
+	uint8_t hash_key;     /* enum sl_hash_key */
+	uint8_t quic_id;      /* bytes of a connection ID, for that key */
+	uint8_t pad[2];
+	uint32_t max_connections; /* over all workers; 0: no limit */
+	uint32_t reserved[2];
 };
 static_assert(sizeof(struct sl_virtual_server) == 64, "one a cache line");
 
@@ -106,9 +139,19 @@ struct sl_backend {
 	uint16_t port;
 	uint16_t weight; /* 0: no new connections */
 	uint8_t mode;    /* enum sl_mode */
-	uint8_t pad[7];
+	uint8_t resume;  /* per cent of the limit, under which a full one takes connections again */
+	uint8_t pad[2];
+	uint32_t max_connections; /* over all workers; 0: no limit */
 };
 static_assert(sizeof(struct sl_backend) == 32, "two a cache line");
+
+/* A backend that was full gets no new connections until it has fewer than these. */
+static inline uint32_t sl_backend_low_mark(const struct sl_backend *b)
+{
+	uint32_t mark = (uint32_t)((uint64_t)b->max_connections * b->resume / 100);
+
+	return mark ? mark : 1;
+}
 
 struct sl_local_address {
 	struct sl_addr addr;

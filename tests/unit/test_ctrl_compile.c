@@ -372,6 +372,148 @@ static void cycles_are_shared(void **state)
 		assert_int_not_equal(b[cycle[i]].weight, 0);
 }
 
+/* ---- tables of the other schedulers ---- */
+
+/* Two pools of one set of backends, a third of others; servers 0, 1 and 2 use them. */
+static void apply_pools(const char *scheduler, const char *first_weight, const char *setting)
+{
+	char json[4096];
+	size_t at = snprintf(json, sizeof(json),
+			     "{'interfaces': [{'name': 'lan', 'addresses': ['198.51.100.1/24']}],"
+			     "'localAddressPools': [{'name': 'l', 'addresses': ['198.51.100.10']}],"
+			     "'backendPools': [");
+
+	for (int p = 0; p < 3; p++) {
+		at += snprintf(json + at, sizeof(json) - at, "%s{'name': 'p%d', 'backends': [",
+			       p ? "," : "", p);
+		for (int b = 0; b < 4; b++)
+			at += snprintf(json + at, sizeof(json) - at,
+				       "%s{'name': 'b%d', 'address': '198.51.100.%d', 'port': 80,"
+				       " 'weight': %s}",
+				       b ? "," : "", b, 101 + b + 10 * (p == 2),
+				       b ? "2" : first_weight);
+		at += snprintf(json + at, sizeof(json) - at, "]%s}", p < 2 ? setting : "");
+	}
+	at += snprintf(json + at, sizeof(json) - at, "], 'virtualServers': [");
+	for (int v = 0; v < 3; v++)
+		at += snprintf(json + at, sizeof(json) - at,
+			       "%s{'name': 'v%d', 'address': '192.0.2.1', 'port': %d, 'protocol':"
+			       " 'tcp', 'scheduler': '%s', 'backendPool': 'p%d',"
+			       " 'localAddressPool': 'l'}",
+			       v ? "," : "", v, v + 1, scheduler, v);
+	snprintf(json + at, sizeof(json) - at, "]}");
+	apply(json);
+}
+
+static const struct sl_virtual_server *server(int n)
+{
+	return (const struct sl_virtual_server *)sl_snapshot_at(snapshot,
+								snapshot->virtual_servers) +
+	       n;
+}
+
+/* Tables of consistent hashing follow from the backends, cycles and lists from weights alone. */
+static void tables_are_shared(void **state)
+{
+	static const struct {
+		const char *scheduler;
+		uint32_t picks;
+		bool by_backends;
+	} all[] = {{"mh", 509, true}, {"conhash", 1024, true}, {"sh", 4, false},
+		   {"fo", 4, false},  {"lc", 0, false},        {"wlc", 0, false}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		apply_pools(all[i].scheduler, "2", "");
+		assert_int_equal(server(0)->cycle.count, all[i].picks);
+		assert_int_equal(server(0)->cycle.offset, server(1)->cycle.offset);
+		if (all[i].picks)
+			assert_int_equal(server(0)->cycle.offset == server(2)->cycle.offset,
+					 !all[i].by_backends);
+		assert_int_equal(server(0)->hash_key,
+				 sl_sched_tables[server(0)->scheduler] == SL_SCHED_TABLE_HASH
+					 ? SL_HASH_KEY_SOURCE_IP
+					 : SL_HASH_KEY_NONE);
+	}
+}
+
+/* Drained backends are in no table; a table of nothing is empty. */
+static void drained_in_no_table(void **state)
+{
+	static const char *const all[] = {"rr", "wrr", "mh", "conhash", "sh", "fo"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		const uint32_t *pick;
+
+		apply_pools(all[i], "0", "");
+		pick = sl_snapshot_at(snapshot, server(0)->cycle);
+		assert_true(server(0)->cycle.count > 0);
+		for (uint32_t k = 0; k < server(0)->cycle.count; k++)
+			assert_in_range(pick[k], 1, 3);
+	}
+}
+
+static void failover_list(void **state)
+{
+	const uint32_t *list;
+
+	(void)state;
+	apply_pools("fo", "1", "");
+	list = sl_snapshot_at(snapshot, server(0)->cycle);
+	assert_int_equal(list[0], 1);
+	assert_int_equal(list[1], 2);
+	assert_int_equal(list[2], 3);
+	assert_int_equal(list[3], 0);
+	apply_pools("fo", "9", "");
+	list = sl_snapshot_at(snapshot, server(0)->cycle);
+	assert_int_equal(list[0], 0);
+}
+
+static void mh_size_of_a_pool(void **state)
+{
+	(void)state;
+	apply_pools("mh", "2", ", 'mhTableSize': 1021");
+	assert_int_equal(server(0)->cycle.count, 1021);
+	assert_int_equal(server(1)->cycle.offset, server(0)->cycle.offset);
+	assert_int_equal(server(2)->cycle.count, 509);
+	assert_int_equal(
+		bed_config(model,
+			   "{'localAddressPools': [{'name': 'l', 'addresses': ['198.51.100.10']}],"
+			   "'interfaces': [{'name': 'lan', 'addresses': ['198.51.100.1/24']}],"
+			   "'backendPools': [{'name': 'p', 'mhTableSize': 3, 'backends': ["
+			   "{'name': 'a', 'address': '198.51.100.2', 'port': 1},"
+			   "{'name': 'b', 'address': '198.51.100.3', 'port': 1},"
+			   "{'name': 'c', 'address': '198.51.100.4', 'port': 1},"
+			   "{'name': 'd', 'address': '198.51.100.5', 'port': 1}]}],"
+			   "'virtualServers': [{'name': 'v', 'address': '192.0.2.1', 'port': 1,"
+			   " 'protocol': 'tcp', 'scheduler': 'mh', 'backendPool': 'p',"
+			   " 'localAddressPool': 'l'}]}",
+			   snapshot, &why),
+		PROBLEM_INVALID_ARGUMENT);
+	assert_non_null(strstr(why.text, "backend_pools[p].mh_table_size: 3 is under the number"));
+}
+
+static void limits_are_there(void **state)
+{
+	const struct sl_backend *b;
+
+	(void)state;
+	apply("{'interfaces': [{'name': 'lan', 'addresses': ['198.51.100.1/24']}],"
+	      "'localAddressPools': [{'name': 'l', 'addresses': ['198.51.100.10']}],"
+	      "'backendPools': [{'name': 'p', 'backends': ["
+	      "{'name': 'a', 'address': '198.51.100.2', 'port': 1, 'maxConnections': 10},"
+	      "{'name': 'b', 'address': '198.51.100.3', 'port': 1}]}],"
+	      "'virtualServers': [{'name': 'v', 'address': '192.0.2.1', 'port': 1,"
+	      " 'protocol': 'tcp', 'maxConnections': 99, 'backendPool': 'p',"
+	      " 'localAddressPool': 'l'}]}");
+	b = sl_snapshot_at(snapshot, server(0)->backends);
+	assert_int_equal(server(0)->max_connections, 99);
+	assert_int_equal(b[0].max_connections, 10);
+	assert_int_equal(sl_backend_low_mark(&b[0]), 7);
+	assert_int_equal(b[1].max_connections, 0);
+}
+
 /* ---- the whole ---- */
 
 /* Every server that is configured is found, at every load of the hash. */
@@ -502,6 +644,11 @@ int main(void)
 		T(wrr_is_exact),
 		T(rr_takes_each_once),
 		T(cycles_are_shared),
+		T(tables_are_shared),
+		T(drained_in_no_table),
+		T(failover_list),
+		T(mh_size_of_a_pool),
+		T(limits_are_there),
 		T(every_server_is_found),
 		T(hash_spreads_sequences),
 		T(too_small_a_half),

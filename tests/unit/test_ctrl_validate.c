@@ -118,7 +118,7 @@ static const struct one ones[] = {
 	{RESOURCE_VIRTUAL_SERVER,
 	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp', 'scheduler': 9,"
 	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
-	 "virtual_servers[v].scheduler: 9 is not known: rr or wrr"},
+	 "virtual_servers[v].scheduler: 9 is not known: rr, wrr, mh, conhash, sh, fo, lc or wlc"},
 	{RESOURCE_BACKEND_POOL, "{'name': 'p', 'forwardingMode': 'dr'}", NULL},
 	{RESOURCE_BACKEND_POOL, "{'name': 'p', 'forwardingMode': 99}",
 	 "backend_pools[p].forwarding_mode: 99 is not known: fullnat, nat or dr"},
@@ -132,6 +132,67 @@ static const struct one ones[] = {
 	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp',"
 	 " 'backendPool': 'b'}",
 	 NULL},
+
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp', 'scheduler': 'wlc', "
+	 "'maxConnections': 4294967295,"
+	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 NULL},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'udp', 'scheduler': 'mh', "
+	 "'hashKey': 'quic_connection_id',"
+	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 NULL},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'udp', 'scheduler': "
+	 "'conhash', 'hashKey': 'quic_connection_id', 'quicConnectionIdLength': 20,"
+	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 NULL},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp', 'hashKey': "
+	 "'source_ip',"
+	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 "virtual_servers[v].hash_key: is for schedulers mh, conhash and sh"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp', 'scheduler': 'mh', "
+	 "'hashKey': 9,"
+	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 "virtual_servers[v].hash_key: 9 is not known: source_ip,"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp', 'scheduler': 'mh', "
+	 "'hashKey': 'quic_connection_id',"
+	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 "virtual_servers[v].hash_key: quic_connection_id is for protocol udp with"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'udp', 'scheduler': 'sh', "
+	 "'hashKey': 'quic_connection_id',"
+	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 "virtual_servers[v].hash_key: quic_connection_id is for protocol udp with"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'udp', 'scheduler': 'mh', "
+	 "'quicConnectionIdLength': 8,"
+	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 "virtual_servers[v].quic_connection_id_length: is for hash_key"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'udp', 'scheduler': 'mh', "
+	 "'hashKey': 'quic_connection_id', 'quicConnectionIdLength': 21,"
+	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 "virtual_servers[v].quic_connection_id_length: 21 is not in 1..20"},
+	{RESOURCE_BACKEND,
+	 "{'name': 'b', 'address': '192.0.2.1', 'port': 1, 'maxConnections': 10, 'resumePercent': "
+	 "100}",
+	 NULL},
+	{RESOURCE_BACKEND,
+	 "{'name': 'b', 'address': '192.0.2.1', 'port': 1, 'maxConnections': 10, 'resumePercent': "
+	 "101}",
+	 "resume_percent: 101 is not in 1..100"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '192.0.2.1', 'port': 1, 'resumePercent': 10}",
+	 "resume_percent: is for a backend with max_connections"},
+	{RESOURCE_BACKEND_POOL, "{'name': 'b', 'mhTableSize': 65537}", NULL},
+	{RESOURCE_BACKEND_POOL, "{'name': 'b', 'mhTableSize': 65536}",
+	 "backend_pools[b].mh_table_size: 65536 is not a prime in 3..1048573"},
+	{RESOURCE_BACKEND_POOL, "{'name': 'b', 'mhTableSize': 1048583}",
+	 "1048583 is not a prime in"},
 
 	{RESOURCE_TIMEOUTS, "{'udp': 604800}", NULL},
 	{RESOURCE_TIMEOUTS, "{'tcpTimeWait': 604801}",

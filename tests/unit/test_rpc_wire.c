@@ -76,7 +76,7 @@ static void refuses(void **state)
 		{BYTES("\x18\x80"), "port: truncated or over-long number"},
 		{BYTES("\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"),
 		 "port: truncated or over-long number"},
-		{BYTES("\x30\x01"), "Backend has no field 6"},
+		{BYTES("\x70\x01"), "Backend has no field 14"},
 		{BYTES("\x02\x00"), "bad field number"},
 		{BYTES("\x80"), "truncated or over-long tag"},
 		{BYTES("\x0b"), "name: wire type 3 does not fit the field"},

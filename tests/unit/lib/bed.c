@@ -6,6 +6,7 @@
 
 #include <sluice/owner.h>
 
+#include "secondary/choose.h"
 #include "secondary/local_port.h"
 
 #define SERVERS   16
@@ -60,6 +61,9 @@ static void make_slot(struct bed *b, uint32_t capacity, uint32_t n_buckets)
 	s->cursor = zeroed(SERVERS, sizeof(*s->cursor));
 	s->virtual_server_stats = zeroed(SERVERS, sizeof(*s->virtual_server_stats));
 	s->backend_stats = zeroed(BACKENDS, sizeof(*s->backend_stats));
+	s->server_claims = zeroed(SERVERS, sizeof(*s->server_claims));
+	s->backend_claims = zeroed(BACKENDS, sizeof(*s->backend_claims));
+	s->overload = zeroed(BACKENDS, sizeof(*s->overload));
 	make_conns(&s->conns, sizeof(struct sl_conn), capacity, n_buckets);
 	make_conns(&s->conns6, sizeof(struct sl_conn6), RTE_MIN(capacity, MAX_IPV6), n_buckets);
 }
@@ -71,6 +75,7 @@ void bed_attach(struct bed *b)
 	uint32_t tick = w->clock.tick;
 
 	free(w->ports_used);
+	free(w->others);
 	memset(w, 0, sizeof(*w));
 	w->root = &b->root;
 	w->slot = &b->slot;
@@ -85,7 +90,7 @@ void bed_attach(struct bed *b)
 	conn_attach(&w->conns6, &b->slot.conns6, b->root.seed);
 	w->conns.swept_ns = ns;
 	w->conns6.swept_ns = ns;
-	if (local_port_prepare(w))
+	if (local_port_prepare(w) || choose_prepare(w))
 		abort();
 }
 
@@ -127,6 +132,10 @@ void bed_free(struct bed *b)
 	struct sl_worker_slot *s = &b->slot;
 
 	free(b->worker.ports_used);
+	free(b->worker.others);
+	free(s->server_claims);
+	free(s->backend_claims);
+	free(s->overload);
 	free_conns(&s->conns);
 	free_conns(&s->conns6);
 	free(s->port_pool);
