@@ -12,11 +12,14 @@
 #include "google/protobuf/field_mask.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
 
-#define DURATION_MAX_S INT64_C(315576000000) /* ten thousand years, by the type's own rule */
+#define DURATION_MAX_S  INT64_C(315576000000) /* ten thousand years, by the type's own rule */
+#define TIMESTAMP_MIN_S INT64_C(-62135596800) /* 0001-01-01T00:00:00Z, likewise */
+#define TIMESTAMP_MAX_S INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
+#define NANOS_MAX       999999999
 
-#define TIMESTAMP      (&google__protobuf__timestamp__descriptor)
-#define DURATION       (&google__protobuf__duration__descriptor)
-#define FIELD_MASK     (&google__protobuf__field_mask__descriptor)
+#define TIMESTAMP       (&google__protobuf__timestamp__descriptor)
+#define DURATION        (&google__protobuf__duration__descriptor)
+#define FIELD_MASK      (&google__protobuf__field_mask__descriptor)
 
 bool json_known(const ProtobufCMessageDescriptor *type)
 {
@@ -49,7 +52,8 @@ static bool read_offset(const char *text, int *seconds)
 	if (!strcmp(text, "Z"))
 		return true;
 	if (sscanf(text, "%c%2d:%2d%n", &sign, &hours, &minutes, &n) != 3 || n != 6 || text[n] ||
-	    (sign != '+' && sign != '-') || hours > 23 || minutes > 59)
+	    (sign != '+' && sign != '-') || !isdigit((unsigned char)text[1]) ||
+	    !isdigit((unsigned char)text[4]) || hours > 23 || minutes > 59)
 		return false;
 	*seconds = (hours * 60 + minutes) * (sign == '+' ? 60 : -60);
 	return true;
@@ -135,13 +139,41 @@ static bool read_field_mask(struct decode *decode, const char *text,
 	return true;
 }
 
+static bool timestamp_in_range(const Google__Protobuf__Timestamp *t)
+{
+	return t->seconds >= TIMESTAMP_MIN_S && t->seconds <= TIMESTAMP_MAX_S && t->nanos >= 0 &&
+	       t->nanos <= NANOS_MAX;
+}
+
+/* Seconds and nanoseconds have one sign. */
+static bool duration_in_range(const Google__Protobuf__Duration *d)
+{
+	return d->seconds >= -DURATION_MAX_S && d->seconds <= DURATION_MAX_S &&
+	       d->nanos >= (d->seconds > 0 ? 0 : -NANOS_MAX) &&
+	       d->nanos <= (d->seconds < 0 ? 0 : NANOS_MAX);
+}
+
+bool json_known_in_range(struct decode *decode, const ProtobufCMessage *message)
+{
+	if (message->descriptor == TIMESTAMP &&
+	    !timestamp_in_range((const Google__Protobuf__Timestamp *)message))
+		return decode_fail(decode, "not a time in the years 1 to 9999");
+	if (message->descriptor == DURATION &&
+	    !duration_in_range((const Google__Protobuf__Duration *)message))
+		return decode_fail(decode, "not a duration of at most ten thousand years");
+	return true;
+}
+
 bool json_known_read(struct decode *decode, const char *text, ProtobufCMessage *message)
 {
 	if (message->descriptor == FIELD_MASK)
 		return read_field_mask(decode, text, (Google__Protobuf__FieldMask *)message);
-	if (message->descriptor == TIMESTAMP)
-		return read_timestamp(text, (Google__Protobuf__Timestamp *)message) ||
-		       decode_fail(decode, "\"%.40s\" is not a time as 2006-01-02T15:04:05Z", text);
+	if (message->descriptor == TIMESTAMP) {
+		if (!read_timestamp(text, (Google__Protobuf__Timestamp *)message))
+			return decode_fail(decode,
+					   "\"%.40s\" is not a time as 2006-01-02T15:04:05Z", text);
+		return json_known_in_range(decode, message);
+	}
 	return read_duration(text, (Google__Protobuf__Duration *)message) ||
 	       decode_fail(decode, "\"%.40s\" is not a duration as 90s", text);
 }

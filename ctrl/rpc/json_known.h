@@ -13,6 +13,13 @@
 
 bool json_known(const ProtobufCMessageDescriptor *type);
 
+/*
+ * Within what the type's own .proto allows: years 1 to 9999, ten thousand years, nanoseconds below
+ * one second. Asked of what a client sends in either format, so that nobody has to look for an
+ * overflow later. False: said why. Other types have no range.
+ */
+bool json_known_in_range(struct decode *decode, const ProtobufCMessage *message);
+
 /* Fill an initialized message of a known type from its text. False: said why. */
 bool json_known_read(struct decode *decode, const char *text, ProtobufCMessage *message);
 

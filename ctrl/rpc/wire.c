@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "ctrl/rpc/json_known.h"
 #include "ctrl/rpc/schema.h"
 #include "ctrl/rpc/utf8.h"
 
@@ -143,6 +144,19 @@ static bool check_field(struct decode *decode, const ProtobufCMessageDescriptor 
 	return ok;
 }
 
+/* Times and durations: what is in the fields has a range, too. */
+static bool check_known(struct decode *decode, const ProtobufCMessageDescriptor *type,
+			const uint8_t *data, size_t len)
+{
+	const ProtobufCMessage *message =
+		protobuf_c_message_unpack(type, &decode->arena->allocator, len, data);
+
+	if (message)
+		return json_known_in_range(decode, message);
+	decode_too_large(decode);
+	return false;
+}
+
 bool wire_check(struct decode *decode, const ProtobufCMessageDescriptor *type, const uint8_t *data,
 		size_t len)
 {
@@ -152,5 +166,5 @@ bool wire_check(struct decode *decode, const ProtobufCMessageDescriptor *type, c
 	while (c.at < c.end)
 		if (!check_field(decode, type, &c, count))
 			return false;
-	return true;
+	return !json_known(type) || check_known(decode, type, data, len);
 }

@@ -100,6 +100,8 @@ static void timestamps(void **state)
 		"2025-02-29T00:00:00Z",
 		"2026-11-21T09:27:01.Z",
 		"2026-11-21T09:27:01+1:00",
+		"2026-11-21T09:27:01+-1:00",
+		"2026-11-21T09:27:01+01:-1",
 		"2026-11-21T09:27:01Z ",
 	};
 	char text[JSON_KNOWN_TEXT];
@@ -138,6 +140,48 @@ static void durations(void **state)
 		assert_false(json_known_read(&decode, bad[i], &d.base));
 }
 
+/* What a client can say in binary is as bounded as its text. */
+static void ranges(void **state)
+{
+	static const struct {
+		int64_t seconds;
+		int32_t nanos;
+		bool timestamp, duration;
+	} cases[] = {
+		{0, 0, true, true},
+		{INT64_C(253402300799), 999999999, true, true},
+		{INT64_C(253402300800), 0, false, true},
+		{INT64_C(-62135596800), 0, true, true},
+		{INT64_C(-62135596801), 0, false, true},
+		{INT64_C(315576000000), 0, false, true},
+		{INT64_C(315576000001), 0, false, false},
+		{INT64_MIN, 0, false, false},
+		{0, 1000000000, false, false},
+		{0, -1, false, true},
+		{1, -1, false, false},
+		{-1, 1, true, false},
+		{0, INT32_MIN, false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		Google__Protobuf__Timestamp t = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+		Google__Protobuf__Duration d = GOOGLE__PROTOBUF__DURATION__INIT;
+		uint8_t packed[32];
+
+		t.seconds = d.seconds = cases[i].seconds;
+		t.nanos = d.nanos = cases[i].nanos;
+		assert_int_equal(rpc_decode(&decode, t.base.descriptor, RPC_FORMAT_PROTO, packed,
+					    protobuf_c_message_pack(&t.base, packed),
+					    &arena) != NULL,
+				 cases[i].timestamp);
+		assert_int_equal(rpc_decode(&decode, d.base.descriptor, RPC_FORMAT_PROTO, packed,
+					    protobuf_c_message_pack(&d.base, packed),
+					    &arena) != NULL,
+				 cases[i].duration);
+	}
+}
+
 static void field_masks(void **state)
 {
 	Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
@@ -157,7 +201,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(base64_vectors), T(base64_forms), T(timestamps), T(durations), T(field_masks),
+		T(base64_vectors), T(base64_forms), T(timestamps),
+		T(durations),      T(ranges),       T(field_masks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
