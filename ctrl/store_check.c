@@ -8,13 +8,18 @@
 
 #include <inttypes.h>
 
+/* Never NULL: a forged file's tables may allow it. */
+static const char *text_column(sqlite3_stmt *s, int column)
+{
+	return (const char *)sqlite3_column_text(s, column) ?: "";
+}
+
 static uint64_t hash_column(sqlite3_stmt *s, int kind, int name, int message)
 {
 	const void *bytes = sqlite3_column_blob(s, message);
 
-	return resource_hash((enum resource_kind)sqlite3_column_int(s, kind),
-			     (const char *)sqlite3_column_text(s, name), bytes,
-			     (size_t)sqlite3_column_bytes(s, message));
+	return resource_hash((enum resource_kind)sqlite3_column_int(s, kind), text_column(s, name),
+			     bytes, (size_t)sqlite3_column_bytes(s, message));
 }
 
 static int cannot_read(sqlite3 *db, struct problem *why)
@@ -76,7 +81,7 @@ static bool words_fit(sqlite3_stmt *s, const struct link *before, const struct l
 	const char *text[4];
 
 	for (int i = 0; i < 4; i++)
-		text[i] = (const char *)sqlite3_column_text(s, 2 + i);
+		text[i] = text_column(s, 2 + i);
 	return link->chain == store_chain(before->chain, link->number,
 					  (uint64_t)sqlite3_column_int64(s, 1), link->content,
 					  text);
