@@ -150,7 +150,7 @@ static void take_answers(struct publish *p, unsigned int worker)
 			return;
 		if (answer.id == p->command && answer.status)
 			sl_log(publish_log, WARNING, "worker %u: refused the snapshot: %s", worker,
-			       strerror(-answer.status));
+			       strerror(answer.status < -INT32_MAX ? EINVAL : -answer.status));
 	}
 }
 
