@@ -122,6 +122,7 @@ PACKAGES := gcc make pkg-config git libdpdk-dev libnuma-dev libbsd-dev libibverb
 	libsqlite3-dev libssl-dev libnghttp2-dev libhttp-parser-dev \
 	libprotobuf-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libjansson-dev \
 	libyaml-dev libcurl4-openssl-dev libpopt-dev libcmocka-dev clang-format \
+	clang-14 libclang-rt-14-dev \
 	curl ethtool fish gnuplot-nox iproute2 iputils-ping ipvsadm mandoc nginx-light procps python3 python3-protobuf \
 	python3-scapy sqlite3 util-linux valgrind zsh
 
@@ -163,7 +164,7 @@ install: all
 FORMATTED = $(wildcard include/sluice/*.h primary/*.[ch] secondary/*.[ch] ctrl/*.[ch] \
 	ctrl/rpc/*.[ch] ctrl/client/*.[ch] ctrl/client/ipvsadm/*.[ch] tests/unit/*.[ch] tests/unit/lib/*.[ch] \
 	tests/packet/*.[ch] tests/bench/*.[ch] tests/chaos/*.[ch] tests/mp/*.[ch] tests/lib/*.[ch] \
-	tests/ipvsadm/*.[ch])
+	tests/ipvsadm/*.[ch] tests/fuzz/*.[ch] tests/fuzz/lib/*.[ch])
 
 .PHONY: format format-check check-headers check-layers check-symbols
 format:
@@ -209,6 +210,7 @@ help:
 	@echo 'make deps          install the packages that are missing (root)'
 	@echo 'make demo          the appliance on real traffic, in namespaces (root)'
 	@echo 'make test          every test tier (root); T="unit net" runs these tiers'
+	@echo 'make fuzz          every parser on mutated input; FUZZ="worker http" RUNS= SECONDS_EACH='
 	@echo 'make bench         what a packet costs (root, 2 CPUs); QUICK=1 within a minute'
 	@echo 'make chaos         what is lost when processes die (root); QUICK=1, KILLS=1000'
 	@echo 'make install       DESTDIR= PREFIX=/usr'
