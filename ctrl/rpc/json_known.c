@@ -198,7 +198,7 @@ static const char *timestamp_text(const Google__Protobuf__Timestamp *t, char *ou
 	size_t n;
 
 	gmtime_r(&seconds, &tm);
-	n = strftime(out, JSON_KNOWN_TEXT - 12, "%Y-%m-%dT%H:%M:%S", &tm);
+	n = strftime(out, JSON_KNOWN_TEXT - 12, "%04Y-%m-%dT%H:%M:%S", &tm);
 	write_fraction(t->nanos, out + n);
 	strcat(out, "Z");
 	return out;
