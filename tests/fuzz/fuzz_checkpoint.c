@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Checkpoints of connections. First byte: bit 0 makes the header right (checksums, seed, counts),
- * so that the entries are looked at; bit 1 makes these of what is configured. The header's bytes
- * and the entries follow. Whatever was taken up can be found in both directions, and ends with
- * time.
+ * so that the entries are looked at; bit 1 makes them of what is configured, bit 2 those of IPv6.
+ * The header's bytes and the entries follow. Whatever was taken up can be found in both directions,
+ * and ends with time.
  */
 #include "tests/fuzz/lib/fuzz.h"
 
@@ -19,7 +19,7 @@
 #include "secondary/local_port.h"
 #include "tests/unit/lib/bed.h"
 
-#define HEADER   56 /* as in secondary/checkpoint.c */
+#define HEADER   64 /* as in secondary/checkpoint.c */
 #define CAPACITY 64
 #define BUCKETS  32
 #define BACKENDS 6
@@ -106,16 +106,35 @@ static void make_ours(struct sl_conn *e)
 	}
 }
 
-static void put_right(uint8_t *bytes, size_t len)
+static void put_right(uint8_t *bytes, size_t len, unsigned int family, size_t size)
 {
-	uint32_t count = (uint32_t)((len - HEADER) / sizeof(struct sl_conn)), crc;
+	uint32_t count[2] = {0}, crc;
 
-	memcpy(bytes, good, 32); /* up to the seed; times are the input's */
-	memcpy(bytes + 44, &count, sizeof(count));
-	crc = rte_hash_crc(bytes + HEADER, count * sizeof(struct sl_conn), 0);
-	memcpy(bytes + 48, &crc, sizeof(crc));
+	count[family] = (uint32_t)((len - HEADER) / size);
+	memcpy(bytes, good, 20); /* its times are the input's */
+	memcpy(bytes + 32, good + 32, 16);
+	memcpy(bytes + 48, count, sizeof(count));
+	crc = rte_hash_crc(bytes + HEADER, len - HEADER, 0);
+	memcpy(bytes + 56, &crc, sizeof(crc));
 	crc = rte_hash_crc(bytes, HEADER - sizeof(crc), 0);
 	memcpy(bytes + HEADER - sizeof(crc), &crc, sizeof(crc));
+}
+
+static size_t make_right(uint8_t *bytes, size_t len, uint8_t how)
+{
+	unsigned int family = how >> 2 & 1;
+	size_t size = family ? sizeof(struct sl_conn6) : sizeof(struct sl_conn);
+
+	len -= (len - HEADER) % size;
+	for (size_t at = HEADER; how & 2 && !family && at < len; at += size) {
+		struct sl_conn e;
+
+		memcpy(&e, bytes + at, sizeof(e));
+		make_ours(&e);
+		memcpy(bytes + at, &e, sizeof(e));
+	}
+	put_right(bytes, len, family, size);
+	return len;
 }
 
 static void write_file(const uint8_t *data, size_t len, uint8_t how)
@@ -125,17 +144,8 @@ static void write_file(const uint8_t *data, size_t len, uint8_t how)
 
 	FUZZ_CHECK(fd >= 0 && bytes, "%s", path);
 	memcpy(bytes, data, len);
-	if (how & 1 && len >= HEADER) {
-		len -= (len - HEADER) % sizeof(struct sl_conn);
-		for (size_t at = HEADER; how & 2 && at < len; at += sizeof(struct sl_conn)) {
-			struct sl_conn e;
-
-			memcpy(&e, bytes + at, sizeof(e));
-			make_ours(&e);
-			memcpy(bytes + at, &e, sizeof(e));
-		}
-		put_right(bytes, len);
-	}
+	if (how & 1 && len >= HEADER)
+		len = make_right(bytes, len, how);
 	FUZZ_CHECK(write(fd, bytes, len) == (ssize_t)len, "%s", path);
 	close(fd);
 	free(bytes);
@@ -147,7 +157,7 @@ static void check_found(struct bed *b)
 	uint32_t open = 0;
 
 	for (uint32_t i = 0; i < CAPACITY; i++) {
-		struct sl_conn *e = &t->entry[i];
+		struct sl_conn *e = &((struct sl_conn *)t->entry)[i];
 
 		if (!t->check[i])
 			continue;
@@ -169,13 +179,14 @@ static void check_ends(struct bed *b)
 {
 	struct worker *w = &b->worker;
 
-	for (int hour = 0; hour < 400 && conn_count(&w->conns); hour++) {
+	for (int hour = 0; hour < 400 && conn_count(&w->conns) + conn_count(&w->conns6); hour++) {
 		w->clock.tick += 3600 * SL_TICK_HZ;
 		w->clock.ns += 3600 * UINT64_C(1000000000);
-		for (int i = 0; i < 4 || conn_sweep_behind(&w->conns); i++)
+		for (int i = 0; i < 4 || conn_sweep_behind(w); i++)
 			conn_sweep(w);
 	}
 	FUZZ_CHECK(!conn_count(&w->conns), "%u connections do not end", conn_count(&w->conns));
+	FUZZ_CHECK(!conn_count(&w->conns6), "%u do not end", conn_count(&w->conns6));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -345,7 +345,7 @@ static void step_time(void)
 
 	w->clock.tick += ticks;
 	w->clock.ns += ticks * (UINT64_C(1000000000) / SL_TICK_HZ);
-	for (int i = 0; i < 64 && (!i || conn_sweep_behind(&w->conns)); i++)
+	for (int i = 0; i < 64 && (!i || conn_sweep_behind(w)); i++)
 		conn_sweep(w);
 	if (w->snapshot)
 		neigh_tick(w);
