@@ -189,6 +189,7 @@ int compile(struct compiler *compiler, const struct compile_target *target, stru
 		.magic = SL_SNAPSHOT_MAGIC,
 		.generation = target->generation,
 		.revision = target->revision,
+		.content = compiler->plan->model->hash,
 	};
 	uint64_t size;
 

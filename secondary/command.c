@@ -34,6 +34,8 @@ void command_switch_snapshot(struct worker *w)
 		if (any_shorter(next->timeout, w->timeout))
 			conn_timeouts_shorter(w);
 		memcpy(w->timeout, next->timeout, sizeof(w->timeout));
+		w->slot->worker.revision = next->revision;
+		w->slot->worker.content = next->content;
 	}
 	w->snapshot = next;
 	if (next)

@@ -49,6 +49,7 @@ static Sluice__V1__Worker *worker_view(struct rpc_call *call, const struct sl_wo
 	Sluice__V1__Worker *m = rpc_message(call, &sluice__v1__worker__descriptor);
 	uint64_t heartbeat = __atomic_load_n(&slot->worker.heartbeat_ns, __ATOMIC_RELAXED);
 	uint64_t now = monotonic_ns();
+	char etag[RESOURCE_ETAG_SIZE];
 
 	if (!m)
 		return NULL;
@@ -59,6 +60,10 @@ static Sluice__V1__Worker *worker_view(struct rpc_call *call, const struct sl_wo
 	m->repairs = slot->worker.repairs;
 	m->heartbeat_age_ms = age_ns(heartbeat, now) / 1000000;
 	m->generation = __atomic_load_n(&slot->worker.snapshot_in_use, __ATOMIC_RELAXED);
+	m->revision = __atomic_load_n(&slot->worker.revision, __ATOMIC_RELAXED);
+	if (m->generation)
+		m->config_etag =
+			rpc_format(call, "%s", resource_etag_text(slot->worker.content, etag));
 	m->connections = sl_conn_open_count(&slot->conns) + sl_conn_open_count(&slot->conns6);
 	return m;
 }

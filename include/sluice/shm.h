@@ -151,6 +151,8 @@ struct sl_worker_slot {
 		uint32_t checkpoint_read; /* 1: what a former primary's worker left is taken up */
 		uint32_t neigh_epoch;     /* outlives a process, as the entries do: neigh.h */
 		uint32_t conn_intent; /* not 0 while what is derived may differ from the entries */
+		uint64_t revision;    /* read from the snapshot in use when it was taken, */
+		uint64_t content;     /* to be compared with what the store says */
 	} worker __rte_cache_aligned;
 
 	/* Writer: ctrl. Until then (CLOCK_MONOTONIC) the worker keeps its profile. */

@@ -195,6 +195,7 @@ struct sl_snapshot {
 	uint32_t size;  /* bytes, header included */
 	uint64_t generation;
 	uint64_t revision;              /* of the configuration, in the store */
+	uint64_t content;               /* hash of that configuration: its etag, in binary */
 	struct sl_span virtual_servers; /* struct sl_virtual_server */
 	struct sl_span virtual_hash; /* uint32_t: position + 1, 0 empty; count is a power of two */
 	struct sl_span backends;     /* struct sl_backend; a pool's stand together */

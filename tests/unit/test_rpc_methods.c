@@ -511,11 +511,14 @@ static void workers_are_shown_and_restarted(void **state)
 	slots[1].supervisor.pid = 4711;
 	strcpy(slots[1].supervisor.last_end, "killed by signal 9");
 	slots[1].worker.snapshot_in_use = 5;
+	slots[1].worker.revision = 3;
+	slots[1].worker.content = 0xab;
 	root.arena.current = SL_CURRENT(6, 1);
 	text = ask("WorkerService/ListWorkers", "{}");
 	assert_non_null(strstr(text, "{\"workers\":[{\"state\":\"down\"},{\"id\":1,\"state\":"
 				     "\"running\",\"pid\":4711,\"cpu\":1,\"lastEnd\":\"killed by "
-				     "signal 9\",\"generation\":\"5\",\"connections\":\"1\"}],"
+				     "signal 9\",\"generation\":\"5\",\"connections\":\"1\","
+				     "\"revision\":\"3\",\"configEtag\":\"00000000000000ab\"}],"
 				     "\"generation\":\"6\"}"));
 	assert_string_equal(ask("WorkerService/RestartWorker", "{\"id\":2}"),
 			    "404 {\"code\":\"not_found\",\"message\":\"workers[2]: there are 2 "
