@@ -138,8 +138,10 @@ static int open_store(struct daemon *d, const struct options *o)
 
 	make_directory(o->database);
 	d->store = store_open(o->database, d->ctrl.root, &d->ctrl.model, &why);
-	if (d->store)
+	if (d->store) {
+		store_set_retention(d->store, &o->keep);
 		return 0;
+	}
 	sl_log(ctrl_log, ERR, "%s", why.text);
 	return -EINVAL;
 }

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <sluice/eal.h>
 #include <sluice/log.h>
@@ -20,6 +22,9 @@ static void usage(FILE *to)
 		"      --database FILE        the configuration (" DEFAULT_DATABASE ")\n"
 		"      --socket FILE          serve the API here (ctrl.sock in the runtime "
 		"directory)\n"
+		"      --keep-revisions N     of the configuration, to list and go back to (1000)\n"
+		"      --keep-days N          nor those that are older (0: however old)\n"
+		"      --keep-audit N         entries of the audit log (10000)\n"
 		"      --log-level TYPE:LEVEL for example 'sluice.ctrl.*:debug'; may be repeated\n"
 		"      --help\n"
 		"Ends on SIGTERM and SIGINT, and with 1 when the primary has ended.\n");
@@ -31,6 +36,19 @@ static int wrong(const char *what, const char *why)
 	return -EINVAL;
 }
 
+#define KEEP_MAX 10000000
+
+static int keep(const char *text, unsigned long least, uint32_t *out)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (!*text || text[strspn(text, "0123456789")] || n < least || n > KEEP_MAX)
+		return wrong(text, least ? "is not in 1..10000000" : "is not in 0..10000000");
+	*out = (uint32_t)n;
+	return 0;
+}
+
 int options_parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
@@ -38,6 +56,9 @@ int options_parse(int argc, char **argv, struct options *o)
 		{"runtime-dir", required_argument, NULL, 'r'},
 		{"database", required_argument, NULL, 'd'},
 		{"socket", required_argument, NULL, 's'},
+		{"keep-revisions", required_argument, NULL, 'R'},
+		{"keep-days", required_argument, NULL, 'D'},
+		{"keep-audit", required_argument, NULL, 'A'},
 		{"log-level", required_argument, NULL, 'l'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
@@ -45,13 +66,30 @@ int options_parse(int argc, char **argv, struct options *o)
 	const char *socket = NULL;
 	int c, n;
 
-	*o = (struct options){DEFAULT_INSTANCE, SL_DEFAULT_RUNTIME_DIR, DEFAULT_DATABASE, ""};
+	*o = (struct options){
+		.instance = DEFAULT_INSTANCE,
+		.runtime_dir = SL_DEFAULT_RUNTIME_DIR,
+		.database = DEFAULT_DATABASE,
+		.keep = {STORE_KEEP_REVISIONS, STORE_KEEP_DAYS, STORE_KEEP_AUDIT},
+	};
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
 		case 'i': o->instance = optarg; break;
 		case 'r': o->runtime_dir = optarg; break;
 		case 'd': o->database = optarg; break;
 		case 's': socket = optarg; break;
+		case 'R':
+			if (keep(optarg, 1, &o->keep.revisions))
+				return -EINVAL;
+			break;
+		case 'D':
+			if (keep(optarg, 0, &o->keep.days))
+				return -EINVAL;
+			break;
+		case 'A':
+			if (keep(optarg, 1, &o->keep.audit))
+				return -EINVAL;
+			break;
 		case 'l':
 			if (sl_log_set_level(optarg))
 				break;

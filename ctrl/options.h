@@ -5,10 +5,13 @@
 
 #include <limits.h>
 
+#include "ctrl/store.h"
+
 struct options {
 	const char *instance;
 	const char *runtime_dir;
 	const char *database;
+	struct store_retention keep;
 	char socket[PATH_MAX];
 };
 

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <cmocka.h>
 #include <event2/event.h>
 #include <rte_ring_elem.h>
+#include <sqlite3.h>
 
 #include <sluice/msg.h>
 
@@ -175,6 +177,20 @@ static void applied(const char *json)
 static uint64_t generation(void)
 {
 	return ctrl.root->arena.current >> 1;
+}
+
+/* One number from the file. */
+static long long number(const char *sql)
+{
+	sqlite3_stmt *stmt;
+	long long value;
+
+	assert_int_equal(sqlite3_prepare_v2(store_database(store), sql, -1, &stmt, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	value = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	return value;
 }
 
 static const struct sl_snapshot *current(void)
@@ -429,6 +445,262 @@ static void ended_with_requests_waiting(void **state)
 	assert_non_null(ctrl.apply);
 }
 
+/* ---- confirmations, rollbacks, requests that come again ---- */
+
+static const struct apply_result *ask(const struct apply_request *request)
+{
+	struct problem why;
+
+	if (apply_submit(ctrl.apply, request, on_answer, NULL, &why))
+		fail_msg("%s", why.text);
+	bed_json_free();
+	return wait_for(n_answers + 1);
+}
+
+static const struct apply_result *apply_for(const char *json, uint32_t confirm_s)
+{
+	const struct apply_request request = {
+		.op = APPLY_CONFIG,
+		.message = BED_CONFIG(json),
+		.confirm_s = confirm_s,
+	};
+
+	return ask(&request);
+}
+
+static const struct apply_result *ask_op(enum apply_op op, uint64_t revision)
+{
+	return ask(&(struct apply_request){.op = op, .revision = revision});
+}
+
+static void goes_back_unless_confirmed(void **state)
+{
+	(void)state;
+	applied(bed_good);
+	assert_int_equal(apply_for("{}", 1)->problem.code, 0);
+	assert_true(answers[1].confirm_by >= (uint64_t)time(NULL));
+	assert_int_equal(ctrl.model->count[RESOURCE_VIRTUAL_SERVER], 0);
+	/* Nothing else meanwhile, but for trying. */
+	assert_int_equal(apply(bed_good)->problem.code, PROBLEM_FAILED_PRECONDITION);
+	submit(bed_good, true);
+	assert_int_equal(wait_for(4)->problem.code, 0);
+	let_run(2300);
+	assert_int_equal(ctrl.model->revision, 3);
+	assert_int_equal(ctrl.model->count[RESOURCE_VIRTUAL_SERVER], 1);
+	assert_int_equal(current()->virtual_servers.count, 1);
+	applied("{}");
+	assert_int_equal(ctrl.model->revision, 4);
+}
+
+static void stays_when_confirmed(void **state)
+{
+	(void)state;
+	applied(bed_good);
+	assert_int_equal(apply_for("{}", 1)->problem.code, 0);
+	assert_int_equal(ask_op(APPLY_CONFIRM, 1)->problem.code, PROBLEM_FAILED_PRECONDITION);
+	assert_int_equal(ask_op(APPLY_CONFIRM, 2)->problem.code, 0);
+	assert_int_equal(ask_op(APPLY_CONFIRM, 2)->problem.code, PROBLEM_FAILED_PRECONDITION);
+	let_run(1500);
+	assert_int_equal(ctrl.model->revision, 2);
+	assert_int_equal(ctrl.model->count[RESOURCE_VIRTUAL_SERVER], 0);
+}
+
+/* A daemon that ends while it waits, and comes back in time or too late. */
+static void waits_across_a_restart(void **state)
+{
+	(void)state;
+	applied(bed_good);
+	assert_int_equal(apply_for("{}", 3)->problem.code, 0);
+	stop();
+	start();
+	let_run(100);
+	assert_int_equal(ctrl.model->revision, 2);
+	assert_int_equal(apply(bed_good)->problem.code, PROBLEM_FAILED_PRECONDITION);
+	stop();
+	sleep(4);
+	start();
+	let_run(300);
+	assert_int_equal(ctrl.model->revision, 3);
+	assert_int_equal(ctrl.model->count[RESOURCE_VIRTUAL_SERVER], 1);
+}
+
+static void nothing_to_go_back_to(void **state)
+{
+	(void)state;
+	assert_int_equal(apply_for(bed_good, 1)->problem.code, PROBLEM_FAILED_PRECONDITION);
+	assert_int_equal(ctrl.model->revision, 0);
+	applied(bed_good);
+}
+
+static void rolls_back_to_any_revision(void **state)
+{
+	char etag[6][RESOURCE_ETAG_SIZE], now[RESOURCE_ETAG_SIZE], json[80];
+
+	(void)state;
+	applied(bed_good);
+	model_etag(ctrl.model, etag[1]);
+	for (int i = 2; i <= 5; i++) {
+		snprintf(json, sizeof(json), "{'timeouts': {'udp': %d}}", i);
+		applied(json);
+		model_etag(ctrl.model, etag[i]);
+	}
+	for (uint64_t to = 5; to; to--) {
+		assert_int_equal(ask_op(APPLY_ROLLBACK, to)->problem.code, 0);
+		assert_string_equal(model_etag(ctrl.model, now), etag[to]);
+	}
+	assert_int_equal(ctrl.model->revision, 9); /* to 5 was no change */
+	assert_int_equal(current()->virtual_servers.count, 1);
+	assert_true(current()->content == ctrl.model->hash);
+	assert_int_equal(ask_op(APPLY_ROLLBACK, 99)->problem.code, PROBLEM_NOT_FOUND);
+	/* With an etag that is not the current one, nothing. */
+	assert_int_equal(ask(&(struct apply_request){.op = APPLY_ROLLBACK,
+						     .revision = 2,
+						     .etag = "0123456789abcdef"})
+				 ->problem.code,
+			 PROBLEM_ABORTED);
+	assert_int_equal(ctrl.model->revision, 9);
+}
+
+static unsigned int responded;
+
+static uint8_t *respond(void *arg, const struct apply_result *result, size_t *len)
+{
+	char *text = NULL;
+
+	(void)arg;
+	responded++;
+	*len = (size_t)asprintf(&text, "revision %d", (int)result->revision);
+	return (uint8_t *)text;
+}
+
+static const struct apply_result *once(const char *json, const char *id, uint64_t digest)
+{
+	const struct apply_request request = {
+		.op = APPLY_CONFIG,
+		.message = BED_CONFIG(json),
+		.request_id = id,
+		.request_digest = digest,
+		.respond = respond,
+	};
+
+	return ask(&request);
+}
+
+static void carried_out_once(void **state)
+{
+	(void)state;
+	responded = 0;
+	assert_null(once(bed_good, "a", 1)->response);
+	assert_int_equal(ctrl.model->revision, 1);
+	assert_null(once("{}", "b", 2)->response);
+	assert_int_equal(ctrl.model->revision, 2);
+	/* The first again: it is not carried out again, though it would change something. */
+	stop();
+	start();
+	assert_non_null(once(bed_good, "a", 1)->response);
+	assert_int_equal(ctrl.model->revision, 2);
+	assert_int_equal(responded, 2);
+	assert_int_equal(once(bed_good, "a", 9)->problem.code, PROBLEM_INVALID_ARGUMENT);
+	/* One that changed nothing is remembered, too. */
+	assert_null(once("{}", "c", 3)->response);
+	applied(bed_good);
+	assert_non_null(once("{}", "c", 3)->response);
+	assert_int_equal(ctrl.model->count[RESOURCE_VIRTUAL_SERVER], 1);
+	/* One that failed is not. */
+	assert_int_equal(once("{'interfaces': [{'name': 'moon'}]}", "d", 4)->problem.code,
+			 PROBLEM_FAILED_PRECONDITION);
+	assert_int_equal(once("{'interfaces': [{'name': 'moon'}]}", "d", 4)->problem.code,
+			 PROBLEM_FAILED_PRECONDITION);
+}
+
+static void merges_when_told_so(void **state)
+{
+	struct apply_request request = {
+		.op = APPLY_CONFIG,
+		.merge = true,
+	};
+	const struct apply_result *result;
+
+	(void)state;
+	applied(bed_good);
+	request.message = BED_CONFIG("{'backendPools': [{'name': 'web', 'backends': [{'name': "
+				     "'web-2', 'address': '198.51.100.109', 'port': 1}]},"
+				     "{'name': 'new'}], 'timeouts': {'udp': 7}}");
+	result = ask(&request);
+	assert_int_equal(result->problem.code, 0);
+	assert_int_equal(result->created, 2); /* the pool, the timeouts */
+	assert_int_equal(result->updated, 1);
+	assert_int_equal(result->deleted, 0);
+	assert_int_equal(ctrl.model->count[RESOURCE_BACKEND], 2);
+	assert_int_equal(ctrl.model->count[RESOURCE_VIRTUAL_SERVER], 1);
+}
+
+static void updates_what_the_mask_names(void **state)
+{
+	struct apply_request request = {
+		.op = APPLY_UPDATE,
+		.kind = RESOURCE_BACKEND,
+		.pool = "web",
+		.mask = "weight",
+	};
+	const struct resource *r;
+
+	(void)state;
+	applied(bed_good);
+	request.message =
+		bed_json(&sluice__v1__backend__descriptor, "{'name': 'web-1', 'weight': 0}");
+	assert_int_equal(ask(&request)->problem.code, 0);
+	r = model_find(ctrl.model, RESOURCE_BACKEND, "web/web-1");
+	assert_int_equal(r->backend.weight, 0);
+	assert_int_equal(r->backend.port, htons(80));
+	request.mask = "weight,etag";
+	request.message = bed_json(&sluice__v1__backend__descriptor, "{'name': 'web-1'}");
+	assert_int_equal(ask(&request)->problem.code, PROBLEM_INVALID_ARGUMENT);
+	/* A pool's mask that does not name its backends leaves them. */
+	request = (struct apply_request){
+		.op = APPLY_UPDATE,
+		.kind = RESOURCE_BACKEND_POOL,
+		.mask = "backends",
+		.message = bed_json(&sluice__v1__backend_pool__descriptor, "{'name': 'web'}"),
+	};
+	assert_int_equal(ask(&request)->problem.code, 0);
+	assert_int_equal(ctrl.model->count[RESOURCE_BACKEND], 0);
+	request.message = bed_json(&sluice__v1__backend_pool__descriptor, "{'name': 'none'}");
+	assert_int_equal(ask(&request)->problem.code, PROBLEM_NOT_FOUND);
+}
+
+/* Written by the time that the daemon ends; a revision's own with it. */
+static void calls_are_written_down(void **state)
+{
+	const struct store_audit entry = {
+		.time = 1700000000000,
+		.caller = "somebody",
+		.method = "WorkerService/RestartWorker",
+		.code = PROBLEM_PERMISSION_DENIED,
+		.message = "no",
+	};
+	struct apply_request request = {
+		.op = APPLY_CONFIG, .author = "me", .source = "here", .method = "Apply"};
+
+	(void)state;
+	request.message = BED_CONFIG(bed_good);
+	assert_true(ask(&request)->recorded);
+	for (int i = 0; i < 3000; i++)
+		apply_audit(ctrl.apply, &entry);
+	stop();
+	start();
+	assert_int_equal(
+		number("SELECT count(*) FROM audit WHERE method = 'Apply' AND revision = 1 "
+		       "AND caller = 'me' AND source = 'here' AND code = 0"),
+		1);
+	/* More than fit: counted. */
+	assert_in_range(number("SELECT count(*) FROM audit WHERE caller = 'somebody' AND code = 7"),
+			1000, 2999);
+	assert_int_equal(number("SELECT count(*) FROM audit WHERE method = 'audit' AND message "
+				"LIKE '%were too many%'"),
+			 1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -447,6 +719,15 @@ int main(void)
 		T(published_when_the_store_is_ahead),
 		T(a_lost_database),
 		T(ended_with_requests_waiting),
+		T(goes_back_unless_confirmed),
+		T(stays_when_confirmed),
+		T(waits_across_a_restart),
+		T(nothing_to_go_back_to),
+		T(rolls_back_to_any_revision),
+		T(carried_out_once),
+		T(merges_when_told_so),
+		T(updates_what_the_mask_names),
+		T(calls_are_written_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
