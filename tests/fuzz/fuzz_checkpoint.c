@@ -90,14 +90,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 /* What is left to chance are the tuples, the state and the times. */
 static void make_ours(struct sl_conn *e)
 {
-	uint32_t backend = SL_REF_ID(e->backend) % BACKENDS;
+	uint32_t backend = SL_REF_ID(e->core.backend) % BACKENDS;
 	uint8_t mode = (uint8_t)(backend % SL_MODE_MAX), tcp = e->key[SL_DIR_IN].proto & 1;
 
-	e->virtual_server = SL_REF(!tcp, 1);
-	e->backend = SL_REF(backend, 1);
-	e->flags = sl_mode_flags[mode];
+	e->core.virtual_server = SL_REF(!tcp, 1);
+	e->core.backend = SL_REF(backend, 1);
+	e->core.flags = sl_mode_flags[mode];
 	e->key[SL_DIR_IN].proto = e->key[SL_DIR_OUT].proto = tcp ? IPPROTO_TCP : IPPROTO_UDP;
-	e->port_pool = (uint16_t)(backend % 2);
+	e->core.port_pool = (uint16_t)(backend % 2);
 	if (mode == SL_MODE_FULLNAT) {
 		e->key[SL_DIR_OUT].daddr = inet_addr("198.51.100.10");
 	} else {
@@ -162,7 +162,7 @@ static void check_found(struct bed *b)
 		if (!t->check[i])
 			continue;
 		open++;
-		for (int dir = 0; dir <= !(e->flags & SL_CONN_F_DIRECT); dir++) {
+		for (int dir = 0; dir <= !(e->core.flags & SL_CONN_F_DIRECT); dir++) {
 			struct sl_tuple key = e->key[dir];
 			uint64_t k[2];
 			uint8_t found;
