@@ -77,6 +77,7 @@ static void write_server(const struct sl_snapshot *s, const struct plan *p,
 	out->hash_key = r->virtual_server.hash_key;
 	out->quic_id = r->virtual_server.quic_id;
 	out->max_connections = r->virtual_server.max_connections;
+	out->max_mss = r->virtual_server.max_mss;
 	out->backends = part(s->backends, pool->first, pool->n, sizeof(struct sl_backend));
 	out->cycle = part(s->cycles, cycle->first, cycle->length, sizeof(uint32_t));
 	if (server->local != PLAN_NO_LOCAL)

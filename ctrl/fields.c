@@ -21,6 +21,9 @@
 
 #define EMPTY         ((char *)protobuf_c_empty_string)
 #define TIMEOUT_MAX_S 604800 /* a week */
+#define GUE_PORT      6080   /* IANA's */
+#define MSS_MIN       88     /* with which the smallest MTU of IPv4 hosts still carries data */
+#define MSS_MAX       65495
 
 int fields_refuse(const struct fields_context *c, const char *field, const char *format, ...)
 {
@@ -96,6 +99,12 @@ static int decode_virtual_server(const struct fields_context *c, const Sluice__V
 		return fields_refuse(c, "protocol", "%d is not known: tcp or udp",
 				     (int)m->protocol);
 	}
+	if (m->max_mss && (m->max_mss < MSS_MIN || m->max_mss > MSS_MAX))
+		return fields_refuse(c, "max_mss", "%u is not 0 or in %d..%d", m->max_mss, MSS_MIN,
+				     MSS_MAX);
+	if (m->max_mss && m->protocol != SLUICE__V1__PROTOCOL__PROTOCOL_TCP)
+		return fields_refuse(c, "max_mss", "is for tcp");
+	r->virtual_server.max_mss = m->max_mss;
 	return fields_decode_scheduling(c, m);
 }
 
@@ -108,9 +117,12 @@ static int decode_mode(const struct fields_context *c, Sluice__V1__ForwardingMod
 	case SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_FULLNAT: *mode = SL_MODE_FULLNAT; break;
 	case SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_NAT: *mode = SL_MODE_NAT; break;
 	case SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_DR: *mode = SL_MODE_DR; break;
+	case SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_IPIP: *mode = SL_MODE_IPIP; break;
+	case SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_GRE: *mode = SL_MODE_GRE; break;
+	case SLUICE__V1__FORWARDING_MODE__FORWARDING_MODE_GUE: *mode = SL_MODE_GUE; break;
 	default:
-		return fields_refuse(c, "forwarding_mode", "%d is not known: fullnat, nat or dr",
-				     (int)m);
+		return fields_refuse(c, "forwarding_mode",
+				     "%d is not known: fullnat, nat, dr, ipip, gre or gue", (int)m);
 	}
 	return 0;
 }
@@ -140,6 +152,9 @@ static int decode_backend(const struct fields_context *c, const char *pool,
 	if (m->weight > UINT16_MAX)
 		return fields_refuse(c, "weight", "%u is not in 0..65535", m->weight);
 	r->backend.weight = m->weight;
+	if (m->gue_port > UINT16_MAX)
+		return fields_refuse(c, "gue_port", "%u is not in 0..65535", m->gue_port);
+	r->backend.tunnel_port = htons(m->gue_port ? m->gue_port : GUE_PORT);
 	rc = decode_mode(c, m->forwarding_mode, SL_MODE_MAX, &r->backend.mode);
 	return rc ? rc : fields_decode_backend_limit(c, m);
 }

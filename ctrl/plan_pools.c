@@ -184,6 +184,7 @@ static int read_backends(const struct plan *plan, struct plan_pool *pool,
 			.mode = mode,
 			.resume = b->backend.resume,
 			.max_connections = b->backend.max_connections,
+			.tunnel_port = b->backend.tunnel_port,
 		};
 	}
 	*at = b;

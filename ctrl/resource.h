@@ -77,6 +77,7 @@ struct resource {
 			uint8_t hash_key;  /* enum sl_hash_key */
 			uint8_t quic_id;   /* bytes of a connection ID */
 			uint32_t max_connections;
+			uint16_t max_mss;
 		} virtual_server;
 		struct {
 			uint32_t addr;
@@ -85,6 +86,7 @@ struct resource {
 			uint8_t mode;   /* enum sl_mode; SL_MODE_MAX: its pool's */
 			uint8_t resume; /* per cent of the limit */
 			uint32_t max_connections;
+			uint16_t tunnel_port;
 		} backend;
 		struct {
 			uint8_t mode;           /* enum sl_mode */

@@ -269,7 +269,7 @@ static bool is_ours(const struct worker *w, const struct sl_conn_core *e,
 	return proto == ends->proto[SL_DIR_OUT] && (proto == IPPROTO_TCP || proto == IPPROTO_UDP) &&
 	       e->state != SL_CONN_NONE && e->state < SL_CONN_STATE_MAX &&
 	       (e->flags & SL_CONN_MODE_MASK) < SL_MODE_MAX &&
-	       e->flags == sl_mode_flags[e->flags & SL_CONN_MODE_MASK] &&
+	       (e->flags & ~SL_CONN_F_CLAMP) == sl_mode_flags[e->flags & SL_CONN_MODE_MASK] &&
 	       reply_is_ours(w, e, ends) && ends->client_owner == w->id;
 }
 

@@ -8,6 +8,7 @@
 #include <rte_branch_prediction.h>
 
 #include "secondary/direct.h"
+#include "secondary/exit.h"
 #include "secondary/icmp.h"
 #include "secondary/nexthop.h"
 #include "secondary/rewrite.h"
@@ -33,8 +34,11 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 		ttl_exceeded(w, b, at);
 		return false;
 	}
-	if (unlikely(e->core.flags & SL_CONN_F_DIRECT))
-		return forward_direct(w, b, at);
+	if (unlikely(e->core.flags & (SL_CONN_F_DIRECT | SL_CONN_F_CLAMP))) {
+		if (e->core.flags & SL_CONN_F_DIRECT)
+			return forward_direct(w, b, at);
+		exit_clamp(w, e, frame);
+	}
 	if (unlikely(!state_advance(w, &w->conns, &e->core, dir,
 				    (const struct rte_tcp_hdr *)(frame + FRAME_L4), m->pkt_len))) {
 		/* schedule ends the old connection after this burst's other packets are done with
@@ -44,6 +48,8 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 	}
 	rewrite_packet(frame, e, dir);
 	if (unlikely(!nexthop_send(w, e, dir, m, frame, &why))) {
+		if (why == SL_DROP_TOO_BIG)
+			exit_rewritten_too_big(w, b, at);
 		burst_drop(b, at, why);
 		return false;
 	}

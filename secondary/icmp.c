@@ -98,8 +98,8 @@ static rte_be32_t speak_from(const struct worker *w, rte_be32_t to)
 	return hop ? hop->source : 0;
 }
 
-void icmp_error(struct worker *w, const struct burst *b, unsigned int at, uint8_t type,
-		uint8_t code)
+static void send_error(struct worker *w, const struct burst *b, unsigned int at,
+		       struct rte_icmp_hdr what)
 {
 	struct rte_mbuf *bad = b->pkt[at], *m;
 	const struct rte_ipv4_hdr *bad_ip = frame_ip(bad);
@@ -130,9 +130,23 @@ void icmp_error(struct worker *w, const struct burst *b, unsigned int at, uint8_
 		.dst_addr = bad_ip->src_addr,
 	};
 	finish_ip(ip);
-	*icmp = (struct rte_icmp_hdr){.icmp_type = type, .icmp_code = code};
+	*icmp = what;
 	memcpy(icmp + 1, bad_ip, quote);
 	icmp->icmp_cksum = (uint16_t)~rte_raw_cksum(icmp, sizeof(*icmp) + quote);
 	w->stats->icmp_sent++;
 	tx_put(w, bad->port, m);
+}
+
+void icmp_error(struct worker *w, const struct burst *b, unsigned int at, uint8_t type,
+		uint8_t code)
+{
+	send_error(w, b, at, (struct rte_icmp_hdr){.icmp_type = type, .icmp_code = code});
+}
+
+void icmp_too_big(struct worker *w, const struct burst *b, unsigned int at, uint16_t mtu)
+{
+	send_error(w, b, at,
+		   (struct rte_icmp_hdr){.icmp_type = ICMP_UNREACHABLE,
+					 .icmp_code = ICMP_FRAG_NEEDED,
+					 .icmp_seq_nb = rte_cpu_to_be_16(mtu)});
 }

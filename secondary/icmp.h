@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#define ICMP_UNREACHABLE   3
+#define ICMP_FRAG_NEEDED   4  /* code of ICMP_UNREACHABLE */
 #define ICMP_TIME_EXCEEDED 11 /* RFC 792; code 0: in transit */
 
 struct burst;
@@ -19,5 +21,8 @@ void icmp_input(struct worker *w, struct burst *b, unsigned int at, uint32_t len
  */
 void icmp_error(struct worker *w, const struct burst *b, unsigned int at, uint8_t type,
 		uint8_t code);
+
+/* The same: its size is over the next hop's MTU, which the error tells (RFC 1191 section 4). */
+void icmp_too_big(struct worker *w, const struct burst *b, unsigned int at, uint16_t mtu);
 
 #endif

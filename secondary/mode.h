@@ -25,5 +25,6 @@ struct mode_ops {
 extern const struct mode_ops mode_fullnat;
 extern const struct mode_ops mode_nat;
 extern const struct mode_ops mode_dr;
+extern const struct mode_ops mode_tunnel; /* ipip, gre and gue */
 
 #endif

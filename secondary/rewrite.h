@@ -72,4 +72,25 @@ static inline void rewrite_packet(char *frame, const struct sl_conn *e, unsigned
 	rewrite_tuple(frame, e, dir);
 }
 
+/* The packet as it came, for who quotes it; off the fast path. */
+static inline void rewrite_undo(char *frame, const struct sl_conn *e, unsigned int dir)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + FRAME_L3);
+	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
+	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)(ip + 1);
+	uint16_t back = (uint16_t)~e->core.l4_delta[dir];
+
+	if (e->core.state != SL_CONN_UDP)
+		tcp->cksum = sl_csum_apply(tcp->cksum, back);
+	else if (udp->dgram_cksum)
+		udp->dgram_cksum = sl_csum_apply(udp->dgram_cksum, back);
+	ip->time_to_live++;
+	ip->src_addr = e->key[dir].saddr;
+	ip->dst_addr = e->key[dir].daddr;
+	udp->src_port = e->key[dir].sport;
+	udp->dst_port = e->key[dir].dport;
+	ip->hdr_checksum = 0;
+	ip->hdr_checksum = (uint16_t)~frame_ip_sum(ip);
+}
+
 #endif

@@ -29,9 +29,9 @@
 #define SEEN_BITS 1024
 
 static const struct mode_ops *const modes[SL_MODE_MAX] = {
-	[SL_MODE_FULLNAT] = &mode_fullnat,
-	[SL_MODE_NAT] = &mode_nat,
-	[SL_MODE_DR] = &mode_dr,
+	[SL_MODE_FULLNAT] = &mode_fullnat, [SL_MODE_NAT] = &mode_nat,
+	[SL_MODE_DR] = &mode_dr,           [SL_MODE_IPIP] = &mode_tunnel,
+	[SL_MODE_GRE] = &mode_tunnel,      [SL_MODE_GUE] = &mode_tunnel,
 };
 
 /* Connections that a round opens. */
@@ -92,7 +92,7 @@ static enum sl_drop_reason prepare(struct worker *w, struct burst *b, unsigned i
 	c->virtual_server = vs->ref;
 	c->backend = all[pick].ref;
 	c->state = vs->proto == IPPROTO_TCP ? SL_CONN_SYN_SENT : SL_CONN_UDP;
-	c->flags = sl_mode_flags[all[pick].mode];
+	c->flags = sl_mode_flags[all[pick].mode] | (vs->max_mss ? SL_CONN_F_CLAMP : 0);
 	mode = modes[all[pick].mode];
 	why = mode->prepare(w, vs, &all[pick], c);
 	if (unlikely(why != MODE_READY)) {

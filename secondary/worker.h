@@ -54,6 +54,7 @@ struct worker {
 	uint32_t spare_turn;  /* where to look for a backend with room: choose.c */
 	uint32_t icmp_tokens; /* ICMP errors that may still be sent in this second */
 	uint32_t icmp_second;
+	uint16_t ip_id; /* of packets that are ours */
 };
 
 /* Still alive, in work that takes longer than a turn. */

@@ -105,6 +105,7 @@ static_assert(sizeof(struct sl_tuple6) == 40, "five 8-byte compares");
  */
 #define SL_CONN_MODE_MASK 0x0f
 #define SL_CONN_F_DIRECT  0x10 /* packets leave as they came; the backend answers past us */
+#define SL_CONN_F_CLAMP   0x20 /* the virtual server has a greatest MSS */
 
 /*
  * What a connection is but for its tuples; the last 32 bytes of an entry of either family.
@@ -131,7 +132,8 @@ static_assert(sizeof(struct sl_conn_core) == 32, "half a cache line");
  * One connection over IPv4; one cache line. key[IN] is client -> virtual server, key[OUT] is what
  * comes back: backend -> local address (FullNAT), backend -> client (NAT). A packet of one
  * direction leaves with the other direction's key reversed. Where nothing comes back
- * (SL_CONN_F_DIRECT) key[OUT] is not in the index and only says who the backend is.
+ * (SL_CONN_F_DIRECT) key[OUT] is not in the index and only says who the backend is: its address and
+ * port as source, for GUE the port that the tunnel goes to as destination.
  * key[d].l3_delta is the checksum difference of the IPv4 header, with the TTL's decrement folded
  * in.
  */

@@ -85,10 +85,13 @@ enum sl_hash_key {
  * four bits (conn.h): append only.
  * X(symbol, name in API, CLI and samples, sl_conn.flags that follow from it)
  */
-#define SL_MODES(X)              \
-	X(FULLNAT, "fullnat", 0) \
-	X(NAT, "nat", 0)         \
-	X(DR, "dr", SL_CONN_F_DIRECT)
+#define SL_MODES(X)                       \
+	X(FULLNAT, "fullnat", 0)          \
+	X(NAT, "nat", 0)                  \
+	X(DR, "dr", SL_CONN_F_DIRECT)     \
+	X(IPIP, "ipip", SL_CONN_F_DIRECT) \
+	X(GRE, "gre", SL_CONN_F_DIRECT)   \
+	X(GUE, "gue", SL_CONN_F_DIRECT)
 
 enum sl_mode {
 #define X(symbol, name, flags) SL_MODE_##symbol,
@@ -127,7 +130,7 @@ struct sl_virtual_server {
 	struct sl_span local; /* uint32_t: positions in `local_addresses` */
 	uint8_t hash_key;     /* enum sl_hash_key */
 	uint8_t quic_id;      /* bytes of a connection ID, for that key */
-	uint8_t pad[2];
+	uint16_t max_mss;     /* bytes, host order; a SYN that says more is changed. 0: none is */
 	uint32_t max_connections; /* over all workers; 0: no limit */
 	uint32_t reserved[2];
 };
@@ -140,7 +143,7 @@ struct sl_backend {
 	uint16_t weight; /* 0: no new connections */
 	uint8_t mode;    /* enum sl_mode */
 	uint8_t resume;  /* per cent of the limit, under which a full one takes connections again */
-	uint8_t pad[2];
+	uint16_t tunnel_port;     /* UDP port that GUE goes to */
 	uint32_t max_connections; /* over all workers; 0: no limit */
 };
 static_assert(sizeof(struct sl_backend) == 32, "two a cache line");

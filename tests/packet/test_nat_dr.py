@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """NAT and direct return: every field of every packet, owners, states, with and without steering."""
 
+import glob
 import os
 import random
 
@@ -186,17 +187,18 @@ def tests_with(report, mode, kind, steering):
             bed.forget()
 
 
-def sample(bed):
-    done = bed.ctl("apply", "--dry-run", "-f", os.path.join(ROOT, "conf/lb-dr.yaml"))
-    equal(done.returncode, 0, f"sluicectl apply: {done.stderr}")
+def samples(bed):
+    for name in sorted(glob.glob(os.path.join(ROOT, "conf/lb*.yaml"))):
+        done = bed.ctl("apply", "--dry-run", "-f", name)
+        equal(done.returncode, 0, f"sluicectl apply -f {name}: {done.stderr}")
 
 
 def tests(report):
     for steering in ("auto", "none"):
         tests_with(report, "nat", NatTalk, steering)
         tests_with(report, "dr", DrTalk, steering)
-    with Bed(config=config("dr")) as bed, report.case("conf/lb-dr.yaml is taken"):
-        sample(bed)
+    with Bed(config=config("dr")) as bed, report.case("the samples in conf/ are taken"):
+        samples(bed)
 
 
 checks.main(tests)

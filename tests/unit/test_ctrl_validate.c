@@ -121,9 +121,22 @@ static const struct one ones[] = {
 	 "virtual_servers[v].scheduler: 9 is not known: rr, wrr, mh, conhash, sh, fo, lc or wlc"},
 	{RESOURCE_BACKEND_POOL, "{'name': 'p', 'forwardingMode': 'dr'}", NULL},
 	{RESOURCE_BACKEND_POOL, "{'name': 'p', 'forwardingMode': 99}",
-	 "backend_pools[p].forwarding_mode: 99 is not known: fullnat, nat or dr"},
+	 "backend_pools[p].forwarding_mode: 99 is not known: fullnat, nat, dr, ipip, gre or gue"},
+	{RESOURCE_BACKEND_POOL, "{'name': 'p', 'forwardingMode': 'gue'}", NULL},
+	{RESOURCE_BACKEND,
+	 "{'name': 'b', 'address': '192.0.2.1', 'port': 1, 'forwardingMode': 'gue',"
+	 " 'guePort': 65536}",
+	 ".gue_port: 65536 is not in 0..65535"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp', 'maxMss': 87,"
+	 " 'backendPool': 'b'}",
+	 "virtual_servers[v].max_mss: 87 is not 0 or in 88..65495"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'udp', 'maxMss': 1400,"
+	 " 'backendPool': 'b'}",
+	 "virtual_servers[v].max_mss: is for tcp"},
 	{RESOURCE_BACKEND, "{'name': 'b', 'address': '192.0.2.1', 'port': 1, 'forwardingMode': 98}",
-	 ".forwarding_mode: 98 is not known: fullnat, nat or dr"},
+	 ".forwarding_mode: 98 is not known: fullnat, nat, dr, ipip, gre or gue"},
 	{RESOURCE_VIRTUAL_SERVER,
 	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp',"
 	 " 'localAddressPool': 'l'}",

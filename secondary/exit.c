@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "secondary/exit.h"
+
+#include <sluice/snapshot.h>
+
+#include "secondary/burst.h"
+#include "secondary/clamp.h"
+#include "secondary/frame.h"
+#include "secondary/icmp.h"
+#include "secondary/rewrite.h"
+#include "secondary/worker.h"
+
+void exit_too_big(struct worker *w, const struct burst *b, unsigned int at, uint32_t mtu)
+{
+	if (frame_ip(b->pkt[at])->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG))
+		icmp_too_big(w, b, at, (uint16_t)mtu);
+}
+
+void exit_rewritten_too_big(struct worker *w, const struct burst *b, unsigned int at)
+{
+	const struct sl_conn *e = b->conn[at];
+	unsigned int dir = b->dir[at];
+	uint8_t port = w->neighs.entry[e->core.neigh[dir]].port;
+
+	rewrite_undo(rte_pktmbuf_mtod(b->pkt[at], char *), e, dir);
+	exit_too_big(w, b, at, w->frame_max[port] - RTE_ETHER_HDR_LEN);
+}
+
+void exit_clamp(struct worker *w, const struct sl_conn *e, char *frame)
+{
+	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)(frame + FRAME_L4);
+	const struct sl_tuple *in = &e->key[SL_DIR_IN];
+	const struct sl_virtual_server *vs;
+
+	if (e->core.state == SL_CONN_UDP || !(tcp->tcp_flags & RTE_TCP_SYN_FLAG))
+		return;
+	vs = sl_virtual_server_find(w->snapshot, in->daddr, in->dport, in->proto);
+	if (vs && vs->max_mss)
+		clamp_mss(tcp, vs->max_mss);
+}
