@@ -13,6 +13,7 @@
 
 #include "secondary/burst.h"
 #include "secondary/frame.h"
+#include "secondary/icmp_related.h"
 #include "secondary/worker.h"
 
 #define OWN_TTL     64
@@ -50,6 +51,12 @@ static void echo_reply(struct worker *w, struct rte_mbuf *m)
 	w->stats->icmp_sent++;
 }
 
+/* Source quench is dead (RFC 6633), and redirects are for hosts. */
+static bool is_error(uint8_t type)
+{
+	return type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER;
+}
+
 void icmp_input(struct worker *w, struct burst *b, unsigned int at, uint32_t len)
 {
 	struct rte_mbuf *m = b->pkt[at];
@@ -66,6 +73,8 @@ void icmp_input(struct worker *w, struct burst *b, unsigned int at, uint32_t len
 		burst_drop(b, at, SL_DROP_IP_SOURCE_OURS);
 	else if (bad_checksum(icmp, len))
 		burst_drop(b, at, SL_DROP_L4_CHECKSUM);
+	else if (is_error(icmp->icmp_type))
+		icmp_related(w, b, at, len);
 	else if (icmp->icmp_type != RTE_IP_ICMP_ECHO_REQUEST || icmp->icmp_code != 0)
 		burst_drop(b, at, SL_DROP_ICMP_TYPE);
 	else if (!sl_own_address_find(w->snapshot, ip->dst_addr))

@@ -8,6 +8,7 @@
 #define ICMP_UNREACHABLE   3
 #define ICMP_FRAG_NEEDED   4  /* code of ICMP_UNREACHABLE */
 #define ICMP_TIME_EXCEEDED 11 /* RFC 792; code 0: in transit */
+#define ICMP_PARAMETER     12
 
 struct burst;
 struct worker;

@@ -52,7 +52,11 @@
 	X(NO_CONFIG, "no_config", "no configuration has been published yet")                     \
 	X(WORKER_STOP, "worker_stop", "packet was queued for a neighbour when the worker ended") \
 	X(SERVER_LIMIT, "server_limit", "virtual server has as many connections as it may")      \
-	X(BACKEND_LIMIT, "backend_limit", "no backend takes connections: limits or overload marks")
+	X(BACKEND_LIMIT, "backend_limit",                                                        \
+	  "no backend takes connections: limits or overload marks")                              \
+	X(ICMP_QUOTE_SHORT, "icmp_quote_short",                                                  \
+	  "ICMP error that quotes less than a packet's header and 8 bytes")                      \
+	X(ICMP_UNRELATED, "icmp_unrelated", "ICMP error about a packet of no known connection")
 
 enum sl_drop_reason {
 #define X(symbol, name, text) SL_DROP_##symbol,

@@ -34,7 +34,8 @@
 	  "a local address had no port; next tried")                                         \
 	X(buffers_returned, "buffers_returned", "own buffers that other workers gave back")  \
 	X(buffers_reclaimed, "buffers_reclaimed",                                            \
-	  "own buffers that died with a worker and were taken back")
+	  "own buffers that died with a worker and were taken back")                         \
+	X(icmp_related, "icmp_related", "ICMP errors about connections, passed on")
 
 enum sl_worker_counter {
 #define X(field, name, text) SL_WORKER_COUNTER_##field,

@@ -154,7 +154,7 @@ def mixed(bed):
         {"name": "d", "address": "198.51.100.102", "port": 80, "forwarding_mode": "dr"}]
     bed.apply(made)
     modes = []
-    for port in range(44000, 44004):
+    for port in range(44000, 44016):  # each worker walks its own cycle
         frame = NatTalk(bed, TCP, port).request(flags="S")
         bed.send("wan", frame)
         found = bed.expect("lan")
@@ -163,7 +163,7 @@ def mixed(bed):
         talk.judge_up(frame, found)
         modes.append(direct)
         talk.up(flags="A")
-    equal(sorted(modes), [False, False, True, True], "DR")
+    assert 7 <= sum(modes) <= 9, f"{sum(modes)} of {len(modes)} in direct return"
 
 
 def tests_with(report, mode, kind, steering):

@@ -226,4 +226,5 @@ def tests(report):
                 too_big_for_link(bed, kind, mode != "dr")
 
 
-checks.main(tests)
+if __name__ == "__main__":
+    checks.main(tests)
