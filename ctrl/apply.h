@@ -63,6 +63,7 @@ struct apply_request {
 	uint64_t revision;               /* ROLLBACK, CONFIRM */
 	uint64_t unconfirmed; /* ROLLBACK: only while this one waits for its confirmation; or 0 */
 	bool merge;           /* CONFIG */
+	bool no_etags;        /* CONFIG: those in the message are not compared */
 	bool validate_only;   /* stop before the commit */
 	/* CONFIG, ROLLBACK: go back unless confirmed within so many seconds; 0: stay. */
 	uint32_t confirm_s;

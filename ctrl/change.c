@@ -198,7 +198,7 @@ static int batch_new(struct change_set *set, struct batch *batch, enum resource_
 
 	if (!r)
 		return -EINVAL;
-	if (*etag) /* few have one, and there may be many */
+	if (*etag && !set->no_etags) /* few have one, and there may be many */
 		rc = check_etag(set->model, model_find(set->model, kind, r->name), kind, r->name,
 				etag, why);
 	if (!rc && batch_add(batch, r))
@@ -431,7 +431,7 @@ static int resolve_config(struct change_set *set, const Sluice__V1__Config *conf
 int change_resolve(struct change_set *set, struct model *model, const struct apply_request *q,
 		   struct problem *why)
 {
-	*set = (struct change_set){.model = model};
+	*set = (struct change_set){.model = model, .no_etags = q->no_etags};
 	switch (q->op) {
 	case APPLY_CREATE:
 	case APPLY_UPDATE: return resolve_one(set, q, why);

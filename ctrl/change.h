@@ -25,6 +25,7 @@ struct change_set {
 	struct model *model;
 	struct change *list;
 	size_t n, room;
+	bool no_etags;    /* of the request */
 	bool entered;     /* the model holds `after` */
 	uint32_t created; /* what the list holds, counted */
 	uint32_t updated;

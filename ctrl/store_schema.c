@@ -169,3 +169,10 @@ int store_schema_open(const char *path, sqlite3 **db, struct problem *why)
 		return fail(*db, code, path, "cannot be written", why);
 	return migrate(*db, path, version, why);
 }
+
+int store_schema_adopt(sqlite3 *db, const char *name, struct problem *why)
+{
+	int version = 0, rc = inspect(db, name, &version, why);
+
+	return rc ? rc : migrate(db, name, version, why);
+}

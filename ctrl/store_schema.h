@@ -13,4 +13,7 @@
  */
 int store_schema_open(const char *path, sqlite3 **db, struct problem *why);
 
+/* The same for a database that is open already and called so in sentences. */
+int store_schema_adopt(sqlite3 *db, const char *name, struct problem *why);
+
 #endif

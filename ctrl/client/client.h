@@ -13,6 +13,7 @@
  *   apply.c       the configuration as a whole
  *   history.c     its revisions and the audit log; diff.c what differs
  *   observe.c     connections, workers; stats.c counters; profile.c a worker's time
+ *   backup.c      backups, to a file and back
  *   api.c         any method, with JSON as it is
  *   ipvsadm/      the command language of ipvsadm
  *   yaml_in.c     strict YAML to JSON, with lines; yaml_out.c back

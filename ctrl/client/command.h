@@ -134,6 +134,10 @@ int history_confirm_timeout(const struct client *client, json_t *request);
 /* What an answer says of the confirmation it waits for. */
 void history_say_deadline(json_t *reply);
 
+/* backup.c */
+int backup_run(const struct client *, const struct noun *, int argc, char **argv);
+int restore_run(const struct client *, const struct noun *, int argc, char **argv);
+
 /* observe.c */
 int observe_connections(const struct client *, const struct noun *, int argc, char **argv);
 int observe_workers(const struct client *, const struct noun *, int argc, char **argv);

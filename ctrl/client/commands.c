@@ -88,6 +88,19 @@ static const struct command audit[] = {
 	 "7d."},
 };
 
+static const struct command backup[] = {
+	{NULL, "FILE", 1, 1, OPTION_ALL, COMPLETES_NOTHING, COMPLETES_NOTHING,
+	 "write the configuration to a file that `restore` reads", backup_run,
+	 "The file is an sqlite database that can also take the place of the daemon's. With --all "
+	 "past revisions and the audit log are in it, too."},
+};
+
+static const struct command restore[] = {
+	{NULL, "FILE", 1, 1, OPTION_DRY_RUN | OPTION_COMMENT, COMPLETES_NOTHING, COMPLETES_NOTHING,
+	 "make a backup's configuration the current one", restore_run,
+	 "The file is checked, and applied as a new revision: what it does not hold is deleted."},
+};
+
 static const struct command config[] = {
 	{"show", "[REVISION]", 0, 1, 0, COMPLETES_REVISION, COMPLETES_NOTHING,
 	 "the configuration, so that `apply` takes it back", config_show,
@@ -163,6 +176,8 @@ const struct noun command_nouns[] = {
 	{"rollback", "back to a revision", OF(rollback), NULL, NULL},
 	{"confirm", "an apply that waits for it", OF(confirm), NULL, NULL},
 	{"config", "the configuration as a whole", OF(config), NULL, NULL},
+	{"backup", "the configuration, to a file", OF(backup), NULL, NULL},
+	{"restore", "the configuration, from a backup", OF(restore), NULL, NULL},
 	{"virtual-server", "what clients connect to: address, port and protocol", OF(standard),
 	 &kind_virtual_server, NULL},
 	{"pool", "backends that serve the same", OF(standard), &kind_pool, NULL},

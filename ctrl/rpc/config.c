@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The configuration as a whole: as it is, and changing it. Its past is in revision.c. */
+#include "ctrl/image.h"
 #include "ctrl/rpc/difference.h"
 #include "ctrl/rpc/revision.h"
 #include "ctrl/rpc/services.h"
@@ -65,7 +66,7 @@ void config_get(struct rpc_call *call)
 
 /* ---- changing it ---- */
 
-/* ApplyConfigResponse and RollbackConfigResponse: the same fields. */
+/* The responses of Apply, Rollback and RestoreConfig: the same fields. */
 #define FILL(call, response, result, difference)                                          \
 	do {                                                                              \
 		(response)->revision = (result)->revision;                                \
@@ -105,6 +106,19 @@ static ProtobufCMessage *rollback_response(struct rpc_call *call, const struct a
 	const Sluice__V1__RollbackConfigRequest *request = (const void *)rpc_call_request(call);
 	Sluice__V1__RollbackConfigResponse *response =
 		rpc_message(call, &sluice__v1__rollback_config_response__descriptor);
+	struct difference difference;
+
+	if (!response || !list_changes(call, request->validate_only, result, &difference))
+		return NULL;
+	FILL(call, response, result, &difference);
+	return &response->base;
+}
+
+static ProtobufCMessage *restore_response(struct rpc_call *call, const struct apply_result *result)
+{
+	const Sluice__V1__RestoreConfigRequest *request = (const void *)rpc_call_request(call);
+	Sluice__V1__RestoreConfigResponse *response =
+		rpc_message(call, &sluice__v1__restore_config_response__descriptor);
 	struct difference difference;
 
 	if (!response || !list_changes(call, request->validate_only, result, &difference))
@@ -183,4 +197,35 @@ void config_confirm(struct rpc_call *call)
 		rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "revision: is required");
 	else
 		rpc_submit(call, &request, "config", confirm_response);
+}
+
+/* The etags of then say nothing now. */
+static void restore(struct rpc_call *call, ProtobufCMessage *config)
+{
+	const Sluice__V1__RestoreConfigRequest *message = (const void *)rpc_call_request(call);
+	struct apply_request request = {
+		.op = APPLY_CONFIG,
+		.no_etags = true,
+		.message = config,
+		.comment = message->comment,
+	};
+
+	if (read_confirm(call, message->confirm_timeout, &request))
+		rpc_submit(call, &request, "config", restore_response);
+}
+
+static ProtobufCMessage *read_backup(struct rpc_call *call, struct revision_read *read)
+{
+	const Sluice__V1__RestoreConfigRequest *message = (const void *)rpc_call_request(call);
+
+	read->then = restore;
+	if (image_read(message->database.data, message->database.len, read->keep[0], &read->why))
+		return NULL;
+	return (ProtobufCMessage *)revision_config(call, read->keep[0]);
+}
+
+void config_restore(struct rpc_call *call)
+{
+	rpc_call_about(call, "config");
+	revision_run(call, read_backup);
 }

@@ -8,9 +8,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include <sluice/base64.h>
+
 #include <event2/buffer.h>
 
-#include "ctrl/rpc/base64.h"
 #include "ctrl/rpc/error_details.h"
 #include "ctrl/rpc/json.h"
 #include "ctrl/rpc/protocol.h"
@@ -49,12 +50,12 @@ static int status_of(enum problem_code code)
 static void add_details(struct evbuffer *body, enum problem_code code, const char *text)
 {
 	uint8_t details[ERROR_DETAILS_SIZE];
-	char value[BASE64_SIZE(ERROR_DETAILS_SIZE)];
+	char value[SL_BASE64_SIZE(ERROR_DETAILS_SIZE)];
 	size_t len = error_bad_request(code, text, details);
 
 	if (!len)
 		return;
-	base64_encode(details, len, value);
+	sl_base64_encode(details, len, value);
 	value[strcspn(value, "=")] = '\0';
 	evbuffer_add_printf(body, ",\"details\":[{\"type\":\"%s\",\"value\":\"%s\"}]",
 			    ERROR_DETAILS_TYPE, value);

@@ -5,9 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include <sluice/base64.h>
+
 #include <event2/buffer.h>
 
-#include "ctrl/rpc/base64.h"
 #include "ctrl/rpc/error_details.h"
 #include "ctrl/rpc/protocol.h"
 
@@ -96,12 +97,12 @@ static void add_details(struct http_exchange *x,
 			enum problem_code code, const char *text)
 {
 	uint8_t status[ERROR_DETAILS_SIZE];
-	char value[BASE64_SIZE(ERROR_DETAILS_SIZE)];
+	char value[SL_BASE64_SIZE(ERROR_DETAILS_SIZE)];
 	size_t len = error_status(code, text, status);
 
 	if (!len)
 		return;
-	base64_encode(status, len, value);
+	sl_base64_encode(status, len, value);
 	value[strcspn(value, "=")] = '\0';
 	add(x, "grpc-status-details-bin", value);
 }

@@ -16,9 +16,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include <sluice/base64.h>
+
 #include <jansson.h>
 
-#include "ctrl/rpc/base64.h"
 #include "ctrl/rpc/json_known.h"
 #include "ctrl/rpc/schema.h"
 
@@ -189,10 +190,11 @@ static bool read_binary(struct decode *decode, const json_t *value, ProtobufCBin
 
 	if (!text)
 		return wrong_type(decode, "a string of base64", value);
-	data->data = decode_alloc(decode, base64_room(strlen(text)));
+	data->data = decode_alloc(decode, sl_base64_room(strlen(text)));
 	if (!data->data)
 		return false;
-	return base64_decode(text, data->data, &data->len) || decode_fail(decode, "is no base64");
+	return sl_base64_decode(text, data->data, &data->len) ||
+	       decode_fail(decode, "is no base64");
 }
 
 static ProtobufCMessage *read_message(struct decode *decode, const ProtobufCMessageDescriptor *type,

@@ -11,9 +11,10 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include <sluice/base64.h>
+
 #include <event2/buffer.h>
 
-#include "ctrl/rpc/base64.h"
 #include "ctrl/rpc/json_known.h"
 #include "ctrl/rpc/schema.h"
 
@@ -95,13 +96,13 @@ static void put_enum(struct writer *w, const ProtobufCEnumDescriptor *type, int 
 /* In pieces, each of whole groups of three bytes. */
 static void put_binary(struct writer *w, const ProtobufCBinaryData *data)
 {
-	char piece[BASE64_SIZE(768)];
+	char piece[SL_BASE64_SIZE(768)];
 
 	put(w, "\"");
 	for (size_t i = 0; i < data->len; i += 768) {
 		size_t n = data->len - i < 768 ? data->len - i : 768;
 
-		put_bytes(w, piece, base64_encode(data->data + i, n, piece));
+		put_bytes(w, piece, sl_base64_encode(data->data + i, n, piece));
 	}
 	put(w, "\"");
 }

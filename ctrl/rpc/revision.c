@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ctrl/history.h"
+#include "ctrl/image.h"
 #include "ctrl/rpc/difference.h"
 #include "ctrl/rpc/page.h"
 #include "ctrl/rpc/services.h"
@@ -44,10 +45,13 @@ static void on_read(struct background_task *task)
 
 	if (r->read.why.code)
 		rpc_fail(r->call, r->read.why.code, "%s", r->read.why.text);
+	else if (r->read.then && r->response)
+		r->read.then(r->call, r->response);
 	else
 		rpc_reply(r->call, r->response);
 	past_free(&r->past[0]);
 	past_free(&r->past[1]);
+	image_free(r->read.image);
 	free(r);
 }
 
@@ -134,7 +138,7 @@ static bool fill_pools(struct rpc_call *call, const struct past *past, Sluice__V
 
 		if (!pool)
 			return false;
-		pool->name = config->backend_pools[p]->name;
+		*pool = *config->backend_pools[p]; /* stored without backends */
 		first = first_of_pool(past->list + offset, n, pool->name);
 		pool->backends = backends + first;
 		while (first + pool->n_backends < n &&
@@ -145,13 +149,11 @@ static bool fill_pools(struct rpc_call *call, const struct past *past, Sluice__V
 	return backends != NULL;
 }
 
-static ProtobufCMessage *read_config(struct rpc_call *call, struct revision_read *read)
+Sluice__V1__Config *revision_config(struct rpc_call *call, const struct past *past)
 {
-	const Sluice__V1__GetConfigRequest *request = (const void *)rpc_call_request(call);
 	Sluice__V1__Config *config = rpc_message(call, &sluice__v1__config__descriptor);
-	struct past *past = read->keep[0];
 
-	if (past_read(read->db, request->revision, past, &read->why) || !config)
+	if (!config)
 		return NULL;
 #define MESSAGES(kind, field) \
 	config->field = messages_of(call, past, RESOURCE_##kind, &config->n_##field)
@@ -165,7 +167,17 @@ static ProtobufCMessage *read_config(struct rpc_call *call, struct revision_read
 		if (past->list[i]->kind == RESOURCE_TIMEOUTS)
 			config->timeouts = (Sluice__V1__Timeouts *)past->list[i]->message;
 	config->revision = past->revision;
-	return fill_pools(call, past, config) ? &config->base : NULL;
+	return fill_pools(call, past, config) ? config : NULL;
+}
+
+static ProtobufCMessage *read_config(struct rpc_call *call, struct revision_read *read)
+{
+	const Sluice__V1__GetConfigRequest *request = (const void *)rpc_call_request(call);
+	struct past *past = read->keep[0];
+
+	if (past_read(read->db, request->revision, past, &read->why))
+		return NULL;
+	return (ProtobufCMessage *)revision_config(call, past);
 }
 
 void revision_get(struct rpc_call *call)

@@ -43,6 +43,8 @@ static const struct rpc_method methods[] = {
 	METHOD(config, "RollbackConfig", config_rollback, OPERATOR),
 	METHOD(config, "DiffConfig", config_diff, VIEWER),
 	METHOD(config, "ListConfigRevisions", config_list_revisions, VIEWER),
+	METHOD(config, "BackupConfig", config_backup, OPERATOR),
+	METHOD(config, "RestoreConfig", config_restore, OPERATOR),
 
 	METHOD(audit, "ListAuditEntries", audit_list, VIEWER),
 

@@ -52,10 +52,14 @@ void config_get(struct rpc_call *call);
 void config_apply(struct rpc_call *call);
 void config_rollback(struct rpc_call *call);
 void config_confirm(struct rpc_call *call);
+void config_restore(struct rpc_call *call);
 
 /* revision.c */
 void config_diff(struct rpc_call *call);
 void config_list_revisions(struct rpc_call *call);
+
+/* backup.c */
+void config_backup(struct rpc_call *call);
 
 /* audit.c */
 void audit_list(struct rpc_call *call);

@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import threading
@@ -218,6 +219,41 @@ def violations(instance):
     assert 'virtual_servers[x].address"' in told and "is required" in told, told
 
 
+def backups(instance):
+    """Written while it runs; back into this appliance, and in the place of its database."""
+    file = f"{instance.dir}/backup.db"
+    instance.api.call(APPLY, {"config": changed((WEIGHT, 61))})
+    wanted = instance.api.call(GET)
+    for options in ((), ("--all",)):
+        done = instance.ctl("backup", *options, file)
+        equal(done.returncode, 0, f"backup: {done.stderr}")
+        check = subprocess.run(["sqlite3", file, "PRAGMA integrity_check"], capture_output=True,
+                               text=True, check=True)
+        equal(check.stdout.strip(), "ok", "sqlite's word on it")
+    instance.api.call(APPLY, {"config": {}})
+    dry = instance.ctl("restore", "--dry-run", file)
+    assert dry.returncode == 0 and "backend_pools[web]" in dry.stdout, dry
+    equal(instance.api.call(GET).get("virtualServers", []), [], "after a dry run")
+    done = instance.ctl("restore", "--comment", "restored", file)
+    equal(done.returncode, 0, f"restore: {done.stderr}")
+    equal(instance.api.call(GET)["etag"], wanted["etag"], "etag")
+    equal(instance.api.call(REVISIONS)["revisions"][0]["comment"], "restored", "comment")
+    instance.api.call(APPLY, {"config": {}})
+    kill(instance)
+    for extra in ("-wal", "-shm"):
+        if os.path.exists(f"{instance.dir}/sluice.db{extra}"):
+            os.unlink(f"{instance.dir}/sluice.db{extra}")
+    shutil.copy(file, f"{instance.dir}/sluice.db")
+    instance.appliance("start-ctrl")
+    equal(instance.api.call(GET)["etag"], wanted["etag"], "etag from the file in place")
+    for what in (b"no backup" * 100, open(file, "rb").read()[:8192], b""):
+        with open(f"{instance.dir}/bad.db", "wb") as bad:
+            bad.write(what)
+        done = instance.ctl("restore", f"{instance.dir}/bad.db")
+        assert done.returncode == 1 and "invalid_argument" in done.stderr, done
+    equal(instance.api.call(GET)["etag"], wanted["etag"], "etag after bad files")
+
+
 def audit(instance):
     """Refused calls and those that change no configuration are there, too."""
     refused(instance, "not_found", "RouteService/DeleteRoute", {"name": "never"})
@@ -263,6 +299,7 @@ def tests(report):
                            ("a change that is confirmed", confirmed),
                            ("field violations", violations),
                            ("the audit log", audit),
+                           ("backups", backups),
                            ("old revisions are not kept", retention)):
             with report.case(what):
                 test(instance)

@@ -9,7 +9,8 @@
 
 #include <cmocka.h>
 
-#include "ctrl/rpc/base64.h"
+#include <sluice/base64.h>
+
 #include "ctrl/rpc/json_known.h"
 #include "google/protobuf/duration.pb-c.h"
 #include "google/protobuf/field_mask.pb-c.h"
@@ -54,10 +55,10 @@ static void base64_vectors(void **state)
 		char out[32];
 		size_t len;
 
-		assert_int_equal(base64_encode((const uint8_t *)plain, strlen(plain), out),
+		assert_int_equal(sl_base64_encode((const uint8_t *)plain, strlen(plain), out),
 				 strlen(text));
 		assert_string_equal(out, text);
-		assert_true(base64_decode(text, back, &len));
+		assert_true(sl_base64_decode(text, back, &len));
 		assert_int_equal(len, strlen(plain));
 		assert_memory_equal(back, plain, len);
 	}
@@ -70,12 +71,12 @@ static void base64_forms(void **state)
 	size_t len;
 
 	(void)state;
-	assert_true(base64_decode("Zm8", out, &len)); /* no padding */
+	assert_true(sl_base64_decode("Zm8", out, &len)); /* no padding */
 	assert_int_equal(len, 2);
-	assert_true(base64_decode("__77", out, &len)); /* the alphabet for URLs */
+	assert_true(sl_base64_decode("__77", out, &len)); /* the alphabet for URLs */
 	assert_memory_equal(out, "\xff\xfe\xfb", 3);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_false(base64_decode(bad[i], out, &len));
+		assert_false(sl_base64_decode(bad[i], out, &len));
 }
 
 static void timestamps(void **state)

@@ -1,11 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "ctrl/rpc/base64.h"
+/* Base64 (RFC 4648, section 4), as JSON carries bytes. Read: the alphabet for URLs, too. */
+#ifndef SL_BASE64_H
+#define SL_BASE64_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+#define SL_BASE64_SIZE(n)  (((n) + 2) / 3 * 4 + 1) /* characters of n bytes, and a NUL */
 
-size_t base64_encode(const uint8_t *data, size_t len, char *out)
+#define SL_BASE64_ALPHABET "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+/* Bytes that a text of `len` characters takes at most. */
+static inline size_t sl_base64_room(size_t len)
+{
+	return len / 4 * 3 + 3;
+}
+
+/* Returns the number of characters. */
+static inline size_t sl_base64_encode(const uint8_t *data, size_t len, char *out)
 {
 	char *c = out;
 
@@ -16,14 +30,15 @@ size_t base64_encode(const uint8_t *data, size_t len, char *out)
 		group |= n > 1 ? (uint32_t)data[i + 1] << 8 : 0;
 		group |= n > 2 ? data[i + 2] : 0;
 		for (size_t k = 0; k < 4; k++)
-			*c++ = k <= n ? alphabet[group >> (18 - 6 * k) & 63] : '=';
+			*c++ = k <= n ? SL_BASE64_ALPHABET[group >> (18 - 6 * k) & 63] : '=';
 	}
 	*c = '\0';
 	return (size_t)(c - out);
 }
 
-static int value_of(char c)
+static inline int sl_base64_value(char c)
 {
+	static const char alphabet[] = SL_BASE64_ALPHABET;
 	const char *place;
 
 	if (c == '-' || c == '_')
@@ -32,7 +47,8 @@ static int value_of(char c)
 	return place ? (int)(place - alphabet) : -1;
 }
 
-bool base64_decode(const char *text, uint8_t *out, size_t *len)
+/* With padding or without. False: it is none. */
+static inline bool sl_base64_decode(const char *text, uint8_t *out, size_t *len)
 {
 	size_t n = strlen(text), bits = 0, padding = 0;
 	uint32_t group = 0;
@@ -45,7 +61,7 @@ bool base64_decode(const char *text, uint8_t *out, size_t *len)
 	if (n % 4 == 1 || (padding && (n + padding) % 4))
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		int value = value_of(text[i]);
+		int value = sl_base64_value(text[i]);
 
 		if (value < 0)
 			return false;
@@ -58,3 +74,5 @@ bool base64_decode(const char *text, uint8_t *out, size_t *len)
 	}
 	return true;
 }
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Backups of the store. What becomes of them is in config.c, with the other ways to apply. */
+#include "ctrl/image.h"
+#include "ctrl/rpc/revision.h"
+#include "ctrl/rpc/services.h"
+
+static ProtobufCMessage *read_image(struct rpc_call *call, struct revision_read *read)
+{
+	const Sluice__V1__BackupConfigRequest *request = (const void *)rpc_call_request(call);
+	Sluice__V1__BackupConfigResponse *response =
+		rpc_message(call, &sluice__v1__backup_config_response__descriptor);
+
+	if (!response || image_make(read->db, request->include_history, &read->image,
+				    &response->database.len, &response->revision, &read->why))
+		return NULL;
+	response->database.data = read->image;
+	return &response->base;
+}
+
+void config_backup(struct rpc_call *call)
+{
+	rpc_call_about(call, "config");
+	revision_run(call, read_image);
+}
