@@ -76,6 +76,8 @@ static void write_server(const struct sl_snapshot *s, const struct plan *p,
 	out->scheduler = r->virtual_server.scheduler;
 	out->hash_key = r->virtual_server.hash_key;
 	out->quic_id = r->virtual_server.quic_id;
+	out->expire_quiescent = r->virtual_server.expire_quiescent;
+	out->slow_start = pool->slow_start * SL_TICK_HZ;
 	out->max_connections = r->virtual_server.max_connections;
 	out->max_mss = r->virtual_server.max_mss;
 	out->backends = part(s->backends, pool->first, pool->n, sizeof(struct sl_backend));

@@ -10,7 +10,8 @@
 #define QUIC_ID_DEFAULT 8
 #define QUIC_ID_MAX     20 /* RFC 9000 section 17.2 */
 
-#define RESUME_DEFAULT  75 /* per cent, as LVS */
+#define SLOW_START_MAX  3600 /* seconds */
+#define RESUME_DEFAULT  75   /* per cent, as LVS */
 
 #define KEY(symbol)     SLUICE__V1__HASH_KEY__HASH_KEY_##symbol
 
@@ -101,6 +102,7 @@ int fields_decode_scheduling(const struct fields_context *c, const Sluice__V1__V
 				     "%d is not known: rr, wrr, mh, conhash, sh, fo, lc or wlc",
 				     (int)m->scheduler);
 	c->r->virtual_server.scheduler = (uint8_t)scheduler;
+	c->r->virtual_server.expire_quiescent = m->expire_quiescent;
 	c->r->virtual_server.max_connections = m->max_connections;
 	rc = decode_hash_key(c, m);
 	return rc ? rc : decode_quic(c, m);
@@ -112,7 +114,11 @@ int fields_decode_pool_scheduling(const struct fields_context *c, const Sluice__
 				 !maglev_is_prime(m->mh_table_size)))
 		return fields_refuse(c, "mh_table_size", "%u is not a prime in 3..%d",
 				     m->mh_table_size, MAGLEV_SIZE_MAX);
+	if (m->slow_start_seconds > SLOW_START_MAX)
+		return fields_refuse(c, "slow_start_seconds", "%u is not in 0..%d",
+				     m->slow_start_seconds, SLOW_START_MAX);
 	c->r->backend_pool.mh_table_size = m->mh_table_size;
+	c->r->backend_pool.slow_start = m->slow_start_seconds;
 	return 0;
 }
 

@@ -40,6 +40,7 @@ struct plan_pool {
 	uint32_t n;
 	bool has_mode[SL_MODE_MAX];        /* of its backends */
 	uint32_t first;                    /* in the snapshot, when it is there */
+	uint32_t slow_start;               /* seconds */
 	uint32_t mh_table_size;            /* as configured */
 	bool used[SL_SCHED_MAX];           /* by virtual servers with this scheduler */
 	struct cycle *cycle[SL_SCHED_MAX]; /* of those that are used */

@@ -46,6 +46,7 @@ static void take_settings(struct plan_pool *pool, const struct resource *r)
 		cycles_put(pool->cycle[SL_SCHED_MH]);
 		pool->cycle[SL_SCHED_MH] = NULL;
 	}
+	pool->slow_start = r->backend_pool.slow_start;
 	pool->mh_table_size = r->backend_pool.mh_table_size;
 }
 

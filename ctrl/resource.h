@@ -76,6 +76,7 @@ struct resource {
 			uint8_t scheduler; /* enum sl_scheduler */
 			uint8_t hash_key;  /* enum sl_hash_key */
 			uint8_t quic_id;   /* bytes of a connection ID */
+			bool expire_quiescent;
 			uint32_t max_connections;
 			uint16_t max_mss;
 		} virtual_server;
@@ -90,6 +91,7 @@ struct resource {
 		} backend;
 		struct {
 			uint8_t mode;           /* enum sl_mode */
+			uint32_t slow_start;    /* seconds */
 			uint32_t mh_table_size; /* 0: by the number of backends */
 		} backend_pool;
 		struct {

@@ -138,6 +138,7 @@ static void lay_out_slot(struct carver *c, const struct boot_config *config, uns
 	s->backend_stats = carve(c, limits->backends, sizeof(*s->backend_stats));
 	s->server_claims = carve(c, limits->virtual_servers, sizeof(*s->server_claims));
 	s->backend_claims = carve(c, limits->backends, sizeof(*s->backend_claims));
+	s->ramp = carve(c, limits->backends, sizeof(*s->ramp));
 	s->overload = carve(c, limits->backends, sizeof(*s->overload));
 	s->port_pool = carve(c, s->port_pools, sizeof(*s->port_pool));
 	s->port_ring = carve(c, s->port_pools, s->ports_per_pool * sizeof(*s->port_ring));
@@ -238,7 +239,7 @@ static void init_tables(const struct boot_config *config, struct sl_worker_slot 
 	for (uint32_t i = 0; i < config->limits.virtual_servers; i++)
 		s->virtual_server_stats[i].ref = SL_REF_NONE;
 	for (uint32_t i = 0; i < config->limits.backends; i++)
-		s->backend_stats[i].ref = SL_REF_NONE;
+		s->backend_stats[i].ref = s->ramp[i].ref = SL_REF_NONE;
 }
 
 static int create_pool(const struct boot_config *config, struct sl_worker_slot *s)

@@ -9,6 +9,8 @@
 #include <sluice/msg.h>
 
 #include "secondary/checkpoint.h"
+#include "secondary/quiescent.h"
+#include "secondary/ramp.h"
 #include "secondary/worker.h"
 
 static bool any_shorter(const uint32_t *timeout, const uint32_t *before)
@@ -32,14 +34,17 @@ void command_switch_snapshot(struct worker *w)
 		/* the former snapshot may be overwritten by now: compare with what was kept of it
 		 */
 		if (any_shorter(next->timeout, w->timeout))
-			conn_timeouts_shorter(w);
+			conn_look_at_all(w);
 		memcpy(w->timeout, next->timeout, sizeof(w->timeout));
 		w->slot->worker.revision = next->revision;
 		w->slot->worker.content = next->content;
 	}
 	w->snapshot = next;
-	if (next)
-		checkpoint_read(w);
+	if (!next)
+		return;
+	ramp_switch(w);
+	quiescent_switch(w);
+	checkpoint_read(w);
 }
 
 static void execute(struct worker *w, const struct sl_command *c)

@@ -13,6 +13,7 @@
 #include "secondary/conn6.h"
 #include "secondary/flow_stats.h"
 #include "secondary/local_port.h"
+#include "secondary/quiescent.h"
 #include "secondary/worker.h"
 
 #define PLACES SL_CONN_BUCKET_SLOTS
@@ -404,7 +405,7 @@ static bool sweep_due(struct worker *w, struct conn_table *t, uint32_t i)
 	struct sl_conn_core *e = conn_core(t, i);
 	uint32_t due = e->last_seen + timeout_of(w, e->state);
 
-	if (due > w->clock.tick) {
+	if (due > w->clock.tick && !quiescent_ends(w, e)) {
 		t->check[i] = due;
 		return false;
 	}
@@ -412,7 +413,7 @@ static bool sweep_due(struct worker *w, struct conn_table *t, uint32_t i)
 	return true;
 }
 
-void conn_timeouts_shorter(struct worker *w)
+void conn_look_at_all(struct worker *w)
 {
 	w->conns.recheck = w->conns.shared->capacity;
 	w->conns6.recheck = w->conns6.shared->capacity;

@@ -202,8 +202,8 @@ void conn_close(struct worker *w, struct conn_table *t, struct sl_conn_core *e);
 /* Change state: the sweep must not look later than the new state's timeout says. */
 void conn_set_state(struct worker *w, struct conn_table *t, struct sl_conn_core *e, uint8_t state);
 
-/* Timeouts became shorter: within one round the sweep applies them to what is open. */
-void conn_timeouts_shorter(struct worker *w);
+/* Timeouts became shorter, or backends went: within a second the sweep looks at what is open. */
+void conn_look_at_all(struct worker *w);
 
 /* One slice of aging of each table, bounded; behind: the next turn should do another. */
 void conn_sweep(struct worker *w);

@@ -10,6 +10,7 @@
 #include <rte_common.h>
 
 #include "secondary/claims.h"
+#include "secondary/ramp.h"
 #include "secondary/worker.h"
 
 static uint32_t cycle_pick(struct worker *w, const struct sl_virtual_server *vs, uint64_t hash)
@@ -26,7 +27,8 @@ static uint32_t cycle_pick(struct worker *w, const struct sl_virtual_server *vs,
 		if (at >= vs->cycle.count) /* its end, or a shorter cycle than before */
 			at = 0;
 		*cursor = at + 1;
-		if (likely(claims_usable(w, &b[cycle[at]])))
+		if (likely(claims_usable(w, &b[cycle[at]]) &&
+			   ramp_admits_drawn(w, vs, &b[cycle[at]])))
 			return cycle[at];
 	}
 	return SCHED_NO_BACKEND;

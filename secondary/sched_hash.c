@@ -10,6 +10,7 @@
 #include <rte_common.h>
 
 #include "secondary/claims.h"
+#include "secondary/ramp.h"
 #include "secondary/worker.h"
 
 static uint32_t hash_pick(struct worker *w, const struct sl_virtual_server *vs, uint64_t hash)
@@ -22,7 +23,8 @@ static uint32_t hash_pick(struct worker *w, const struct sl_virtual_server *vs, 
 	for (uint32_t looks = SCHED_LOOKS; looks--;) {
 		uint32_t pick = table[(hash >> 32) * vs->cycle.count >> 32];
 
-		if (likely(claims_usable(w, &b[pick])))
+		if (likely(claims_usable(w, &b[pick]) &&
+			   ramp_admits(w, vs, &b[pick], (uint32_t)hash)))
 			return pick;
 		hash = (hash ^ hash >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
 		hash ^= hash >> 32;

@@ -25,6 +25,7 @@
 #include <rte_common.h>
 
 #include "secondary/claims.h"
+#include "secondary/ramp.h"
 #include "secondary/worker.h"
 
 #define RENEW 16
@@ -69,23 +70,34 @@ static uint32_t beginning(const struct worker *w, const struct sl_virtual_server
 static uint32_t lc_pick(struct worker *w, const struct sl_virtual_server *vs, uint64_t hash)
 {
 	const struct sl_backend *b = sl_snapshot_at(w->snapshot, vs->backends);
-	uint32_t n = vs->backends.count, pick = SCHED_NO_BACKEND, least = UINT32_MAX;
-	uint32_t at = beginning(w, vs);
+	uint32_t n = vs->backends.count, pick = SCHED_NO_BACKEND, at = beginning(w, vs);
+	uint64_t least = 0, share = 1; /* of the pick, with the new one; of slow start */
 
 	(void)hash;
 	renew_in_turn(w, vs);
 	for (uint32_t k = 0; k < n; k++, at++) {
-		uint32_t have;
+		uint64_t have, own;
 
 		if (at == n)
 			at = 0;
-		have = connections(w, &b[at]);
-		if (have >= least || !claims_usable(w, &b[at]))
+		have = connections(w, &b[at]) + UINT64_C(1);
+		own = ramp_share(w, vs, &b[at]);
+		if (pick != SCHED_NO_BACKEND && have * share >= least * own)
+			continue;
+		if (!claims_usable(w, &b[at]))
 			continue;
 		least = have;
+		share = own;
 		pick = at;
 	}
 	return pick;
+}
+
+/* Slow start included. */
+static uint64_t weight_of(const struct worker *w, const struct sl_virtual_server *vs,
+			  const struct sl_backend *b)
+{
+	return (uint64_t)b->weight * ramp_share(w, vs, b);
 }
 
 /* Of the backends that take connections, and of what they have. */
@@ -101,7 +113,7 @@ static struct whole whole_of(struct worker *w, const struct sl_virtual_server *v
 
 	for (uint32_t i = 0; i < vs->backends.count; i++)
 		if (claims_usable(w, &b[i])) {
-			all.weight += b[i].weight;
+			all.weight += weight_of(w, vs, &b[i]);
 			all.connections += connections(w, &b[i]);
 		}
 	return all;
@@ -111,27 +123,28 @@ static uint32_t wlc_pick(struct worker *w, const struct sl_virtual_server *vs, u
 {
 	const struct sl_backend *b = sl_snapshot_at(w->snapshot, vs->backends);
 	uint32_t n = vs->backends.count, pick = SCHED_NO_BACKEND, at = beginning(w, vs);
-	uint64_t most = 0, weight = 1; /* of the pick, with the new one */
+	uint64_t least = 0, weight = 1; /* of the pick, with the new one */
 	struct whole all;
 
 	(void)hash;
 	renew_in_turn(w, vs);
 	all = whole_of(w, vs);
 	for (uint32_t k = 0; k < n; k++, at++) {
-		uint64_t have;
+		uint64_t have, own;
 
 		if (at == n)
 			at = 0;
 		have = connections(w, &b[at]);
+		own = weight_of(w, vs, &b[at]);
 		/* (connections + 1) / weight against the pick's */
-		if (pick != SCHED_NO_BACKEND && (have + 1) * weight >= most * b[at].weight)
+		if (pick != SCHED_NO_BACKEND && (have + 1) * weight >= least * own)
 			continue;
 		if (!claims_usable(w, &b[at]) ||
 		    have * (unsigned __int128)all.weight >=
-			    (all.connections + 1) * (unsigned __int128)b[at].weight)
+			    (all.connections + 1) * (unsigned __int128)own)
 			continue;
-		most = have + 1;
-		weight = b[at].weight;
+		least = have + 1;
+		weight = own;
 		pick = at;
 	}
 	return pick;

@@ -8,6 +8,7 @@
 #include <rte_common.h>
 
 #include "secondary/claims.h"
+#include "secondary/ramp.h"
 #include "secondary/worker.h"
 
 static uint32_t list_pick(struct worker *w, const struct sl_virtual_server *vs, uint64_t hash)
@@ -18,7 +19,7 @@ static uint32_t list_pick(struct worker *w, const struct sl_virtual_server *vs, 
 
 	(void)hash;
 	for (uint32_t i = 0; i < n; i++)
-		if (likely(claims_usable(w, &b[list[i]])))
+		if (likely(claims_usable(w, &b[list[i]]) && ramp_admits_drawn(w, vs, &b[list[i]])))
 			return list[i];
 	return SCHED_NO_BACKEND;
 }

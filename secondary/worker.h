@@ -51,8 +51,14 @@ struct worker {
 	uint32_t ports_each;  /* ... and how many of them are this one's */
 	uint32_t local_turn;  /* which local address of a list is tried first */
 	uint32_t *others;     /* per backend id: connections of other workers, as last read */
-	uint32_t spare_turn;  /* where to look for a backend with room: choose.c */
-	uint32_t icmp_tokens; /* ICMP errors that may still be sent in this second */
+	uint64_t ramp_draws;  /* of slow start: ramp.h */
+	struct {
+		bool any;
+		uint32_t *server;  /* per id: reference of one that wants it */
+		uint32_t *backend; /* per id: reference of one that takes connections */
+	} quiescent;               /* quiescent.h */
+	uint32_t spare_turn;       /* where to look for a backend with room: choose.c */
+	uint32_t icmp_tokens;      /* ICMP errors that may still be sent in this second */
 	uint32_t icmp_second;
 	uint16_t ip_id; /* of packets that are ours */
 };

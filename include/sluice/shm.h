@@ -81,6 +81,12 @@ struct sl_overload {
 	uint32_t ended; /* likewise ended */
 };
 
+/* Slow start of a backend, as a worker saw it begin. */
+struct sl_ramp {
+	uint32_t ref;   /* whose; another's: it does not take connections, or has not been seen */
+	uint32_t since; /* tick */
+};
+
 enum sl_worker_state {
 	SL_WORKER_DOWN,     /* no process */
 	SL_WORKER_STARTING, /* process started, not in its loop yet */
@@ -114,6 +120,7 @@ struct sl_worker_slot {
 	uint64_t *server_claims;        /* per virtual server id: sl_claims_of() */
 	uint64_t *backend_claims;       /* per backend id */
 	struct sl_overload *overload;   /* per backend id */
+	struct sl_ramp *ramp;           /* per backend id */
 	struct sl_port_pool *port_pool; /* [port_pools] */
 	uint16_t *port_ring;            /* [port_pools][ports_per_pool], host order */
 	void *neighbours;               /* secondary/neigh.h; neighbour_bytes of it, zeroed */

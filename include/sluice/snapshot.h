@@ -132,7 +132,9 @@ struct sl_virtual_server {
 	uint8_t quic_id;      /* bytes of a connection ID, for that key */
 	uint16_t max_mss;     /* bytes, host order; a SYN that says more is changed. 0: none is */
 	uint32_t max_connections; /* over all workers; 0: no limit */
-	uint32_t reserved[2];
+	uint32_t slow_start;      /* ticks; 0: none */
+	bool expire_quiescent;    /* end connections to backends that are gone or drained */
+	uint8_t reserved[3];
 };
 static_assert(sizeof(struct sl_virtual_server) == 64, "one a cache line");
 

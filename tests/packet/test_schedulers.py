@@ -135,7 +135,7 @@ def backend_limits(bed):
     eventually(10, "an empty table", lambda: not bed.connections())
     bed.apply(limited)
     assert backend_row(bed, "p/b-0").get("overloaded"), "the mark stays until one is wanted"
-    equal(spread(bed, 6, 28200, virtual_port=57), {b: 2 for b in BACKENDS}, "connections")
+    equal(sum(spread(bed, 6, 28200, virtual_port=57).values()), 6, "connections")
     assert not backend_row(bed, "p/b-0").get("overloaded"), "still marked"
 
 
@@ -147,6 +147,37 @@ def server_limit(bed):
     bed.dropped({"server_limit": 6}, lambda: bed.send("wan", *more))
     talk = Talk(bed, UDP, 29000, virtual=("192.0.2.80", 58))
     talk.up(b"those that are open go on")
+
+
+def expire_quiescent(bed):
+    """Connections of a drained backend go on, or end at once, as the server says."""
+    def of_the_drained():
+        return [c for c in bed.connections() if c["backendAddress"] == BACKENDS[1]
+                and c.get("virtualServer") == "quiet"]
+    for ends in (False, True):
+        servers = (("quiet", 59, {"scheduler": "rr", "expire_quiescent": ends}),)
+        bed.apply(configured(*servers))
+        spread(bed, 12, 33000 + 20 * ends, virtual_port=59)
+        before = len(of_the_drained())
+        assert before > 0, f"{before} connections of the one to be drained"
+        bed.apply(configured(*servers, weights=(1, 0, 1)))
+        if not ends:
+            bed.settle(1.5)
+        eventually(5, "the connections that should be there",
+                   lambda: len(of_the_drained()) == (0 if ends else before))
+
+
+def slow_start(bed):
+    """A backend that comes back does not get all new connections, as lc would have it."""
+    def config(weights):
+        made = configured(("slow", 60, {"scheduler": "lc"}), weights=weights)
+        made["backend_pools"][0]["slow_start_seconds"] = 3600
+        return made
+    bed.apply(config((1, 0, 1)))
+    spread(bed, 60, 34000, virtual_port=60)
+    bed.apply(config((1, 1, 1)))
+    got = spread(bed, 20, 34100, virtual_port=60)[BACKENDS[1]]
+    assert got <= 5, f"{got} of 20 connections"
 
 
 def tests(report):
@@ -169,6 +200,10 @@ def tests(report):
                 backend_limits(bed)
             with report.case(f"limit of a virtual server ({steering})"):
                 server_limit(bed)
+            with report.case(f"connections of a drained backend ({steering})"):
+                expire_quiescent(bed)
+            with report.case(f"slow start ({steering})"):
+                slow_start(bed)
 
 
 checks.main(tests)

@@ -18,6 +18,8 @@
 
 #include "secondary/choose.h"
 #include "secondary/claims.h"
+#include "secondary/quiescent.h"
+#include "secondary/ramp.h"
 #include "tests/unit/lib/bed.h"
 
 #define WORKERS  4
@@ -412,6 +414,104 @@ static void former_bearer(void **state)
 	end(2);
 }
 
+/* ---- slow start ---- */
+
+/* Which share of so many connections, open at the same time, a backend gets. */
+static double share_of(uint32_t wanted, uint32_t n)
+{
+	uint32_t *pick = calloc(n, sizeof(*pick)), got = 0;
+
+	for (uint32_t k = 0; k < n; k++) {
+		const struct choose_packet p = {.client = sl_addr_of_v4((uint32_t)random())};
+
+		assert_int_equal(choose_backend(&bed[0]->worker, vs, &p, &pick[k]), CHOOSE_DONE);
+		got += pick[k] == wanted;
+	}
+	for (uint32_t k = 0; k < n; k++)
+		finish(0, pick[k]);
+	free(pick);
+	return (double)got / n;
+}
+
+static void assert_share(uint32_t wanted, double from, double to)
+{
+	double share = share_of(wanted, 4000);
+
+	if (share < from || share > to)
+		fail_msg("scheduler %u: %f is not in %f..%f", vs->scheduler, share, from, to);
+}
+
+/* The last of four comes back: nothing at first, then what is its own, whatever the scheduler. */
+static void slow_start(void **state)
+{
+	static const enum sl_scheduler all[] = {SL_SCHED_RR, SL_SCHED_MH, SL_SCHED_LC,
+						SL_SCHED_WLC};
+
+	(void)state;
+	for (size_t s = 0; s < RTE_DIM(all); s++) {
+		begin(1, 4, all[s]);
+		vs->hash_key = all[s] == SL_SCHED_MH ? SL_HASH_KEY_SOURCE_IP : SL_HASH_KEY_NONE;
+		vs->slow_start = 100;
+		backend[3].weight = 0;
+		ramp_switch(&bed[0]->worker);
+		bed[0]->worker.clock.tick += 1000;
+		assert_share(3, 0, 0);
+		backend[3].weight = 1;
+		ramp_switch(&bed[0]->worker);
+		assert_share(3, 0, 0.02);
+		bed[0]->worker.clock.tick += 50;
+		ramp_switch(&bed[0]->worker); /* another configuration does not begin it anew */
+		assert_share(3, 0.115, 0.17); /* a half of 3.5 */
+		bed_attach(bed[0]);           /* nor another process */
+		bed[0]->worker.snapshot = bed[0]->served;
+		assert_share(3, 0.115, 0.17);
+		bed[0]->worker.clock.tick += 50;
+		assert_share(3, 0.215, 0.285);
+		end(1);
+	}
+}
+
+/* Those that are there when it is configured have their shares at once. */
+static void slow_start_of_all(void **state)
+{
+	(void)state;
+	begin(1, 4, SL_SCHED_WLC);
+	vs->slow_start = 100;
+	ramp_switch(&bed[0]->worker);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(ramp_share(&bed[0]->worker, vs, &backend[i]), RAMP_WHOLE);
+		assert_share(i, 0.249, 0.251);
+	}
+	end(1);
+}
+
+/* ---- ended with their backend ---- */
+
+static void expire_quiescent(void **state)
+{
+	struct sl_conn_core e = {0};
+	struct worker *w;
+
+	(void)state;
+	begin(1, 3, SL_SCHED_RR);
+	w = &bed[0]->worker;
+	e.virtual_server = vs->ref;
+	e.backend = backend[1].ref;
+	backend[1].weight = 0;
+	quiescent_switch(w);
+	assert_false(quiescent_ends(w, &e)); /* not wanted */
+	vs->expire_quiescent = true;
+	quiescent_switch(w);
+	assert_true(quiescent_ends(w, &e)); /* drained */
+	e.backend = backend[2].ref;
+	assert_false(quiescent_ends(w, &e));
+	e.backend = SL_REF(40, 1);
+	assert_true(quiescent_ends(w, &e)); /* removed */
+	e.virtual_server = SL_REF(9, 1);
+	assert_false(quiescent_ends(w, &e)); /* of a server that was removed itself */
+	end(1);
+}
+
 /* ---- fo ---- */
 
 static void failover_order(void **state)
@@ -500,8 +600,10 @@ int main(void)
 		cmocka_unit_test(lc_racing),          cmocka_unit_test(overload_mark),
 		cmocka_unit_test(others_take_over),   cmocka_unit_test(a_rare_one_is_found),
 		cmocka_unit_test(server_limit),       cmocka_unit_test(former_bearer),
-		cmocka_unit_test(failover_order),     cmocka_unit_test(source_keys),
-		cmocka_unit_test(hash_spreads),       cmocka_unit_test(quic_keys),
+		cmocka_unit_test(slow_start),         cmocka_unit_test(slow_start_of_all),
+		cmocka_unit_test(expire_quiescent),   cmocka_unit_test(failover_order),
+		cmocka_unit_test(source_keys),        cmocka_unit_test(hash_spreads),
+		cmocka_unit_test(quic_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -247,7 +247,7 @@ static void shorter_timeouts(void **state)
 	assert_int_equal(open_one(b, 1, &at), 0);
 	bed_pass(b, 5 * SL_TICK_HZ);
 	b->worker.timeout[SL_CONN_UDP] = 2 * SL_TICK_HZ;
-	conn_timeouts_shorter(&b->worker);
+	conn_look_at_all(&b->worker);
 	bed_pass(b, 2 * SL_TICK_HZ);
 	assert_int_equal(conn_count(&b->worker.conns), 0);
 	bed_free(b);

@@ -8,6 +8,7 @@
 
 #include "secondary/choose.h"
 #include "secondary/local_port.h"
+#include "secondary/quiescent.h"
 
 #define SERVERS   16
 #define BACKENDS  64
@@ -63,6 +64,7 @@ static void make_slot(struct bed *b, uint32_t capacity, uint32_t n_buckets)
 	s->backend_stats = zeroed(BACKENDS, sizeof(*s->backend_stats));
 	s->server_claims = zeroed(SERVERS, sizeof(*s->server_claims));
 	s->backend_claims = zeroed(BACKENDS, sizeof(*s->backend_claims));
+	s->ramp = zeroed(BACKENDS, sizeof(*s->ramp));
 	s->overload = zeroed(BACKENDS, sizeof(*s->overload));
 	make_conns(&s->conns, sizeof(struct sl_conn), capacity, n_buckets);
 	make_conns(&s->conns6, sizeof(struct sl_conn6), RTE_MIN(capacity, MAX_IPV6), n_buckets);
@@ -76,6 +78,8 @@ void bed_attach(struct bed *b)
 
 	free(w->ports_used);
 	free(w->others);
+	free(w->quiescent.server);
+	free(w->quiescent.backend);
 	memset(w, 0, sizeof(*w));
 	w->root = &b->root;
 	w->slot = &b->slot;
@@ -90,7 +94,7 @@ void bed_attach(struct bed *b)
 	conn_attach(&w->conns6, &b->slot.conns6, b->root.seed);
 	w->conns.swept_ns = ns;
 	w->conns6.swept_ns = ns;
-	if (local_port_prepare(w) || choose_prepare(w))
+	if (local_port_prepare(w) || choose_prepare(w) || quiescent_prepare(w))
 		abort();
 }
 
@@ -133,9 +137,12 @@ void bed_free(struct bed *b)
 
 	free(b->worker.ports_used);
 	free(b->worker.others);
+	free(b->worker.quiescent.server);
+	free(b->worker.quiescent.backend);
 	free(s->server_claims);
 	free(s->backend_claims);
 	free(s->overload);
+	free(s->ramp);
 	free_conns(&s->conns);
 	free_conns(&s->conns6);
 	free(s->port_pool);
