@@ -88,7 +88,7 @@ static void inherit_ids(const struct model *model, struct resource *after,
 		return; /* nothing to keep, or refused anyhow */
 	for (size_t i = 0; i < after->local.n; i++)
 		for (size_t j = 0; j < before->local.n; j++)
-			if (after->local.addr[i] == before->local.addr[j])
+			if (sl_addr_equal(&after->local.addr[i], &before->local.addr[j]))
 				after->local.ref[i] = before->local.ref[j];
 }
 

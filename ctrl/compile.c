@@ -43,8 +43,10 @@ static uint64_t lay_out(struct sl_snapshot *s, const struct plan *p)
 	s->local_addresses = place(&l, p->n_local_addresses, sizeof(struct sl_local_address));
 	s->local_lists = place(&l, p->n_local_addresses, sizeof(uint32_t));
 	s->own_hash = place(&l, p->own.count, sizeof(struct sl_own_address));
-	s->route_start = place(&l, p->routes.n, sizeof(uint32_t));
-	s->route_hop = place(&l, p->routes.n, sizeof(uint32_t));
+	s->route_start = place(&l, p->routes.ranges[0].n, sizeof(uint32_t));
+	s->route_hop = place(&l, p->routes.ranges[0].n, sizeof(uint32_t));
+	s->route6_start = place(&l, p->routes.ranges[1].n, sizeof(struct sl_route6_start));
+	s->route6_hop = place(&l, p->routes.ranges[1].n, sizeof(uint32_t));
 	s->next_hops = place(&l, p->routes.n_hops, sizeof(struct sl_next_hop));
 	return l.size;
 }
@@ -70,7 +72,7 @@ static void write_server(const struct sl_snapshot *s, const struct plan *p,
 	const struct cycle *cycle = pool->cycle[r->virtual_server.scheduler];
 
 	out->ref = r->ref;
-	out->addr = sl_addr_of_v4(r->virtual_server.addr);
+	out->addr = r->virtual_server.addr;
 	out->port = r->virtual_server.port;
 	out->proto = r->virtual_server.proto;
 	out->scheduler = r->virtual_server.scheduler;
@@ -82,9 +84,12 @@ static void write_server(const struct sl_snapshot *s, const struct plan *p,
 	out->max_mss = r->virtual_server.max_mss;
 	out->backends = part(s->backends, pool->first, pool->n, sizeof(struct sl_backend));
 	out->cycle = part(s->cycles, cycle->first, cycle->length, sizeof(uint32_t));
-	if (server->local != PLAN_NO_LOCAL)
-		out->local = part(s->local_lists, p->local[server->local].addresses.first,
-				  p->local[server->local].addresses.n, sizeof(uint32_t));
+	if (server->local != PLAN_NO_LOCAL) {
+		struct plan_range local = plan_locals(&p->local[server->local],
+						      !sl_addr_is_v4(&r->virtual_server.addr));
+
+		out->local = part(s->local_lists, local.first, local.n, sizeof(uint32_t));
+	}
 }
 
 static void write_servers(struct sl_snapshot *s, const struct plan *p)
@@ -109,7 +114,7 @@ static void write_pools(struct sl_snapshot *s, const struct plan *p)
 		       p->cycle[i]->length * sizeof(*pick));
 }
 
-/* A pool's addresses stand together, so the lists are one sequence of positions. */
+/* A pool's addresses stand together, and so do its lists: IPv4's positions, then IPv6's. */
 static void write_locals(struct sl_snapshot *s, const struct plan *p)
 {
 	struct sl_local_address *local = at(s, s->local_addresses);
@@ -117,22 +122,33 @@ static void write_locals(struct sl_snapshot *s, const struct plan *p)
 
 	for (uint32_t i = 0; i < p->n_locals; i++) {
 		const struct resource *r = p->local[i].pool;
+		uint32_t next[2] = {plan_locals(&p->local[i], false).first,
+				    plan_locals(&p->local[i], true).first};
 
 		for (size_t k = 0; k < r->local.n; k++, n++) {
 			local[n] = (struct sl_local_address){
 				.ref = r->local.ref[k],
-				.addr = sl_addr_of_v4(r->local.addr[k]),
+				.addr = r->local.addr[k],
 			};
-			list[n] = n;
+			list[next[!sl_addr_is_v4(&r->local.addr[k])]++] = n;
 		}
 	}
 }
 
 static void write_routes(struct sl_snapshot *s, const struct plan *p)
 {
+	const struct routes_ranges *v4 = &p->routes.ranges[0], *v6 = &p->routes.ranges[1];
+	struct sl_route6_start *start6 = at(s, s->route6_start);
+	uint32_t *start = at(s, s->route_start);
+
 	memcpy(at(s, s->own_hash), p->own.place, p->own.count * sizeof(*p->own.place));
-	memcpy(at(s, s->route_start), p->routes.start, p->routes.n * sizeof(uint32_t));
-	memcpy(at(s, s->route_hop), p->routes.to, p->routes.n * sizeof(uint32_t));
+	for (uint32_t i = 0; i < v4->n; i++)
+		start[i] = (uint32_t)v4->start[i];
+	memcpy(at(s, s->route_hop), v4->to, v4->n * sizeof(uint32_t));
+	for (uint32_t i = 0; i < v6->n; i++)
+		start6[i] = (struct sl_route6_start){.high = (uint64_t)(v6->start[i] >> 64),
+						     .low = (uint64_t)v6->start[i]};
+	memcpy(at(s, s->route6_hop), v6->to, v6->n * sizeof(uint32_t));
 	if (p->routes.n_hops)
 		memcpy(at(s, s->next_hops), p->routes.hop,
 		       p->routes.n_hops * sizeof(*p->routes.hop));
@@ -165,7 +181,14 @@ static bool same_routes(const struct sl_snapshot *a, const struct sl_snapshot *b
 {
 	return same_array(a, a->route_start, b, b->route_start, sizeof(uint32_t)) &&
 	       same_array(a, a->route_hop, b, b->route_hop, sizeof(uint32_t)) &&
+	       same_array(a, a->route6_start, b, b->route6_start, sizeof(struct sl_route6_start)) &&
+	       same_array(a, a->route6_hop, b, b->route6_hop, sizeof(uint32_t)) &&
 	       same_array(a, a->next_hops, b, b->next_hops, sizeof(struct sl_next_hop));
+}
+
+static bool same_own(const struct sl_snapshot *a, const struct sl_snapshot *b)
+{
+	return same_array(a, a->own_hash, b, b->own_hash, sizeof(struct sl_own_address));
 }
 
 /* All of a snapshot is written, the gaps between arrays too, so that bytes can be compared. */
@@ -183,6 +206,7 @@ static void write_all(struct sl_snapshot *header, const struct plan *plan,
 	write_routes(s, plan);
 	write_timeouts(s, plan->model);
 	s->route_epoch = !before ? 1 : before->route_epoch + !same_routes(s, before);
+	s->own_epoch = !before ? 1 : before->own_epoch + !same_own(s, before);
 }
 
 int compile(struct compiler *compiler, const struct compile_target *target, struct problem *why)
@@ -242,6 +266,7 @@ bool compile_same(const struct sl_snapshot *a, const struct sl_snapshot *b)
 
 	x.generation = y.generation = 0;
 	x.route_epoch = y.route_epoch = 0; /* the arrays are compared */
+	x.own_epoch = y.own_epoch = 0;
 	return a->size == b->size && !memcmp(&x, &y, sizeof(x)) &&
 	       !memcmp(a + 1, b + 1, a->size - sizeof(*a));
 }

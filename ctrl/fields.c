@@ -68,7 +68,7 @@ static int check_port(const struct fields_context *c, uint32_t port, uint16_t *o
 }
 
 static int check_host(const struct fields_context *c, const char *field, const char *text,
-		      uint32_t *addr)
+		      struct sl_addr *addr)
 {
 	const char *wrong = *text ? address_parse_host(text, addr) : "is required";
 
@@ -161,34 +161,32 @@ static int decode_backend(const struct fields_context *c, const char *pool,
 
 static int by_value(const void *a, const void *b)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
+	return memcmp(a, b, sizeof(struct sl_addr));
 }
 
-/* One that is there twice, 0 when there is none. Memory that runs out is -ENOMEM in *rc. */
-static uint32_t find_twice(const uint32_t *addr, size_t n, int *rc)
+/* 1: *twice is there twice; 0: none is; -ENOMEM. */
+static int find_twice(const struct sl_addr *addr, size_t n, struct sl_addr *twice)
 {
-	uint32_t *sorted = malloc(n * sizeof(*sorted)), twice = 0;
+	struct sl_addr *sorted = malloc(n * sizeof(*sorted));
+	int rc = 0;
 
-	if (!sorted) {
-		*rc = -ENOMEM;
-		return 0;
-	}
+	if (!sorted)
+		return -ENOMEM;
 	memcpy(sorted, addr, n * sizeof(*sorted));
 	qsort(sorted, n, sizeof(*sorted), by_value);
-	for (size_t i = 1; i < n; i++)
-		if (sorted[i] == sorted[i - 1])
-			twice = sorted[i];
+	for (size_t i = 1; i < n && !rc; i++) {
+		rc = sl_addr_equal(&sorted[i], &sorted[i - 1]);
+		*twice = sorted[i];
+	}
 	free(sorted);
-	return twice;
+	return rc;
 }
 
 static int decode_local(const struct fields_context *c, const Sluice__V1__LocalAddressPool *m)
 {
 	struct resource *r = c->r;
 	char text[ADDRESS_TEXT_SIZE];
-	uint32_t twice;
+	struct sl_addr twice;
 	int rc = check_name(c, "name", m->name);
 
 	if (rc)
@@ -206,9 +204,10 @@ static int decode_local(const struct fields_context *c, const Sluice__V1__LocalA
 	}
 	if (rc)
 		return rc;
-	twice = find_twice(r->local.addr, r->local.n, &rc);
-	return twice ? fields_refuse(c, "addresses", "%s is there twice", address_text(twice, text))
-		     : rc;
+	rc = find_twice(r->local.addr, r->local.n, &twice);
+	return rc > 0 ? fields_refuse(c, "addresses", "%s is there twice",
+				      address_text(&twice, text))
+		      : rc;
 }
 
 /* The name is a port's: the model knows which there are. */
@@ -237,6 +236,19 @@ static int decode_interface(const struct fields_context *c, const Sluice__V1__In
 	return 0;
 }
 
+/* A link-local gateway is one on the link that the interface names. */
+static int check_gateway(const struct fields_context *c, const Sluice__V1__Route *m)
+{
+	struct resource *r = c->r;
+	const char *wrong = address_parse_gateway(m->gateway, &r->route.gateway);
+
+	if (!wrong && sl_addr_is_v4(&r->route.gateway) != sl_addr_is_v4(&r->route.prefix.addr))
+		wrong = "is of another family than the prefix";
+	if (!wrong && sl_addr_is_link_local(&r->route.gateway) && !*m->interface)
+		wrong = "is link-local: the route has to name an interface, too";
+	return wrong ? fields_refuse(c, "gateway", "\"%.80s\" %s", m->gateway, wrong) : 0;
+}
+
 static int decode_route(const struct fields_context *c, const Sluice__V1__Route *m)
 {
 	struct resource *r = c->r;
@@ -253,7 +265,7 @@ static int decode_route(const struct fields_context *c, const Sluice__V1__Route 
 		return fields_refuse(c, "blackhole", "excludes gateway and interface");
 	if (!m->blackhole && !*m->gateway && !*m->interface)
 		return fields_refuse(c, "gateway", "is required, or interface, or blackhole");
-	return *m->gateway ? check_host(c, "gateway", m->gateway, &r->route.gateway) : 0;
+	return *m->gateway ? check_gateway(c, m) : 0;
 }
 
 static int decode_timeouts(const struct fields_context *c, const Sluice__V1__Timeouts *m)
@@ -361,5 +373,33 @@ void fields_clean(enum resource_kind kind, ProtobufCMessage *message)
 	case RESOURCE_ROUTE: ((Sluice__V1__Route *)m)->etag = EMPTY; break;
 	case RESOURCE_LOCAL_ADDRESS_POOL: ((Sluice__V1__LocalAddressPool *)m)->etag = EMPTY; break;
 	default: break;
+	}
+}
+
+static bool canonical_all(char **text, size_t n)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < n; i++)
+		changed |= address_canonical(text[i]);
+	return changed;
+}
+
+bool fields_canonical(enum resource_kind kind, ProtobufCMessage *message)
+{
+	void *m = message;
+	Sluice__V1__Interface *interface = m;
+	Sluice__V1__LocalAddressPool *local = m;
+	Sluice__V1__Route *route = m;
+
+	switch (kind) {
+	case RESOURCE_VIRTUAL_SERVER:
+		return address_canonical(((Sluice__V1__VirtualServer *)m)->address);
+	case RESOURCE_BACKEND: return address_canonical(((Sluice__V1__Backend *)m)->address);
+	case RESOURCE_INTERFACE: return canonical_all(interface->addresses, interface->n_addresses);
+	case RESOURCE_LOCAL_ADDRESS_POOL:
+		return canonical_all(local->addresses, local->n_addresses);
+	case RESOURCE_ROUTE: return canonical_all((char *[]){route->prefix, route->gateway}, 2);
+	default: return false;
 	}
 }

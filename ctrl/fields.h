@@ -34,4 +34,11 @@ int fields_refuse(const struct fields_context *c, const char *field, const char 
 /* Free what fields_decode allocated. */
 void fields_free(struct resource *resource);
 
+/*
+ * Write the addresses of a message that was decoded, and whose strings are its own, in their
+ * canonical form (RFC 5952), so that equal configurations have equal etags. Whether that changed
+ * it.
+ */
+bool fields_canonical(enum resource_kind kind, ProtobufCMessage *message);
+
 #endif

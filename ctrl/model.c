@@ -150,7 +150,7 @@ bool model_nth_id(const struct resource *r, size_t n, struct model_id *out)
 			return false;
 		out->class = IDS_LOCAL_ADDRESS;
 		out->ref = &r->local.ref[n];
-		out->name = address_text(r->local.addr[n], out->text);
+		out->name = address_text(&r->local.addr[n], out->text);
 		return true;
 	default: return false;
 	}

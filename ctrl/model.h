@@ -76,7 +76,7 @@ struct model_id {
 	enum ids_class class;
 	uint32_t *ref; /* in the resource; SL_REF_NONE: none yet */
 	const char *name;
-	char text[16]; /* room for the name */
+	char text[46]; /* room for the name: an address */
 };
 
 /* The nth; false when there are no more. */

@@ -25,6 +25,6 @@ int own_build(struct own *own, const struct model *model, const struct routes *r
 void own_free(struct own *own);
 
 /* Whose it is; NULL when it is not ours. */
-const struct resource *own_find(const struct own *own, uint32_t addr);
+const struct resource *own_find(const struct own *own, const struct sl_addr *addr);
 
 #endif

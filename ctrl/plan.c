@@ -71,10 +71,10 @@ static int check_gateways(struct plan *plan, struct problem *why)
 	if (plan->gateways_checked == plan->ground)
 		return 0;
 	for (; r; r = model_next(r))
-		if (r->route.gateway && own_find(&plan->own, r->route.gateway))
+		if (!sl_addr_is_none(&r->route.gateway) && own_find(&plan->own, &r->route.gateway))
 			return problem_set(why, PROBLEM_FAILED_PRECONDITION,
 					   "routes[%s].gateway: %s is the appliance's own", r->name,
-					   address_text(r->route.gateway, text));
+					   address_text(&r->route.gateway, text));
 	plan->gateways_checked = plan->ground;
 	return 0;
 }
@@ -97,6 +97,8 @@ static int list_locals(struct plan *plan, struct problem *why)
 		local->pool = r;
 		local->addresses.first = plan->n_local_addresses;
 		local->addresses.n = r->local.n;
+		for (size_t i = 0; i < r->local.n; i++)
+			local->n_ipv4 += sl_addr_is_v4(&r->local.addr[i]);
 		plan->n_local_addresses += r->local.n;
 	}
 	return 0;
@@ -153,9 +155,52 @@ static int find_pools(struct plan *plan, struct plan_server *s, struct problem *
 	return 0;
 }
 
+static bool only_fullnat(const struct plan_pool *pool)
+{
+	for (int mode = 0; mode < SL_MODE_MAX; mode++)
+		if (pool->has_mode[mode] && mode != SL_MODE_FULLNAT)
+			return false;
+	return true;
+}
+
+/* Every mode keeps the family: backends and local addresses must be of the server's. */
+static int check_families(const struct plan *plan, const struct plan_server *s, struct problem *why)
+{
+	bool ipv6 = !sl_addr_is_v4(&s->server->virtual_server.addr);
+	const struct plan_pool *pool = &plan->pool[s->pool];
+
+	if (pool->families & (ipv6 ? PLAN_IPV4 : PLAN_IPV6))
+		return problem_set(why, PROBLEM_FAILED_PRECONDITION,
+				   "virtual_servers[%s].backend_pool: %s has a backend with an %s "
+				   "address, which does not go with an %s one",
+				   s->server->name, pool->name, ipv6 ? "IPv4" : "IPv6",
+				   ipv6 ? "IPv6" : "IPv4");
+	if (ipv6 && !only_fullnat(pool))
+		return problem_set(
+			why, PROBLEM_FAILED_PRECONDITION,
+			"virtual_servers[%s].backend_pool: %s has a forwarding mode that "
+			"IPv6 does not have yet: fullnat alone",
+			s->server->name, pool->name);
+	if (s->local != PLAN_NO_LOCAL && !plan_locals(&plan->local[s->local], ipv6).n)
+		return problem_set(why, PROBLEM_FAILED_PRECONDITION,
+				   "virtual_servers[%s].local_address_pool: %s has no %s address",
+				   s->server->name, plan->local[s->local].pool->name,
+				   ipv6 ? "IPv6" : "IPv4");
+	return 0;
+}
+
+static int check_servers(const struct plan *plan, struct problem *why)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < plan->n_servers && !rc; i++)
+		rc = check_families(plan, &plan->server[i], why);
+	return rc;
+}
+
 static bool same_endpoint(const struct resource *a, const struct resource *b)
 {
-	return a->virtual_server.addr == b->virtual_server.addr &&
+	return sl_addr_equal(&a->virtual_server.addr, &b->virtual_server.addr) &&
 	       a->virtual_server.port == b->virtual_server.port &&
 	       a->virtual_server.proto == b->virtual_server.proto;
 }
@@ -164,7 +209,7 @@ static int hash_server(struct plan *plan, uint32_t position, struct problem *why
 {
 	const struct resource *r = plan->server[position].server, *other;
 	uint32_t mask = plan->server_places - 1;
-	uint32_t i = sl_virtual_hash(r->virtual_server.addr, r->virtual_server.port,
+	uint32_t i = sl_virtual_hash(sl_addr_fold(&r->virtual_server.addr), r->virtual_server.port,
 				     r->virtual_server.proto) &
 		     mask;
 
@@ -227,7 +272,7 @@ int plan_update(struct plan *plan, struct problem *why)
 {
 	if (update_routes(plan, why) || update_own(plan, why) || check_gateways(plan, why) ||
 	    update_pools(plan, why) || update_servers(plan, why) || plan_fill_pools(plan, why) ||
-	    plan_check_modes(plan, why))
+	    plan_check_modes(plan, why) || check_servers(plan, why))
 		return -EINVAL;
 	return 0;
 }

@@ -30,6 +30,9 @@ struct plan_range {
 	uint32_t n;
 };
 
+#define PLAN_IPV4 0x1
+#define PLAN_IPV6 0x2
+
 /* A backend pool. */
 struct plan_pool {
 	char name[RESOURCE_NAME_MAX + 1];
@@ -39,6 +42,7 @@ struct plan_pool {
 	struct sl_backend *backend; /* as the snapshot has them */
 	uint32_t n;
 	bool has_mode[SL_MODE_MAX];        /* of its backends */
+	unsigned int families;             /* PLAN_*: of the backends */
 	uint32_t first;                    /* in the snapshot, when it is there */
 	uint32_t slow_start;               /* seconds */
 	uint32_t mh_table_size;            /* as configured */
@@ -49,10 +53,20 @@ struct plan_pool {
 /* A local address pool. */
 struct plan_local {
 	const struct resource *pool;
-	struct plan_range addresses; /* in the snapshot's local addresses */
+	struct plan_range addresses; /* in the snapshot's local addresses and lists */
+	uint32_t n_ipv4;             /* of these, which stand first in the list */
 };
 
 #define PLAN_NO_LOCAL UINT32_MAX
+
+/* A family's part of the list. */
+static inline struct plan_range plan_locals(const struct plan_local *local, bool ipv6)
+{
+	uint32_t first = local->addresses.first;
+
+	return ipv6 ? (struct plan_range){first + local->n_ipv4, local->addresses.n - local->n_ipv4}
+		    : (struct plan_range){first, local->n_ipv4};
+}
 
 struct plan_server {
 	const struct resource *server;

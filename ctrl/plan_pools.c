@@ -103,16 +103,20 @@ const struct resource *plan_nth_backend(const struct plan *plan, const struct pl
 }
 
 struct endpoint {
-	uint64_t key;
+	struct sl_addr addr;
+	uint32_t port;
 	uint32_t position;
 };
+#define ENDPOINT_KEY offsetof(struct endpoint, position)
 
 static int by_endpoint(const void *a, const void *b)
 {
 	const struct endpoint *x = a, *y = b;
 
-	if (x->key != y->key)
-		return x->key < y->key ? -1 : 1;
+	int rc = memcmp(x, y, ENDPOINT_KEY);
+
+	if (rc)
+		return rc;
 	return x->position < y->position ? -1 : x->position > y->position;
 }
 
@@ -124,8 +128,7 @@ static int report_twice(const struct plan *plan, const struct plan_pool *pool, u
 	return problem_set(
 		why, PROBLEM_ALREADY_EXISTS, "%s: %s port %u is also %s",
 		resource_path(RESOURCE_BACKEND, plan_nth_backend(plan, pool, b)->name, one),
-		address_text(sl_addr_v4(&pool->backend[b].addr), text),
-		ntohs(pool->backend[b].port),
+		address_text(&pool->backend[b].addr, text), ntohs(pool->backend[b].port),
 		resource_path(RESOURCE_BACKEND, plan_nth_backend(plan, pool, a)->name, other));
 }
 
@@ -138,12 +141,10 @@ static int check_twice(const struct plan *plan, const struct plan_pool *pool, st
 	if (!list)
 		return no_memory(why);
 	for (uint32_t i = 0; i < pool->n; i++)
-		list[i] = (struct endpoint){(uint64_t)sl_addr_v4(&pool->backend[i].addr) << 16 |
-						    pool->backend[i].port,
-					    i};
+		list[i] = (struct endpoint){pool->backend[i].addr, pool->backend[i].port, i};
 	qsort(list, pool->n, sizeof(*list), by_endpoint);
 	for (uint32_t i = 1; i < pool->n && !rc; i++)
-		if (list[i - 1].key == list[i].key)
+		if (!memcmp(&list[i - 1], &list[i], ENDPOINT_KEY))
 			rc = report_twice(plan, pool, list[i - 1].position, list[i].position, why);
 	free(list);
 	return rc;
@@ -171,15 +172,17 @@ static int read_backends(const struct plan *plan, struct plan_pool *pool,
 		return no_memory(why);
 	memset(pool->has_mode, 0, sizeof(pool->has_mode));
 	b = first;
+	pool->families = 0;
 	for (uint32_t i = 0; i < n; i++, b = model_next(b)) {
 		uint8_t mode = b->backend.mode;
 
 		if (mode == SL_MODE_MAX)
 			mode = self->backend_pool.mode;
 		pool->has_mode[mode] = true;
+		pool->families |= sl_addr_is_v4(&b->backend.addr) ? PLAN_IPV4 : PLAN_IPV6;
 		pool->backend[i] = (struct sl_backend){
 			.ref = b->ref,
-			.addr = sl_addr_of_v4(b->backend.addr),
+			.addr = b->backend.addr,
 			.port = b->backend.port,
 			.weight = b->backend.weight,
 			.mode = mode,
@@ -195,7 +198,7 @@ static int read_backends(const struct plan *plan, struct plan_pool *pool,
 static int check_route(const struct plan *plan, const struct plan_pool *pool, uint32_t position,
 		       struct problem *why)
 {
-	uint32_t addr = sl_addr_v4(&pool->backend[position].addr);
+	const struct sl_addr *addr = &pool->backend[position].addr;
 	const struct sl_next_hop *hop = routes_find(&plan->routes, addr);
 	char path[RESOURCE_PATH_SIZE], text[ADDRESS_TEXT_SIZE];
 	const char *wrong;
@@ -206,7 +209,7 @@ static int check_route(const struct plan *plan, const struct plan_pool *pool, ui
 		wrong = "has no route";
 	else if (hop->flags & SL_ROUTE_BLACKHOLE)
 		wrong = "has a route that is a blackhole";
-	else if (hop->gateway && pool->backend[position].mode == SL_MODE_DR)
+	else if (!sl_addr_is_none(&hop->gateway) && pool->backend[position].mode == SL_MODE_DR)
 		wrong = "is behind a gateway: in mode dr it has to be on the link of an interface";
 	else
 		return 0;

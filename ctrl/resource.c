@@ -117,21 +117,29 @@ uint64_t resource_hash(enum resource_kind kind, const char *name, const void *pa
 	return h ^ (h >> 33);
 }
 
-/* Pack the cleaned message, and keep our own copy of it with the etag in place. */
-static int keep_message(struct resource *r, const ProtobufCMessage *message)
+static int pack(struct resource *r, const ProtobufCMessage *message)
 {
-	char **etag;
-
+	free(r->packed);
 	r->packed_len = protobuf_c_message_get_packed_size(message);
 	r->packed = malloc(r->packed_len + 1); /* an empty message is not a NULL */
 	if (!r->packed)
 		return -ENOMEM;
 	protobuf_c_message_pack(message, r->packed);
+	return 0;
+}
+
+/* Pack the cleaned message, and keep our own copy of it with the etag in place. */
+static int keep_message(struct resource *r, const ProtobufCMessage *message)
+{
+	char **etag;
+
+	if (pack(r, message))
+		return -ENOMEM;
+	r->message = protobuf_c_message_unpack(message->descriptor, NULL, r->packed_len, r->packed);
+	if (!r->message || (fields_canonical(r->kind, r->message) && pack(r, r->message)))
+		return -ENOMEM;
 	r->hash = resource_hash(r->kind, r->name, r->packed, r->packed_len);
 	resource_etag_text(r->hash, r->etag);
-	r->message = protobuf_c_message_unpack(message->descriptor, NULL, r->packed_len, r->packed);
-	if (!r->message)
-		return -ENOMEM;
 	etag = string_field(r->message, ETAG_FIELD);
 	if (etag && r->kind != RESOURCE_BACKEND_POOL)
 		*etag = strdup(r->etag);

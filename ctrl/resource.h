@@ -18,6 +18,8 @@
 #include <bsd/sys/tree.h>
 #include <protobuf-c/protobuf-c.h>
 
+#include <sluice/addr.h>
+
 #include "ctrl/problem.h"
 
 /* X(symbol, C name of the message's descriptor, name of the collection in error paths) */
@@ -45,9 +47,10 @@ enum resource_kind {
 #define RESOURCE_ETAG_SIZE     17                          /* 16 hexadecimal digits and a NUL */
 #define RESOURCE_PATH_SIZE     (RESOURCE_NAME_SIZE + 40)
 
-/* An IPv4 prefix or an interface's address with its prefix length. */
+/* A prefix, or an interface's address with its prefix length: of an IPv4-mapped address, over 96.
+ */
 struct resource_prefix {
-	uint32_t addr; /* network byte order */
+	struct sl_addr addr;
 	uint8_t length;
 };
 
@@ -67,10 +70,10 @@ struct resource {
 	char etag[RESOURCE_ETAG_SIZE];
 	/* Stable id and generation (snapshot.h) of a virtual server or backend. */
 	uint32_t ref;
-	/* The message's fields; addresses and ports in network byte order. */
+	/* The message's fields; ports in network byte order. */
 	union {
 		struct {
-			uint32_t addr;
+			struct sl_addr addr;
 			uint16_t port;
 			uint8_t proto;     /* IPPROTO_TCP, IPPROTO_UDP */
 			uint8_t scheduler; /* enum sl_scheduler */
@@ -81,7 +84,7 @@ struct resource {
 			uint16_t max_mss;
 		} virtual_server;
 		struct {
-			uint32_t addr;
+			struct sl_addr addr;
 			uint16_t port;
 			uint16_t weight;
 			uint8_t mode;   /* enum sl_mode; SL_MODE_MAX: its pool's */
@@ -95,7 +98,7 @@ struct resource {
 			uint32_t mh_table_size; /* 0: by the number of backends */
 		} backend_pool;
 		struct {
-			uint32_t *addr;
+			struct sl_addr *addr;
 			uint32_t *ref; /* stable id and generation of each */
 			size_t n;
 		} local;
@@ -105,7 +108,7 @@ struct resource {
 		} interface;
 		struct {
 			struct resource_prefix prefix;
-			uint32_t gateway; /* 0: none */
+			struct sl_addr gateway; /* zeros: none */
 			bool blackhole;
 		} route;
 		uint32_t timeout[RESOURCE_TIMEOUTS_MAX]; /* seconds by enum sl_conn_state; 0:

@@ -17,8 +17,9 @@
 #include "sluice/v1/route.pb-c.h"
 
 struct prefix {
-	uint32_t start; /* host order */
-	uint8_t length;
+	routes_key start;
+	uint8_t length; /* of 128 */
+	bool ipv6;
 	uint32_t hop;
 	const struct resource *from; /* an interface or a route */
 };
@@ -27,6 +28,24 @@ struct list {
 	struct prefix *prefix;
 	size_t n;
 };
+
+static routes_key key_of(const struct sl_addr *addr)
+{
+	routes_key key = 0;
+
+	for (int i = 0; i < 4; i++)
+		key = key << 32 | ntohl(addr->w[i]);
+	return key;
+}
+
+static struct sl_addr address_of(routes_key key)
+{
+	struct sl_addr addr;
+
+	for (int i = 4; i-- > 0; key >>= 32)
+		addr.w[i] = htonl((uint32_t)key);
+	return addr;
+}
 
 static int by_start(const void *a, const void *b)
 {
@@ -37,15 +56,20 @@ static int by_start(const void *a, const void *b)
 	return (int)p->length - (int)q->length;
 }
 
-static uint32_t prefix_end(const struct prefix *p)
+static routes_key prefix_end(const struct prefix *p)
 {
-	return p->start | ~ntohl(address_mask(p->length));
+	return p->length == 128 ? p->start : p->start | ~(routes_key)0 >> p->length;
 }
 
 /* ---- flattening ---- */
 
+/* The family's first address and its last. */
+static const struct sl_addr lowest[2] = {SL_ADDR_V4(0), {{0}}};
+static const struct sl_addr highest[2] = {SL_ADDR_V4(UINT32_MAX),
+					  {{UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX}}};
+
 /* A range begins; it replaces one that began at the same place, and joins an equal neighbour. */
-static void range_add(struct routes *r, uint32_t start, uint32_t to)
+static void range_add(struct routes_ranges *r, routes_key start, uint32_t to)
 {
 	if (r->n && r->start[r->n - 1] == start)
 		r->n--;
@@ -55,45 +79,67 @@ static void range_add(struct routes *r, uint32_t start, uint32_t to)
 	r->to[r->n++] = to;
 }
 
-static void close_prefixes(struct routes *r, const struct prefix **open, int *depth,
-			   uint64_t before)
+/* Prefixes that end before `key`; a prefix that ends with the family has nothing behind it. */
+static void close_prefixes(struct routes_ranges *r, const struct prefix **open, int *depth,
+			   routes_key key, routes_key last)
 {
-	while (*depth && prefix_end(open[*depth - 1]) < before) {
-		uint32_t end = prefix_end(open[--*depth]);
+	while (*depth && prefix_end(open[*depth - 1]) < key) {
+		routes_key end = prefix_end(open[--*depth]);
 
-		if (end != UINT32_MAX)
+		if (end != last)
 			range_add(r, end + 1, *depth ? open[*depth - 1]->hop : SL_NO_ROUTE);
 	}
 }
 
-/* The list is sorted and has no prefix twice. */
-static int flatten(struct routes *r, const struct list *list)
+/* The prefixes that are still open when the list ends. */
+static void close_all(struct routes_ranges *r, const struct prefix **open, int depth,
+		      routes_key last)
 {
-	const struct prefix *open[33]; /* a nesting prefix is longer: at most one each length */
+	close_prefixes(r, open, &depth, last, last);
+}
+
+static void flatten_family(struct routes_ranges *r, const struct list *list, bool ipv6)
+{
+	const struct prefix *open[129]; /* a nesting prefix is longer: at most one each length */
+	routes_key last = key_of(&highest[ipv6]);
 	int depth = 0;
 
-	free(r->start);
-	free(r->to);
-	r->start = calloc(2 * list->n + 1, sizeof(*r->start));
-	r->to = calloc(2 * list->n + 1, sizeof(*r->to));
-	if (!r->start || !r->to)
-		return -1;
-	r->n = 0;
-	range_add(r, 0, SL_NO_ROUTE);
+	range_add(r, key_of(&lowest[ipv6]), SL_NO_ROUTE);
 	for (size_t i = 0; i < list->n; i++) {
 		const struct prefix *p = &list->prefix[i];
 
-		close_prefixes(r, open, &depth, p->start);
+		if (p->ipv6 != ipv6)
+			continue;
+		close_prefixes(r, open, &depth, p->start, last);
 		range_add(r, p->start, p->hop);
 		open[depth++] = p;
 	}
-	close_prefixes(r, open, &depth, (uint64_t)UINT32_MAX + 1);
+	close_all(r, open, depth, last);
+}
+
+/* The list is sorted and has no prefix twice. */
+static int flatten(struct routes *routes, const struct list *list)
+{
+	for (int ipv6 = 0; ipv6 < 2; ipv6++) {
+		struct routes_ranges *r = &routes->ranges[ipv6];
+
+		free(r->start);
+		free(r->to);
+		r->start = calloc(2 * list->n + 1, sizeof(*r->start));
+		r->to = calloc(2 * list->n + 1, sizeof(*r->to));
+		if (!r->start || !r->to)
+			return -1;
+		r->n = 0;
+		flatten_family(r, list, ipv6);
+	}
 	return 0;
 }
 
-const struct sl_next_hop *routes_find(const struct routes *r, uint32_t addr)
+const struct sl_next_hop *routes_find(const struct routes *routes, const struct sl_addr *addr)
 {
-	uint32_t key = ntohl(addr), lo = 0, hi = r->n;
+	const struct routes_ranges *r = &routes->ranges[!sl_addr_is_v4(addr)];
+	routes_key key = key_of(addr);
+	uint32_t lo = 0, hi = r->n;
 
 	while (hi - lo > 1) {
 		uint32_t middle = lo + (hi - lo) / 2;
@@ -103,7 +149,7 @@ const struct sl_next_hop *routes_find(const struct routes *r, uint32_t addr)
 		else
 			hi = middle;
 	}
-	return r->to[lo] == SL_NO_ROUTE ? NULL : &r->hop[r->to[lo]];
+	return r->to[lo] == SL_NO_ROUTE ? NULL : &routes->hop[r->to[lo]];
 }
 
 /* ---- what the routes are ---- */
@@ -119,9 +165,12 @@ static int port_of(const struct model *model, const char *interface)
 static void add(struct routes *r, struct list *list, const struct resource_prefix *prefix,
 		const struct resource *from, struct sl_next_hop hop)
 {
+	struct sl_addr network = address_network(prefix);
+
 	list->prefix[list->n++] = (struct prefix){
-		.start = ntohl(prefix->addr & address_mask(prefix->length)),
+		.start = key_of(&network),
 		.length = prefix->length,
+		.ipv6 = !sl_addr_is_v4(&prefix->addr),
 		.hop = r->n_hops,
 		.from = from,
 	};
@@ -168,10 +217,12 @@ static int unique(struct list *list, struct problem *why)
 		if (!last || by_start(last, p)) {
 			list->prefix[n++] = *p;
 		} else if (last->from != p->from) {
+			struct resource_prefix both = {address_of(p->start), p->length};
+
 			return problem_set(
 				why, PROBLEM_ALREADY_EXISTS, "%s: %s/%u is also of %s",
 				resource_path(p->from->kind, p->from->name, one),
-				address_text(htonl(p->start), text), p->length,
+				address_text(&both.addr, text), address_length(&both),
 				resource_path(last->from->kind, last->from->name, other));
 		} else if (p->hop < last->hop) {
 			*last = *p;
@@ -186,19 +237,22 @@ static int resolve(const struct routes *links, const struct model *model,
 		   const struct resource *route, struct sl_next_hop *hop, struct problem *why)
 {
 	const char *interface = ((const Sluice__V1__Route *)route->message)->interface;
+	const struct sl_addr *gateway = &route->route.gateway;
 	const struct sl_next_hop *via = NULL;
 	char text[ADDRESS_TEXT_SIZE];
 
-	if (route->route.gateway) {
-		via = routes_find(links, route->route.gateway);
+	if (!sl_addr_is_none(gateway) && !sl_addr_is_link_local(gateway)) {
+		via = routes_find(links, gateway);
 		if (!via || (*interface && via->port != port_of(model, interface)))
 			return problem_set(why, PROBLEM_FAILED_PRECONDITION,
 					   "routes[%s].gateway: %s is not on the link of %s",
-					   route->name, address_text(route->route.gateway, text),
+					   route->name, address_text(gateway, text),
 					   *interface ? interface : "any interface");
 	}
 	for (size_t i = 0; !via && i < links->n_links; i++)
-		if (!strcmp(links->link[i].interface->name, interface))
+		if (!strcmp(links->link[i].interface->name, interface) &&
+		    sl_addr_is_v4(&links->link[i].prefix.addr) ==
+			    sl_addr_is_v4(&route->route.prefix.addr))
 			via = &links->hop[i];
 	if (!via)
 		return problem_set(why, PROBLEM_FAILED_PRECONDITION, "routes[%s].interface: %s %s",
@@ -206,7 +260,7 @@ static int resolve(const struct routes *links, const struct model *model,
 				   port_of(model, interface) < 0 ? "does not exist"
 								 : "has no address to send from");
 	*hop = *via;
-	hop->gateway = route->route.gateway;
+	hop->gateway = *gateway;
 	return 0;
 }
 
@@ -259,6 +313,8 @@ void routes_free(struct routes *r)
 {
 	free(r->link);
 	free(r->hop);
-	free(r->start);
-	free(r->to);
+	for (int ipv6 = 0; ipv6 < 2; ipv6++) {
+		free(r->ranges[ipv6].start);
+		free(r->ranges[ipv6].to);
+	}
 }

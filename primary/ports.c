@@ -146,6 +146,9 @@ static int set_modes(const struct port_setup *s)
 	rc = rte_eth_promiscuous_disable(s->id);
 	if (rc && rc != -ENOTSUP)
 		return complain(s->boot, "promiscuous mode", rc);
+	rc = rte_eth_allmulticast_enable(s->id); /* neighbour discovery: 33:33:ff:... */
+	if (rc && rc != -ENOTSUP)
+		return complain(s->boot, "multicast", rc);
 	return 0;
 }
 

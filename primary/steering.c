@@ -72,12 +72,14 @@ static int copy_locals(struct sl_root *root, struct steering_locals *locals)
 		const struct sl_local_address *local =
 			sl_snapshot_at(snapshot, snapshot->local_addresses);
 
-		locals->n = RTE_MIN(snapshot->local_addresses.count, root->max_local_addresses);
-		locals->addr = calloc(locals->n + 1, sizeof(*locals->addr));
+		uint32_t n = RTE_MIN(snapshot->local_addresses.count, root->max_local_addresses);
+
+		locals->addr = calloc(n + 1, sizeof(*locals->addr));
 		if (!locals->addr)
 			rc = -ENOMEM;
-		for (uint32_t i = 0; !rc && i < locals->n; i++)
-			locals->addr[i] = sl_addr_v4(&local[i].addr);
+		for (uint32_t i = 0; !rc && i < n; i++)
+			if (sl_addr_is_v4(&local[i].addr))
+				locals->addr[locals->n++] = sl_addr_v4(&local[i].addr);
 	}
 	__atomic_store_n(in_use, 0, __ATOMIC_RELEASE);
 	return rc;

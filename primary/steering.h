@@ -26,7 +26,10 @@ struct steering {
 	unsigned int n_flows;
 };
 
-/* The local addresses of the configuration, network byte order, ascending as integers. */
+/*
+ * The IPv4 local addresses of the configuration, network byte order, ascending as integers. IPv6 is
+ * not steered yet: its packets are redirected.
+ */
 struct steering_locals {
 	uint32_t n;
 	uint32_t *addr;

@@ -31,24 +31,17 @@ static bool answered_on(const struct worker *w, rte_be32_t addr, unsigned int po
 	return own && own->port_mask & 1u << port;
 }
 
-/* Only a host on this port's own link can be a neighbour there. */
-static bool on_link(const struct worker *w, rte_be32_t addr, unsigned int port)
-{
-	const struct sl_next_hop *hop = sl_route_find(w->snapshot, addr);
-
-	return hop && hop->port == port && !hop->gateway && !(hop->flags & SL_ROUTE_BLACKHOLE);
-}
-
 /*
  * RFC 826's merge: a known sender is updated by whatever it says, an unknown one is
  * learned when it speaks to us. Every worker is told: the others may be waiting.
  */
 static void learn(struct worker *w, const struct rte_arp_hdr *arp, unsigned int port, bool to_us)
 {
-	struct sl_neighbour_event ev = {
-		.addr = arp->arp_data.arp_sip, .port = (uint8_t)port, .to_us = to_us};
+	struct sl_neighbour_event ev = {.addr = sl_addr_of_v4(arp->arp_data.arp_sip),
+					.port = (uint8_t)port,
+					.to_us = to_us};
 
-	if (!on_link(w, ev.addr, port) || sl_own_address_find(w->snapshot, ev.addr))
+	if (!neigh_on_link(w, &ev.addr, port) || sl_own_address_find_addr(w->snapshot, &ev.addr))
 		return;
 	memcpy(ev.mac, &arp->arp_data.arp_sha, sizeof(ev.mac));
 	neigh_learn(w, &ev);

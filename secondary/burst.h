@@ -15,6 +15,7 @@
 #include <sluice/limits.h>
 
 struct sl_conn;
+struct sl_conn6;
 struct worker;
 
 enum verdict {
@@ -46,8 +47,16 @@ struct burst {
 	bool again;                /* the round over `miss` is not the first */
 	uint64_t key[SL_BURST][2]; /* bytes 22-37 of the frame, masked: see conn.h */
 	uint64_t hash[SL_BURST];
-	struct sl_conn *conn[SL_BURST];
+	union {
+		struct sl_conn *conn[SL_BURST];
+		struct sl_conn6 *conn6[SL_BURST];
+	};
 	uint8_t dir[SL_BURST]; /* enum sl_conn_dir */
+
+	/* The same for packets over IPv6. */
+	struct list flow6, hit6, miss6;
+	uint64_t key6[SL_BURST][5]; /* see conn6.h */
+	uint8_t l4[SL_BURST];       /* where TCP or UDP begins: bytes from the frame's start */
 };
 
 static inline void list_add(struct list *l, unsigned int at)
@@ -72,6 +81,9 @@ void stage_parse(struct worker *w, struct burst *b);
 void stage_lookup(struct worker *w, struct burst *b);
 void stage_forward(struct worker *w, struct burst *b);  /* what is in `hit` */
 void stage_schedule(struct worker *w, struct burst *b); /* `miss`: opened ones are then in `hit` */
+void stage_lookup6(struct worker *w, struct burst *b);
+void stage_forward6(struct worker *w, struct burst *b);  /* what is in `hit6` */
+void stage_schedule6(struct worker *w, struct burst *b); /* `miss6`, likewise */
 void stage_settle(struct worker *w, struct burst *b);
 
 #endif

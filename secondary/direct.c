@@ -34,7 +34,7 @@ static bool leave(struct worker *w, struct burst *b, unsigned int at, uint8_t *w
 	}
 	rewrite_ttl(frame);
 	if (overhead)
-		frame = tunnel_encapsulate(w, e, m, n->source, b->hash[at]);
+		frame = tunnel_encapsulate(w, e, m, sl_addr_v4(&n->source), b->hash[at]);
 	return neigh_send(w, to, m, frame, why);
 }
 

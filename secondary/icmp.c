@@ -85,7 +85,7 @@ void icmp_input(struct worker *w, struct burst *b, unsigned int at, uint32_t len
 	}
 }
 
-static bool within_rate(struct worker *w)
+bool icmp_within_rate(struct worker *w)
 {
 	uint32_t second = w->clock.tick / SL_TICK_HZ;
 
@@ -104,7 +104,7 @@ static rte_be32_t speak_from(const struct worker *w, rte_be32_t to)
 {
 	const struct sl_next_hop *hop = sl_route_find(w->snapshot, to);
 
-	return hop ? hop->source : 0;
+	return hop ? sl_addr_v4(&hop->source) : 0;
 }
 
 static void send_error(struct worker *w, const struct burst *b, unsigned int at,
@@ -118,7 +118,7 @@ static void send_error(struct worker *w, const struct burst *b, unsigned int at,
 	struct rte_ipv4_hdr *ip;
 	struct rte_icmp_hdr *icmp;
 
-	if (!source || !within_rate(w))
+	if (!source || !icmp_within_rate(w))
 		return;
 	m = rte_pktmbuf_alloc(w->slot->mempool);
 	if (!m) {

@@ -3,6 +3,7 @@
 #ifndef ICMP_H
 #define ICMP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ICMP_UNREACHABLE   3
@@ -15,6 +16,9 @@ struct worker;
 
 /* ICMP whose IP header is checked, `len` bytes: leaves a verdict. */
 void icmp_input(struct worker *w, struct burst *b, unsigned int at, uint32_t len);
+
+/* May one more ICMP error, of either family, be sent? Counts it when it may. */
+bool icmp_within_rate(struct worker *w);
 
 /*
  * Tell the sender of packet `at` (IP header checked, still as it came) of an error: a new packet,

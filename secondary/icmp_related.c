@@ -177,7 +177,8 @@ static void pass_on(struct worker *w, struct burst *b, unsigned int at, struct s
 		why = SL_DROP_TOO_BIG; /* and no error about an error, RFC 1812 section 4.3.2.7 */
 	else if (to) {
 		if (overhead)
-			frame = tunnel_encapsulate(w, e, m, n->source, flow_hash(w, e));
+			frame = tunnel_encapsulate(w, e, m, sl_addr_v4(&n->source),
+						   flow_hash(w, e));
 		if (neigh_send(w, to, m, frame, &why)) {
 			w->stats->icmp_related++;
 			burst_verdict(b, at, VERDICT_HELD, 0);
@@ -243,7 +244,7 @@ static void relay(struct worker *w, struct burst *b, unsigned int at, uint32_t l
 	icmp->icmp_seq_nb = rte_cpu_to_be_16(mtu - tunnel_overhead[mode]);
 	rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - FRAME_L4 - left));
 	ip->total_length = rte_cpu_to_be_16((uint16_t)(sizeof(*ip) + left));
-	ip->src_addr = hop->source;
+	ip->src_addr = sl_addr_v4(&hop->source);
 	ip->dst_addr = k.saddr;
 	ip->time_to_live--;
 	finish(ip, icmp, left);

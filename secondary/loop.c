@@ -31,6 +31,22 @@
 #define IDLE_SLEEP     100000
 #define IDLE_SLEEP_MAX 1000000
 
+/* The packets over IPv6 of a burst. */
+static __rte_noinline void pipeline_run6(struct worker *w, struct burst *b)
+{
+	stage_lookup6(w, b);
+	profile_mark(w, SL_STAGE_LOOKUP, b->flow6.n);
+	stage_forward6(w, b);
+	profile_mark(w, SL_STAGE_FORWARD, b->hit6.n);
+	b->again = false;
+	while (b->miss6.n) {
+		stage_schedule6(w, b);
+		profile_mark(w, SL_STAGE_SCHEDULE, b->hit6.n);
+		stage_forward6(w, b);
+		profile_mark(w, SL_STAGE_FORWARD, b->hit6.n);
+	}
+}
+
 static void pipeline_run(struct worker *w, struct burst *b)
 {
 	profile_mark(w, SL_STAGE_RECEIVE, b->n);
@@ -46,6 +62,8 @@ static void pipeline_run(struct worker *w, struct burst *b)
 		stage_forward(w, b);
 		profile_mark(w, SL_STAGE_FORWARD, b->hit.n);
 	}
+	if (unlikely(b->flow6.n))
+		pipeline_run6(w, b);
 	stage_settle(w, b);
 	profile_mark(w, SL_STAGE_SETTLE, b->n);
 }
@@ -97,6 +115,12 @@ static unsigned int receive_all(struct worker *w, struct burst *b)
 	return n;
 }
 
+static void each_tick(struct worker *w)
+{
+	neigh_tick(w);
+	ndp_tick(w);
+}
+
 /* Work that follows the clock. */
 static void slow_jobs(struct worker *w)
 {
@@ -112,7 +136,7 @@ static void slow_jobs(struct worker *w)
 	profile_ask(w);
 	conn_sweep(w);
 	if (w->clock.tick != tick && w->snapshot)
-		neigh_tick(w);
+		each_tick(w);
 }
 
 static uint64_t sleep_after(uint64_t silence)

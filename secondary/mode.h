@@ -20,6 +20,11 @@ struct mode_ops {
 				       const struct sl_backend *backend, struct conn_new *c);
 	/* It was prepared, but could not be opened: give back what it took. NULL: nothing. */
 	void (*abandon)(struct worker *w, const struct conn_new *c);
+
+	/* The same over IPv6, with key6. ctrl publishes no server of a mode that has none. */
+	enum sl_drop_reason (*prepare6)(struct worker *w, const struct sl_virtual_server *vs,
+					const struct sl_backend *backend, struct conn_new *c);
+	void (*abandon6)(struct worker *w, const struct conn_new *c);
 };
 
 extern const struct mode_ops mode_fullnat;

@@ -8,14 +8,29 @@
 #include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
 
+#include "secondary/conn6.h"
 #include "secondary/local_port.h"
 #include "secondary/worker.h"
 
 #define PORT_TRIES 8 /* doubtful ports looked up for one connection */
 
+static inline void set_local(struct conn_new *c, const struct sl_local_address *local,
+			     uint16_t port, bool ipv6)
+{
+	if (ipv6) {
+		c->key6[SL_DIR_OUT].daddr = local->addr;
+		c->key6[SL_DIR_OUT].dport = port;
+	} else {
+		c->key[SL_DIR_OUT].daddr = sl_addr_v4(&local->addr);
+		c->key[SL_DIR_OUT].dport = port;
+	}
+}
+
 /* A free local port: the list's addresses in turn, each with its pool for this backend. */
-static enum sl_drop_reason take_port(struct worker *w, const struct sl_virtual_server *vs,
-				     const struct sl_backend *backend, struct conn_new *c)
+static __rte_always_inline enum sl_drop_reason take_port(struct worker *w,
+							 const struct sl_virtual_server *vs,
+							 const struct sl_backend *backend,
+							 struct conn_new *c, bool ipv6)
 {
 	const struct sl_local_address *all =
 		sl_snapshot_at(w->snapshot, w->snapshot->local_addresses);
@@ -32,8 +47,7 @@ static enum sl_drop_reason take_port(struct worker *w, const struct sl_virtual_s
 		port = local_port_take(w, local, backend, &c->port_pool);
 		if (likely(port)) {
 			w->local_turn = turn;
-			c->key[SL_DIR_OUT].daddr = sl_addr_v4(&local->addr);
-			c->key[SL_DIR_OUT].dport = rte_cpu_to_be_16(port);
+			set_local(c, local, rte_cpu_to_be_16(port), ipv6);
 			return MODE_READY;
 		}
 		w->stats->local_ports_exhausted++;
@@ -69,7 +83,7 @@ static enum sl_drop_reason fullnat_prepare(struct worker *w, const struct sl_vir
 		.sport = backend->port,
 	};
 	for (int i = 0; i < PORT_TRIES; i++) {
-		enum sl_drop_reason why = take_port(w, vs, backend, c);
+		enum sl_drop_reason why = take_port(w, vs, backend, c, false);
 
 		if (why != MODE_READY || !in_use(w, c))
 			return why;
@@ -78,7 +92,45 @@ static enum sl_drop_reason fullnat_prepare(struct worker *w, const struct sl_vir
 	return SL_DROP_NO_LOCAL_PORT;
 }
 
+static void give_back6(struct worker *w, const struct conn_new *c)
+{
+	const struct sl_tuple6 *out = &c->key6[SL_DIR_OUT];
+
+	local_port_put(w, c->port_pool, &out->daddr, rte_be_to_cpu_16(out->dport));
+}
+
+static bool in_use6(const struct worker *w, const struct conn_new *c)
+{
+	uint64_t key[CONN6_WORDS];
+	uint8_t dir;
+
+	if (likely(!local_port_doubtful(w, c->port_pool)))
+		return false;
+	conn6_words(&c->key6[SL_DIR_OUT], key);
+	return conn6_find(&w->conns6, key, conn6_hash(&w->conns6, key), &dir) != NULL;
+}
+
+static enum sl_drop_reason fullnat_prepare6(struct worker *w, const struct sl_virtual_server *vs,
+					    const struct sl_backend *backend, struct conn_new *c)
+{
+	c->key6[SL_DIR_OUT] = (struct sl_tuple6){
+		.proto = c->key6[SL_DIR_IN].proto,
+		.saddr = backend->addr,
+		.sport = backend->port,
+	};
+	for (int i = 0; i < PORT_TRIES; i++) {
+		enum sl_drop_reason why = take_port(w, vs, backend, c, true);
+
+		if (why != MODE_READY || !in_use6(w, c))
+			return why;
+		give_back6(w, c);
+	}
+	return SL_DROP_NO_LOCAL_PORT;
+}
+
 const struct mode_ops mode_fullnat = {
 	.prepare = fullnat_prepare,
 	.abandon = give_back,
+	.prepare6 = fullnat_prepare6,
+	.abandon6 = give_back6,
 };

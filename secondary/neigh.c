@@ -15,19 +15,22 @@
 #include <sluice/snapshot.h>
 
 #include "secondary/arp.h"
+#include "secondary/ndp.h"
 #include "secondary/worker.h"
 
 /* ---- table --------------------------------------------------------------------- */
 
-static uint32_t chain_of(const struct neigh_table *t, uint8_t port, uint32_t addr)
+static uint32_t chain_of(const struct neigh_table *t, uint8_t port, const struct sl_addr *addr)
 {
-	return (uint32_t)(((addr ^ (uint64_t)port << 32) * UINT64_C(0x9e3779b97f4a7c15)) >> 32) &
+	return (uint32_t)(((sl_addr_fold(addr) ^ (uint64_t)port << 32) *
+			   UINT64_C(0x9e3779b97f4a7c15)) >>
+			  32) &
 	       t->head_mask;
 }
 
 static void chain_add(struct neigh_table *t, uint16_t at)
 {
-	uint32_t c = chain_of(t, t->entry[at].port, t->entry[at].addr);
+	uint32_t c = chain_of(t, t->entry[at].port, &t->entry[at].addr);
 
 	t->next[at] = t->head[c];
 	t->head[c] = at;
@@ -35,18 +38,18 @@ static void chain_add(struct neigh_table *t, uint16_t at)
 
 static void chain_remove(struct neigh_table *t, uint16_t at)
 {
-	uint16_t *p = &t->head[chain_of(t, t->entry[at].port, t->entry[at].addr)];
+	uint16_t *p = &t->head[chain_of(t, t->entry[at].port, &t->entry[at].addr)];
 
 	while (*p != at)
 		p = &t->next[*p];
 	*p = t->next[at];
 }
 
-static uint16_t find(const struct neigh_table *t, uint8_t port, uint32_t addr)
+static uint16_t find(const struct neigh_table *t, uint8_t port, const struct sl_addr *addr)
 {
 	uint16_t at = t->head[chain_of(t, port, addr)];
 
-	while (at && (t->entry[at].addr != addr || t->entry[at].port != port))
+	while (at && (!sl_addr_equal(&t->entry[at].addr, addr) || t->entry[at].port != port))
 		at = t->next[at];
 	return at;
 }
@@ -118,8 +121,8 @@ static uint16_t take_free(struct neigh_table *t)
 	return 0;
 }
 
-static uint16_t create(struct worker *w, uint8_t port, uint32_t addr, uint32_t source,
-		       enum neigh_state state)
+static uint16_t create(struct worker *w, uint8_t port, const struct sl_addr *addr,
+		       const struct sl_addr *source, enum neigh_state state)
 {
 	struct neigh_table *t = &w->neighs;
 	uint16_t at = take_free(t);
@@ -127,7 +130,7 @@ static uint16_t create(struct worker *w, uint8_t port, uint32_t addr, uint32_t s
 
 	if (!at)
 		return 0;
-	*n = (struct neigh){.port = port, .addr = addr, .source = source};
+	*n = (struct neigh){.port = port, .addr = *addr, .source = *source};
 	rte_compiler_barrier();
 	n->state = (uint8_t)state;
 	chain_add(t, at);
@@ -148,8 +151,12 @@ static void ask(struct worker *w, struct neigh *n)
 {
 	const struct rte_ether_hdr *l2 = (const struct rte_ether_hdr *)n->l2;
 
-	arp_request(w, n->port, n->source, n->addr,
-		    n->state == NEIGH_STATE_PROBE ? &l2->dst_addr : NULL);
+	const struct rte_ether_addr *known = n->state == NEIGH_STATE_PROBE ? &l2->dst_addr : NULL;
+
+	if (sl_addr_is_v4(&n->addr))
+		arp_request(w, n->port, sl_addr_v4(&n->source), sl_addr_v4(&n->addr), known);
+	else
+		ndp_solicit(w, n->port, &n->source, &n->addr, known);
 	n->probes++;
 	n->due = w->clock.tick + NEIGH_RETRY;
 }
@@ -161,7 +168,7 @@ static void start_asking(struct worker *w, struct neigh *n, enum neigh_state sta
 	ask(w, n);
 }
 
-uint16_t neigh_get(struct worker *w, const struct sl_next_hop *hop, uint32_t addr)
+uint16_t neigh_get(struct worker *w, const struct sl_next_hop *hop, const struct sl_addr *addr)
 {
 	uint16_t at = find(&w->neighs, hop->port, addr);
 
@@ -169,7 +176,7 @@ uint16_t neigh_get(struct worker *w, const struct sl_next_hop *hop, uint32_t add
 		w->neighs.entry[at].source = hop->source;
 		return at;
 	}
-	at = create(w, hop->port, addr, hop->source, NEIGH_STATE_INCOMPLETE);
+	at = create(w, hop->port, addr, &hop->source, NEIGH_STATE_INCOMPLETE);
 	if (at)
 		start_asking(w, &w->neighs.entry[at], NEIGH_STATE_INCOMPLETE);
 	return at;
@@ -250,20 +257,33 @@ static void confirm(struct worker *w, uint16_t at, const uint8_t mac[6])
 	rte_compiler_barrier();
 	memcpy(&l2->dst_addr, mac, sizeof(l2->dst_addr));
 	l2->src_addr = w->root->port[n->port].mac;
-	l2->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	l2->ether_type = sl_addr_is_v4(&n->addr) ? RTE_BE16(RTE_ETHER_TYPE_IPV4)
+						 : RTE_BE16(RTE_ETHER_TYPE_IPV6);
 	n->due = w->clock.tick + NEIGH_REACHABLE;
 	rte_compiler_barrier();
 	n->state = NEIGH_STATE_REACHABLE;
 	release_waiting(w, at);
 }
 
+bool neigh_on_link(const struct worker *w, const struct sl_addr *addr, unsigned int port)
+{
+	const struct sl_next_hop *hop;
+
+	if (sl_addr_is_link_local(addr))
+		return true;
+	hop = sl_route_find_addr(w->snapshot, addr);
+	return hop && hop->port == port && sl_addr_is_none(&hop->gateway) &&
+	       !(hop->flags & SL_ROUTE_BLACKHOLE);
+}
+
 void neigh_learn(struct worker *w, const struct sl_neighbour_event *ev)
 {
-	uint16_t at = find(&w->neighs, ev->port, ev->addr);
+	static const struct sl_addr none;
+	uint16_t at = find(&w->neighs, ev->port, &ev->addr);
 
 	/* INCOMPLETE and without a MAC until confirm() has written it */
 	if (!at && ev->to_us)
-		at = create(w, ev->port, ev->addr, 0, NEIGH_STATE_INCOMPLETE);
+		at = create(w, ev->port, &ev->addr, &none, NEIGH_STATE_INCOMPLETE);
 	if (at)
 		confirm(w, at, ev->mac);
 }
@@ -287,7 +307,8 @@ static void event_input(struct worker *w, const struct sl_neighbour_event *ev)
 	struct rte_ether_addr mac;
 
 	memcpy(&mac, ev->mac, sizeof(mac));
-	if (ev->port < w->n_ports && ev->addr && rte_is_valid_assigned_ether_addr(&mac))
+	if (ev->port < w->n_ports && !sl_addr_is_none(&ev->addr) &&
+	    rte_is_valid_assigned_ether_addr(&mac))
 		neigh_learn(w, ev);
 }
 

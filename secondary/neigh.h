@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Neighbours: IPv4 address on a port -> MAC, a table of the worker's own in its slot
+ * Neighbours: address (of either family) on a port -> MAC, a table of the worker's own in its slot
  * (so a replacement knows them at once). Connections hold entry numbers; when an entry is
  * given to another address the worker's epoch moves and they ask again. The epoch is in the slot
  * like the entries: numbers outlive the process.
  *
- * States (RFC 4861 section 7.3.2, used for ARP as kernels do):
- *   incomplete  asked (broadcast), packets wait; after NEIGH_PROBES: failed
+ * States (RFC 4861 section 7.3.2, used for ARP, too, as kernels do):
+ *   incomplete  asked (broadcast, multicast), packets wait; after NEIGH_PROBES: failed
  *   reachable   confirmed by an answer within NEIGH_REACHABLE
  *   stale       older; used as it is, and the first use starts a probe
  *   probe       asked (unicast), still used; after NEIGH_PROBES: incomplete
@@ -55,11 +55,11 @@ struct neigh {
 	uint8_t port;
 	uint8_t probes;
 	uint8_t reserved;
-	uint32_t addr;   /* network byte order */
-	uint32_t source; /* ours, to ask with */
-	uint32_t due;    /* tick: of the next probe, or of the state's end */
-	uint8_t l2[14];  /* the Ethernet header of a packet to it */
-	uint8_t pad[34];
+	uint32_t due; /* tick: of the next probe, or of the state's end */
+	struct sl_addr addr;
+	struct sl_addr source; /* ours, to ask with */
+	uint8_t l2[14];        /* the Ethernet header of a packet to it */
+	uint8_t pad[10];
 };
 static_assert(sizeof(struct neigh) == 64, "one cache line");
 
@@ -89,10 +89,13 @@ void neigh_attach(struct worker *w);
 /*
  * The entry for `addr` behind `hop`, made (and asked for) when there is none. 0: table full.
  */
-uint16_t neigh_get(struct worker *w, const struct sl_next_hop *hop, uint32_t addr);
+uint16_t neigh_get(struct worker *w, const struct sl_next_hop *hop, const struct sl_addr *addr);
 
 /* neigh_send() (worker.h) where the neighbour is not known to be reachable. */
 bool neigh_send_unconfirmed(struct worker *w, uint16_t at, struct rte_mbuf *m, uint8_t *why);
+
+/* Only a host on this port's own link can be a neighbour there. */
+bool neigh_on_link(const struct worker *w, const struct sl_addr *addr, unsigned int port);
 
 /* Somebody told us its MAC. */
 void neigh_learn(struct worker *w, const struct sl_neighbour_event *ev);

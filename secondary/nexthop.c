@@ -5,6 +5,11 @@
 
 #include <sluice/snapshot.h>
 
+static uint16_t towards(struct worker *w, const struct sl_next_hop *hop, const struct sl_addr *addr)
+{
+	return neigh_get(w, hop, sl_addr_is_none(&hop->gateway) ? addr : &hop->gateway);
+}
+
 /* By the routes: its range, its neighbour. `known` is where the answer is kept. */
 static uint16_t search(struct worker *w, uint32_t addr, unsigned int dir,
 		       struct nexthop_known *known, uint8_t *why)
@@ -22,10 +27,10 @@ static uint16_t search(struct worker *w, uint32_t addr, unsigned int dir,
 		*why = SL_DROP_BLACKHOLE;
 		return 0;
 	}
-	at = neigh_get(w, hop, hop->gateway ? hop->gateway : addr);
+	at = towards(w, hop, &(struct sl_addr)SL_ADDR_V4(addr));
 	if (!at)
 		*why = SL_DROP_NEIGHBOUR_TABLE_FULL;
-	else if (hop->gateway)
+	else if (!sl_addr_is_none(&hop->gateway))
 		w->nexthops.behind[dir] = (struct nexthop_range){
 			.first = start[range],
 			.span = sl_route_range_end(w->snapshot, range) - start[range],
@@ -53,13 +58,40 @@ static uint16_t resolve(struct worker *w, uint32_t addr, unsigned int dir, uint8
 	return search(w, addr, dir, known, why);
 }
 
+static void forget_old(struct worker *w, struct sl_conn_core *e)
+{
+	if (e->neigh_epoch == w->neighs.epoch)
+		return;
+	e->neigh[SL_DIR_IN] = 0;
+	e->neigh[SL_DIR_OUT] = 0;
+	e->neigh_epoch = w->neighs.epoch;
+}
+
+/* A connection's first packets alone: no answer is kept but in the connection. */
+static uint16_t resolve6(struct worker *w, const struct sl_addr *addr, uint8_t *why)
+{
+	const struct sl_next_hop *hop = sl_route6_find(w->snapshot, addr);
+	uint16_t at;
+
+	*why = !hop ? SL_DROP_NO_ROUTE : SL_DROP_BLACKHOLE;
+	if (!hop || hop->flags & SL_ROUTE_BLACKHOLE)
+		return 0;
+	at = towards(w, hop, addr);
+	*why = SL_DROP_NEIGHBOUR_TABLE_FULL;
+	return at;
+}
+
+uint16_t nexthop6_resolve(struct worker *w, struct sl_conn6 *e, unsigned int dir, uint8_t *why)
+{
+	forget_old(w, &e->core);
+	if (!e->core.neigh[dir])
+		e->core.neigh[dir] = resolve6(w, &e->key[!dir].saddr, why);
+	return e->core.neigh[dir];
+}
+
 uint16_t nexthop_resolve(struct worker *w, struct sl_conn *e, unsigned int dir, uint8_t *why)
 {
-	if (e->core.neigh_epoch != w->neighs.epoch) {
-		e->core.neigh[SL_DIR_IN] = 0;
-		e->core.neigh[SL_DIR_OUT] = 0;
-		e->core.neigh_epoch = w->neighs.epoch;
-	}
+	forget_old(w, &e->core);
 	if (!e->core.neigh[dir])
 		e->core.neigh[dir] = resolve(w, e->key[!dir].saddr, dir, why);
 	return e->core.neigh[dir];

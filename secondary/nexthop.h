@@ -13,6 +13,8 @@
 /* Ask route and neighbours again; 0 with *why when there is no way. */
 uint16_t nexthop_resolve(struct worker *w, struct sl_conn *e, unsigned int dir, uint8_t *why);
 
+uint16_t nexthop6_resolve(struct worker *w, struct sl_conn6 *e, unsigned int dir, uint8_t *why);
+
 /* The neighbour of the connection's packets of a direction; 0 with *why when there is no way. */
 static inline uint16_t nexthop_of(struct worker *w, struct sl_conn *e, unsigned int dir,
 				  uint8_t *why)

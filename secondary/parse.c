@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Stage: headers. A TCP or UDP packet that passes goes on with its key and hash; ARP and
- * ICMP are served here; everything else gets its reason. Lengths are decided here:
- * after this stage no one checks a bound again.
+ * Stage: headers. A TCP or UDP packet that passes goes on with its key and hash (IPv6: parse6.c);
+ * ARP and ICMP are served here; everything else gets its reason. Lengths are decided here: after
+ * this stage no one checks a bound again.
  */
 #include "secondary/burst.h"
 
@@ -16,6 +16,8 @@
 #include "secondary/arp.h"
 #include "secondary/frame.h"
 #include "secondary/icmp.h"
+#include "secondary/l4.h"
+#include "secondary/parse6.h"
 #include "secondary/worker.h"
 
 #define MAC_MASK UINT64_C(0xffffffffffff)
@@ -78,30 +80,6 @@ static inline enum sl_drop_reason check_ip(const struct words *x, const char *ip
 	return unlikely(fragment(x)) ? SL_DROP_IP_FRAGMENT : GO_ON;
 }
 
-/*
- * A header's own length, which is no less than the smallest, and l4_len bytes of packet. Of a
- * packet that ends before, what a buffer holds behind it is read: so one comparison does for both.
- */
-static inline enum sl_drop_reason check_tcp(const char *l4, uint32_t l4_len)
-{
-	const struct rte_tcp_hdr *tcp = (const struct rte_tcp_hdr *)l4;
-	uint32_t header = (tcp->data_off & 0xf0u) / 4;
-
-	if (unlikely(header < sizeof(*tcp) || header > l4_len))
-		return l4_len < sizeof(*tcp) ? SL_DROP_L4_SHORT : SL_DROP_L4_HEADER_LENGTH;
-	return GO_ON;
-}
-
-static inline enum sl_drop_reason check_udp(const char *l4, uint32_t l4_len)
-{
-	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)l4;
-	uint32_t len = be16toh(udp->dgram_len);
-
-	if (unlikely(len < sizeof(*udp) || len > l4_len))
-		return l4_len < sizeof(*udp) ? SL_DROP_L4_SHORT : SL_DROP_L4_HEADER_LENGTH;
-	return GO_ON;
-}
-
 static inline void take_key(struct worker *w, struct burst *b, unsigned int at,
 			    const struct words *x)
 {
@@ -130,9 +108,9 @@ static inline bool parse_plain(struct worker *w, struct burst *b, unsigned int a
 	if (unlikely(why != GO_ON))
 		goto drop;
 	if (protocol(&x) == IPPROTO_UDP) {
-		why = check_udp(frame + FRAME_L4, l4_len);
+		why = l4_check_udp(frame + FRAME_L4, l4_len);
 	} else if (protocol(&x) == IPPROTO_TCP) {
-		why = check_tcp(frame + FRAME_L4, l4_len);
+		why = l4_check_tcp(frame + FRAME_L4, l4_len);
 	} else if (protocol(&x) == IPPROTO_ICMP) {
 		icmp_input(w, b, at, l4_len);
 		return false;
@@ -196,9 +174,23 @@ static inline bool plain(const struct worker *w, const struct rte_mbuf *m, const
 	return (mac & MAC_MASK) == w->port_mac[m->port] && (type & PLAIN_MASK) == PLAIN;
 }
 
+static inline bool is_ipv6(struct rte_mbuf *m)
+{
+	return m->data_len >= RTE_ETHER_HDR_LEN &&
+	       frame_eth(m)->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6);
+}
+
+/* Packet i would be the nth to go on over IPv6. */
+static inline bool flow6(struct worker *w, struct burst *b, size_t nth, unsigned int i)
+{
+	b->flow6.at[nth] = (uint8_t)i;
+	return parse6(w, b, i);
+}
+
 void stage_parse(struct worker *w, struct burst *b)
 {
 	size_t n = 0, n_packets = b->n; /* in registers, whatever is stored through pointers */
+	size_t n6 = 0;
 
 	b->sent = 0;
 	b->again = false;
@@ -209,8 +201,11 @@ void stage_parse(struct worker *w, struct burst *b)
 		b->flow.at[n] = (uint8_t)i;
 		if (likely(plain(w, b->pkt[i], frame)))
 			n += parse_plain(w, b, (unsigned int)i, frame);
+		else if (is_ipv6(b->pkt[i]))
+			n6 += flow6(w, b, n6, (unsigned int)i);
 		else
 			parse_odd(w, b, (unsigned int)i);
 	}
 	b->flow.n = (uint16_t)n;
+	b->flow6.n = (uint16_t)n6;
 }

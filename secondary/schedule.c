@@ -7,6 +7,8 @@
  * (server, backend, local port), then write the connections. A packet that may belong to
  * a connection which this very round opens stays in `miss` for the next round. What
  * was opened is left in `hit`, for the stage that forwards.
+ *
+ * One code for both families: what reads a packet or an entry takes the family as a constant.
  */
 #include "secondary/burst.h"
 
@@ -19,7 +21,9 @@
 
 #include "secondary/choose.h"
 #include "secondary/claims.h"
+#include "secondary/conn6.h"
 #include "secondary/frame.h"
+#include "secondary/frame6.h"
 #include "secondary/mode.h"
 #include "secondary/owner.h"
 #include "secondary/state.h"
@@ -46,27 +50,30 @@ struct openings {
 	} o[SL_BURST];
 };
 
-static bool opens(const struct burst *b, unsigned int at, uint8_t proto)
+static bool opens(const struct rte_tcp_hdr *tcp, uint8_t proto)
 {
 	const uint8_t mask =
 		RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG | RTE_TCP_FIN_FLAG | RTE_TCP_RST_FLAG;
 
-	return proto == IPPROTO_UDP ||
-	       (frame_tcp(b->pkt[at])->tcp_flags & mask) == RTE_TCP_SYN_FLAG;
+	return proto == IPPROTO_UDP || (tcp->tcp_flags & mask) == RTE_TCP_SYN_FLAG;
 }
 
 /* The backend of a server that chooses by what the packet says. */
-static __rte_noinline enum sl_drop_reason choose_by_packet(struct worker *w, struct rte_mbuf *m,
+static __rte_noinline enum sl_drop_reason choose_by_packet(struct worker *w, struct burst *b,
+							   unsigned int at,
 							   const struct sl_virtual_server *vs,
-							   uint32_t *pick)
+							   uint32_t *pick, bool ipv6)
 {
-	const struct rte_udp_hdr *l4 = frame_udp(m);
+	struct rte_mbuf *m = b->pkt[at];
+	const struct rte_udp_hdr *l4 =
+		ipv6 ? rte_pktmbuf_mtod_offset(m, const struct rte_udp_hdr *, b->l4[at])
+		     : frame_udp(m);
 	struct choose_packet p = {
-		.client = sl_addr_of_v4(frame_ip(m)->src_addr),
+		.client = ipv6 ? frame6_source(frame6_ip(m)) : sl_addr_of_v4(frame_ip(m)->src_addr),
 		.client_port = l4->src_port,
 	};
 
-	if (frame_ip(m)->next_proto_id == IPPROTO_UDP) {
+	if (vs->proto == IPPROTO_UDP) {
 		p.payload = (const uint8_t *)(l4 + 1);
 		p.payload_len = rte_be_to_cpu_16(l4->dgram_len) - (uint16_t)sizeof(*l4);
 	}
@@ -74,9 +81,12 @@ static __rte_noinline enum sl_drop_reason choose_by_packet(struct worker *w, str
 }
 
 /* Backend and the connection's other side. */
-static enum sl_drop_reason prepare(struct worker *w, struct burst *b, unsigned int at,
-				   const struct sl_virtual_server *vs, struct openings *round)
+static __rte_always_inline enum sl_drop_reason prepare(struct worker *w, struct burst *b,
+						       unsigned int at,
+						       const struct sl_virtual_server *vs,
+						       struct openings *round, bool ipv6)
 {
+	struct conn_table *t = ipv6 ? &w->conns6 : &w->conns;
 	const struct sl_backend *all = sl_snapshot_at(w->snapshot, vs->backends);
 	struct conn_new *c = &round->o[round->n].c;
 	const struct mode_ops *mode;
@@ -84,36 +94,45 @@ static enum sl_drop_reason prepare(struct worker *w, struct burst *b, unsigned i
 	uint32_t pick;
 
 	why = likely(!vs->hash_key) ? choose_backend(w, vs, NULL, &pick)
-				    : choose_by_packet(w, b->pkt[at], vs, &pick);
+				    : choose_by_packet(w, b, at, vs, &pick, ipv6);
 	if (unlikely(why != CHOOSE_DONE))
 		return why;
-	memcpy(&c->key[SL_DIR_IN], b->key[at], sizeof(c->key[SL_DIR_IN]));
+	if (ipv6)
+		memcpy(&c->key6[SL_DIR_IN], b->key6[at], sizeof(c->key6[SL_DIR_IN]));
+	else
+		memcpy(&c->key[SL_DIR_IN], b->key[at], sizeof(c->key[SL_DIR_IN]));
 	c->hash[SL_DIR_IN] = b->hash[at];
 	c->virtual_server = vs->ref;
 	c->backend = all[pick].ref;
 	c->state = vs->proto == IPPROTO_TCP ? SL_CONN_SYN_SENT : SL_CONN_UDP;
 	c->flags = sl_mode_flags[all[pick].mode] | (vs->max_mss ? SL_CONN_F_CLAMP : 0);
 	mode = modes[all[pick].mode];
-	why = mode->prepare(w, vs, &all[pick], c);
+	why = (ipv6 ? mode->prepare6 : mode->prepare)(w, vs, &all[pick], c);
 	if (unlikely(why != MODE_READY)) {
 		claims_release(w, c->virtual_server, c->backend);
 		return why;
 	}
-	c->hash[SL_DIR_OUT] = conn_tuple_hash(&w->conns, &c->key[SL_DIR_OUT]);
-	conn_prefetch_bucket(&w->conns, c->hash[SL_DIR_OUT]);
-	conn_prefetch_free(&w->conns, round->n);
+	c->hash[SL_DIR_OUT] = ipv6 ? conn6_tuple_hash(t, &c->key6[SL_DIR_OUT])
+				   : conn_tuple_hash(t, &c->key[SL_DIR_OUT]);
+	conn_prefetch_bucket(t, c->hash[SL_DIR_OUT]);
+	conn_prefetch_free(t, round->n);
 	round->o[round->n].at = (uint8_t)at;
 	round->o[round->n++].mode = mode;
 	return GO_ON;
 }
 
+/* What is wrong with a packet to where nothing is served. */
+static enum sl_drop_reason not_served(const struct sl_own_address *own)
+{
+	return own && own->flags & SL_OWN_LOCAL ? SL_DROP_NO_CONNECTION : SL_DROP_NO_SERVICE;
+}
+
 /* A packet that is this worker's and has no connection. */
-static enum sl_drop_reason serve(struct worker *w, struct burst *b, unsigned int at,
-				 struct openings *round)
+static enum sl_drop_reason serve4(struct worker *w, struct burst *b, unsigned int at,
+				  struct openings *round)
 {
 	const struct rte_ipv4_hdr *ip = frame_ip(b->pkt[at]);
 	const struct rte_udp_hdr *ports = frame_udp(b->pkt[at]);
-	const struct sl_own_address *own;
 	const struct sl_virtual_server *vs;
 
 	if (frame_bad_source(ip))
@@ -121,17 +140,34 @@ static enum sl_drop_reason serve(struct worker *w, struct burst *b, unsigned int
 	if (sl_own_address_find(w->snapshot, ip->src_addr))
 		return SL_DROP_IP_SOURCE_OURS;
 	vs = sl_virtual_server_find(w->snapshot, ip->dst_addr, ports->dst_port, ip->next_proto_id);
-	if (!vs) {
-		own = sl_own_address_find(w->snapshot, ip->dst_addr);
-		return own && own->flags & SL_OWN_LOCAL ? SL_DROP_NO_CONNECTION
-							: SL_DROP_NO_SERVICE;
-	}
-	return opens(b, at, ip->next_proto_id) ? prepare(w, b, at, vs, round)
-					       : SL_DROP_NO_CONNECTION;
+	if (!vs)
+		return not_served(sl_own_address_find(w->snapshot, ip->dst_addr));
+	return opens(frame_tcp(b->pkt[at]), ip->next_proto_id) ? prepare(w, b, at, vs, round, false)
+							       : SL_DROP_NO_CONNECTION;
+}
+
+/* The key has all that this asks for. */
+static enum sl_drop_reason serve6(struct worker *w, struct burst *b, unsigned int at,
+				  struct openings *round)
+{
+	const struct rte_tcp_hdr *tcp =
+		rte_pktmbuf_mtod_offset(b->pkt[at], const struct rte_tcp_hdr *, b->l4[at]);
+	const struct sl_virtual_server *vs;
+	struct sl_tuple6 k;
+
+	memcpy(&k, b->key6[at], sizeof(k));
+	if (frame6_bad_source(&k.saddr) || sl_addr_is_link_local(&k.saddr))
+		return SL_DROP_IP_SOURCE; /* a link-local source has no way back through us */
+	if (sl_own_address_find_addr(w->snapshot, &k.saddr))
+		return SL_DROP_IP_SOURCE_OURS;
+	vs = sl_virtual_server_find_addr(w->snapshot, &k.daddr, k.dport, k.proto);
+	if (!vs)
+		return not_served(sl_own_address_find_addr(w->snapshot, &k.daddr));
+	return opens(tcp, k.proto) ? prepare(w, b, at, vs, round, true) : SL_DROP_NO_CONNECTION;
 }
 
 /* A former round opened its connection; or it has one that ended, which ends here. */
-static bool found_now(struct worker *w, struct burst *b, unsigned int at)
+static bool found4(struct worker *w, struct burst *b, unsigned int at)
 {
 	struct sl_conn *e = b->conn[at];
 
@@ -148,6 +184,34 @@ static bool found_now(struct worker *w, struct burst *b, unsigned int at)
 	return true;
 }
 
+static bool found6(struct worker *w, struct burst *b, unsigned int at)
+{
+	struct sl_conn6 *e = b->conn6[at];
+
+	if (b->again)
+		e = conn6_find(&w->conns6, b->key6[at], b->hash[at], &b->dir[at]);
+	if (!e)
+		return false;
+	if (state_ended(&e->core)) {
+		conn_close(w, &w->conns6, &e->core);
+		return false;
+	}
+	b->conn6[at] = e;
+	list_add(&b->hit6, at);
+	return true;
+}
+
+static __rte_always_inline unsigned int owner(const struct worker *w, const struct burst *b,
+					      unsigned int at, bool ipv6)
+{
+	struct sl_tuple6 k;
+
+	if (!ipv6)
+		return owner_of_key(w, b->key[at]);
+	memcpy(&k, b->key6[at], sizeof(k));
+	return owner_of6(w, &k);
+}
+
 /* Whether this round has seen a packet that may be of the same flow. */
 static inline bool seen(struct openings *round, uint64_t hash)
 {
@@ -161,70 +225,96 @@ static inline bool seen(struct openings *round, uint64_t hash)
 }
 
 /* False: it has to wait for the next round. */
-static bool decide(struct worker *w, struct burst *b, unsigned int at, struct openings *round)
+static __rte_always_inline bool decide(struct worker *w, struct burst *b, unsigned int at,
+				       struct openings *round, bool ipv6)
 {
-	unsigned int owner = owner_of_key(w, b->key[at]);
+	unsigned int whose = owner(w, b, at, ipv6);
 	enum sl_drop_reason why;
 
-	if (owner != w->id) {
+	if (whose != w->id) {
 		if (b->redirected)
 			burst_drop(b, at, SL_DROP_REDIRECT_LOOP);
 		else
-			burst_verdict(b, at, VERDICT_REDIRECT, owner);
+			burst_verdict(b, at, VERDICT_REDIRECT, whose);
 		return true;
 	}
 	if (unlikely(seen(round, b->hash[at])))
 		return false;
-	if (found_now(w, b, at))
+	if (ipv6 ? found6(w, b, at) : found4(w, b, at))
 		return true;
-	why = serve(w, b, at, round);
+	why = ipv6 ? serve6(w, b, at, round) : serve4(w, b, at, round);
 	if (why != GO_ON)
 		burst_drop(b, at, why);
 	return true;
 }
 
-static void open_all(struct worker *w, struct burst *b, const struct openings *round)
+static void abandon(struct worker *w, const struct mode_ops *mode, const struct conn_new *c,
+		    bool ipv6)
 {
+	if (ipv6 && mode->abandon6)
+		mode->abandon6(w, c);
+	else if (!ipv6 && mode->abandon)
+		mode->abandon(w, c);
+}
+
+static __rte_always_inline void open_all(struct worker *w, struct burst *b,
+					 const struct openings *round, bool ipv6)
+{
+	struct conn_table *t = ipv6 ? &w->conns6 : &w->conns;
+
 	for (unsigned int i = 0; i < round->n; i++) {
 		const struct conn_new *c = &round->o[i].c;
 		unsigned int at = round->o[i].at;
 		uint32_t opened;
-		int rc = conn_open(w, &w->conns, c, &opened);
+		int rc = conn_open(w, t, c, &opened);
 
 		if (likely(!rc)) {
-			b->conn[at] = &w->conns.entry[opened];
+			if (ipv6)
+				b->conn6[at] = &t->entry6[opened];
+			else
+				b->conn[at] = &t->entry[opened];
 			b->dir[at] = SL_DIR_IN;
-			list_add(&b->hit, at);
+			list_add(ipv6 ? &b->hit6 : &b->hit, at);
 			continue;
 		}
-		if (round->o[i].mode->abandon)
-			round->o[i].mode->abandon(w, c);
 		claims_release(w, c->virtual_server, c->backend);
+		abandon(w, round->o[i].mode, c, ipv6);
 		burst_drop(b, at,
 			   rc == -ENOSPC ? SL_DROP_CONNECTION_TABLE_FULL
 					 : SL_DROP_CONNECTION_INDEX_FULL);
 	}
 }
 
-void stage_schedule(struct worker *w, struct burst *b)
+static __rte_always_inline void schedule(struct worker *w, struct burst *b, struct list *hit,
+					 struct list *miss, bool ipv6)
 {
 	struct openings round;
-	unsigned int n = b->miss.n;
+	unsigned int n = miss->n;
 
 	round.n = 0;
 	memset(round.seen, 0, sizeof(round.seen));
-	b->hit.n = 0;
-	b->miss.n = 0;
+	hit->n = 0;
+	miss->n = 0;
 	conn_intend(w); /* ports are taken in the first pass, connections written in the second */
 	for (unsigned int k = 0; k < n; k++) {
-		unsigned int at = b->miss.at[k];
+		unsigned int at = miss->at[k];
 
 		if (unlikely(!w->snapshot))
 			burst_drop(b, at, SL_DROP_NO_CONFIG);
-		else if (unlikely(!decide(w, b, at, &round)))
-			list_add(&b->miss, at);
+		else if (unlikely(!decide(w, b, at, &round, ipv6)))
+			list_add(miss, at);
 	}
-	open_all(w, b, &round);
+	open_all(w, b, &round, ipv6);
 	conn_agreed(w);
 	b->again = true;
+}
+
+void stage_schedule(struct worker *w, struct burst *b)
+{
+	schedule(w, b, &b->hit, &b->miss, false);
+}
+
+void stage_schedule6(struct worker *w, struct burst *b)
+{
+	schedule(w, b, &b->hit6, &b->miss6, true);
 }

@@ -18,6 +18,7 @@
 
 #include "secondary/clock.h"
 #include "secondary/conn.h"
+#include "secondary/ndp.h"
 #include "secondary/neigh.h"
 #include "secondary/nexthop_cache.h"
 #include "secondary/tx.h"
@@ -40,6 +41,7 @@ struct worker {
 	struct conn_table conns;         /* IPv4 */
 	struct conn_table conns6;        /* IPv6 */
 	struct neigh_table neighs;
+	struct ndp_announcing announcing;
 	struct nexthop_cache nexthops;
 	struct tx tx;
 	struct {

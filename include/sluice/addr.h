@@ -51,4 +51,25 @@ static inline bool sl_addr_equal(const struct sl_addr *a, const struct sl_addr *
 		 (a->w[3] ^ b->w[3]));
 }
 
+/*
+ * Words of a hash's input that any of the address's bits change: an IPv4 address is itself, so that
+ * who has it as a plain word hashes alike.
+ */
+static inline uint32_t sl_addr_fold(const struct sl_addr *a)
+{
+	uint64_t x = ((uint64_t)a->w[1] << 32 | a->w[0]) * UINT64_C(0xbf58476d1ce4e5b9);
+
+	if (sl_addr_is_v4(a))
+		return sl_addr_v4(a);
+	x ^= x >> 32;
+	x = (x + ((uint64_t)a->w[3] << 32 | a->w[2])) * UINT64_C(0xbf58476d1ce4e5b9);
+	return (uint32_t)(x >> 32);
+}
+
+/* fe80::/10, RFC 4291 section 2.5.6. */
+static inline bool sl_addr_is_link_local(const struct sl_addr *a)
+{
+	return (a->w[0] & 0xc0ff) == 0x80fe; /* little endian */
+}
+
 #endif

@@ -56,7 +56,11 @@
 	  "no backend takes connections: limits or overload marks")                              \
 	X(ICMP_QUOTE_SHORT, "icmp_quote_short",                                                  \
 	  "ICMP error that quotes less than a packet's header and 8 bytes")                      \
-	X(ICMP_UNRELATED, "icmp_unrelated", "ICMP error about a packet of no known connection")
+	X(ICMP_UNRELATED, "icmp_unrelated", "ICMP error about a packet of no known connection")  \
+	X(IP_EXTENSION, "ip_extension",                                                          \
+	  "IPv6 extension headers that are malformed, too many, or route the packet")            \
+	X(NDP_MALFORMED, "ndp_malformed", "neighbour discovery that RFC 4861 calls invalid")     \
+	X(NDP_NOT_OURS, "ndp_not_ours", "neighbour solicitation for an address that is not ours")
 
 enum sl_drop_reason {
 #define X(symbol, name, text) SL_DROP_##symbol,

@@ -10,6 +10,8 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include <sluice/addr.h>
+
 enum sl_command_type {
 	SL_COMMAND_SNAPSHOT = 1, /* switch to arena->current; argument: its generation */
 };
@@ -32,15 +34,14 @@ struct sl_answer {
 };
 static_assert(sizeof(struct sl_answer) == 24, "ring element");
 
-/* worker -> worker: a neighbour told us its MAC (ARP request to us, or reply). */
+/* worker -> worker: a neighbour told us its MAC (ARP or neighbour discovery). */
 struct sl_neighbour_event {
-	uint32_t addr; /* network byte order */
+	struct sl_addr addr;
 	uint8_t mac[6];
 	uint8_t port;  /* port on which it was heard */
 	uint8_t to_us; /* 1: it talked to us, so learn it; 0: only update what is known */
-	uint32_t reserved;
 };
-static_assert(sizeof(struct sl_neighbour_event) == 16, "ring element");
+static_assert(sizeof(struct sl_neighbour_event) == 24, "ring element");
 
 #define SL_COMMAND_RING   64
 #define SL_NEIGHBOUR_RING 256

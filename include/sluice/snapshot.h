@@ -127,7 +127,7 @@ struct sl_virtual_server {
 	 * sl_sched_table). Pools for which these are the same have the same one.
 	 */
 	struct sl_span cycle;
-	struct sl_span local; /* uint32_t: positions in `local_addresses` */
+	struct sl_span local; /* uint32_t: positions in `local_addresses`, of addr's family */
 	uint8_t hash_key;     /* enum sl_hash_key */
 	uint8_t quic_id;      /* bytes of a connection ID, for that key */
 	uint16_t max_mss;     /* bytes, host order; a SYN that says more is changed. 0: none is */
@@ -168,32 +168,44 @@ struct sl_local_address {
 #define SL_OWN_INTERFACE 0x1 /* an interface's address: answers ARP and echo */
 #define SL_OWN_VIRTUAL   0x2 /* a virtual server's: answers ARP and echo */
 #define SL_OWN_LOCAL     0x4 /* a local address: answers ARP and echo; replies come to it */
+#define SL_OWN_LINK      0x8 /* a port's link-local address; with SL_OWN_INTERFACE */
 
+/* With IPv6, neighbour discovery is what ARP is with IPv4. */
 struct sl_own_address {
-	uint32_t addr;      /* 0 in an empty place of the hash */
+	struct sl_addr addr;
 	uint32_t port_mask; /* ports on which ARP for it is answered */
-	uint32_t flags;     /* SL_OWN_* */
-	uint32_t reserved;
+	uint32_t flags;     /* SL_OWN_*; 0 in an empty place of the hash */
+	uint32_t reserved[2];
 };
+static_assert(sizeof(struct sl_own_address) == 32, "two a cache line");
 
 #define SL_ROUTE_BLACKHOLE 0x1
 
 /* Where a range of destinations goes. */
 struct sl_next_hop {
-	uint32_t gateway; /* 0: the destination is on the link */
-	uint32_t source;  /* the interface's address to ask ARP with and to send from */
-	uint8_t port;     /* port id */
-	uint8_t flags;    /* SL_ROUTE_* */
-	uint16_t mtu;     /* bytes of IP packet */
+	struct sl_addr gateway; /* zeros: the destination is on the link */
+	struct sl_addr source;  /* the interface's address to ask ARP with and to send from */
+	uint8_t port;           /* port id */
+	uint8_t flags;          /* SL_ROUTE_* */
+	uint16_t mtu;           /* bytes of IP packet */
+	uint32_t reserved;
 };
+static_assert(sizeof(struct sl_next_hop) == 40, "no padding: compared as bytes");
 
 /*
  * Routes by longest prefix, compiled to disjoint ranges that cover all
  * addresses: range i starts at start[i] (host order) and ends before start[i + 1];
  * start[0] is 0. hop[i] is a position in next_hops or SL_NO_ROUTE. A binary search
- * answers; a connection caches the answer, so this is off the fast path.
+ * answers; a connection caches the answer, so this is off the fast path. The same for IPv6, with
+ * starts of 128 bits: not rte_lpm6, which is changed in place and has no room for a table a
+ * snapshot.
  */
 #define SL_NO_ROUTE UINT32_MAX
+
+/* An IPv6 address as a number. */
+struct sl_route6_start {
+	uint64_t high, low; /* host order */
+};
 
 struct sl_snapshot {
 	uint32_t magic; /* SL_SNAPSHOT_MAGIC */
@@ -211,7 +223,10 @@ struct sl_snapshot {
 	struct sl_span route_start;          /* uint32_t, host order, ascending */
 	struct sl_span route_hop;            /* uint32_t */
 	struct sl_span next_hops;            /* struct sl_next_hop */
+	struct sl_span route6_start;         /* struct sl_route6_start, ascending */
+	struct sl_span route6_hop;           /* uint32_t */
 	uint32_t route_epoch;                /* differs from the last snapshot's when routes do */
+	uint32_t own_epoch;                  /* likewise, when own addresses do */
 	uint32_t timeout[SL_CONN_STATE_MAX]; /* ticks, by enum sl_conn_state */
 };
 
@@ -235,22 +250,30 @@ static inline uint32_t sl_virtual_hash(uint32_t addr, uint16_t port, uint8_t pro
 }
 
 /* NULL when nothing is served there. */
-static inline const struct sl_virtual_server *sl_virtual_server_find(const struct sl_snapshot *s,
-								     uint32_t addr, uint16_t port,
-								     uint8_t proto)
+static inline const struct sl_virtual_server *sl_virtual_server_find_addr(
+	const struct sl_snapshot *s, const struct sl_addr *addr, uint16_t port, uint8_t proto)
 {
 	const struct sl_virtual_server *all = sl_snapshot_at(s, s->virtual_servers);
 	const uint32_t *hash = sl_snapshot_at(s, s->virtual_hash);
 	uint32_t mask = s->virtual_hash.count - 1;
+	uint32_t i = sl_virtual_hash(sl_addr_fold(addr), port, proto) & mask;
 
-	for (uint32_t i = sl_virtual_hash(addr, port, proto) & mask; hash[i]; i = (i + 1) & mask) {
+	for (; hash[i]; i = (i + 1) & mask) {
 		const struct sl_virtual_server *v = &all[hash[i] - 1];
 
-		if (v->port == port && v->proto == proto && sl_addr_v4(&v->addr) == addr &&
-		    sl_addr_is_v4(&v->addr))
+		if (v->port == port && v->proto == proto && sl_addr_equal(&v->addr, addr))
 			return v;
 	}
 	return NULL;
+}
+
+static inline const struct sl_virtual_server *sl_virtual_server_find(const struct sl_snapshot *s,
+								     uint32_t addr, uint16_t port,
+								     uint8_t proto)
+{
+	struct sl_addr v4 = sl_addr_of_v4(addr);
+
+	return sl_virtual_server_find_addr(s, &v4, port, proto);
 }
 
 static inline uint32_t sl_own_hash(uint32_t addr)
@@ -259,16 +282,25 @@ static inline uint32_t sl_own_hash(uint32_t addr)
 }
 
 /* NULL when the address is not ours. */
-static inline const struct sl_own_address *sl_own_address_find(const struct sl_snapshot *s,
-							       uint32_t addr)
+static inline const struct sl_own_address *sl_own_address_find_addr(const struct sl_snapshot *s,
+								    const struct sl_addr *addr)
 {
 	const struct sl_own_address *hash = sl_snapshot_at(s, s->own_hash);
 	uint32_t mask = s->own_hash.count - 1;
+	uint32_t i = sl_own_hash(sl_addr_fold(addr)) & mask;
 
-	for (uint32_t i = sl_own_hash(addr) & mask; hash[i].addr; i = (i + 1) & mask)
-		if (hash[i].addr == addr)
+	for (; hash[i].flags; i = (i + 1) & mask)
+		if (sl_addr_equal(&hash[i].addr, addr))
 			return &hash[i];
 	return NULL;
+}
+
+static inline const struct sl_own_address *sl_own_address_find(const struct sl_snapshot *s,
+							       uint32_t addr)
+{
+	struct sl_addr v4 = sl_addr_of_v4(addr);
+
+	return sl_own_address_find_addr(s, &v4);
 }
 
 /* The range that an address (host order) is in. */
@@ -309,6 +341,34 @@ static inline const struct sl_next_hop *sl_route_find(const struct sl_snapshot *
 {
 	/* the project is built for little endian */
 	return sl_route_hop(s, sl_route_range(s, __builtin_bswap32(addr)));
+}
+
+/* Next hop to an IPv6 address; NULL when there is no route. Link-local addresses have none. */
+static inline const struct sl_next_hop *sl_route6_find(const struct sl_snapshot *s,
+						       const struct sl_addr *addr)
+{
+	const struct sl_route6_start *start = sl_snapshot_at(s, s->route6_start);
+	const uint32_t *hop = sl_snapshot_at(s, s->route6_hop);
+	const struct sl_next_hop *hops = sl_snapshot_at(s, s->next_hops);
+	uint64_t high = __builtin_bswap64((uint64_t)addr->w[1] << 32 | addr->w[0]);
+	uint64_t low = __builtin_bswap64((uint64_t)addr->w[3] << 32 | addr->w[2]);
+	uint32_t lo = 0, n = s->route6_start.count;
+
+	while (n > 1) {
+		const struct sl_route6_start *middle = &start[lo + n / 2];
+
+		if (middle->high < high || (middle->high == high && middle->low <= low))
+			lo += n / 2;
+		n -= n / 2;
+	}
+	return hop[lo] == SL_NO_ROUTE ? NULL : &hops[hop[lo]];
+}
+
+/* The same for either family. */
+static inline const struct sl_next_hop *sl_route_find_addr(const struct sl_snapshot *s,
+							   const struct sl_addr *addr)
+{
+	return sl_addr_is_v4(addr) ? sl_route_find(s, sl_addr_v4(addr)) : sl_route6_find(s, addr);
 }
 
 #endif

@@ -94,7 +94,7 @@ CASES = [  # what, code, word in the message, changes
      (("local_address_pools.0.addresses.0", "198.51.100.1"),)),
     *((f"the virtual address {bad!r}", INVALID, "address", ((f"{VS}.address", bad),))
       for bad in ("", "127.0.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "192.0.2",
-                  "2001:db8::1", "192.0.2.080", "192.0.2.80 ", "web.example", 80)),
+                  "2001:db8::1::1", "::ffff:192.0.2.80", "192.0.2.080", "192.0.2.80 ", "web.example", 80)),
     *((f"the name {bad[:20]!r}", INVALID, "name", ((f"{VS}.name", bad),))
       for bad in ("", "Web", "a" * 64, "a/b", "-a", "a-", "a b", "a.b", "w\u00e9b", "../web")),
     ("a timeout over the range", INVALID, "udp", (("timeouts", {"udp": 604801}),)),

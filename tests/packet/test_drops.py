@@ -79,7 +79,6 @@ CASES = [  # reason, what is wrong, the frame as the client sends it
     ("other_host", "another host's MAC, ARP", to("02:77:77:77:77:77", arp())),
     ("other_host", "a multicast MAC", to("01:00:5e:00:00:05", udp())),
     ("other_host", "IP to everybody's MAC", to(BROADCAST, udp())),
-    ("ethertype", "IPv6", ether(0x86dd)),
     ("ethertype", "LLDP", ether(0x88cc)),
     ("ethertype", "a VLAN tag", ether(0x8100)),
     ("ethertype", "an 802.3 length", ether(46)),

@@ -143,11 +143,11 @@ static void timeouts(void **state)
 
 struct naive {
 	struct resource_prefix prefix;
-	uint32_t gateway;
+	struct sl_addr gateway;
 	bool blackhole;
 };
 
-static const struct naive *naive_find(const struct naive *all, size_t n, uint32_t to)
+static const struct naive *naive_find(const struct naive *all, size_t n, const struct sl_addr *to)
 {
 	const struct naive *best = NULL;
 
@@ -158,73 +158,132 @@ static const struct naive *naive_find(const struct naive *all, size_t n, uint32_
 	return best;
 }
 
-static void compare_route(const struct naive *all, size_t n, uint32_t to)
+static void compare_route(const struct naive *all, size_t n, const struct sl_addr *to)
 {
 	const struct naive *expected = naive_find(all, n, to);
-	const struct sl_next_hop *hop = sl_route_find(snapshot, to);
+	const struct sl_next_hop *hop = sl_route_find_addr(snapshot, to);
 	char text[ADDRESS_TEXT_SIZE];
 
 	if (!expected != !hop)
 		fail_msg("%s: %s", address_text(to, text), hop ? "has a route" : "has none");
 	if (!hop)
 		return;
-	assert_int_equal(hop->gateway, expected->gateway);
+	assert_true(sl_addr_equal(&hop->gateway, &expected->gateway));
 	assert_int_equal(!!(hop->flags & SL_ROUTE_BLACKHOLE), expected->blackhole);
+}
+
+/* Few different bits, so that prefixes are often inside one another. */
+static struct sl_addr random_address(bool ipv6)
+{
+	struct sl_addr a;
+
+	if (!ipv6)
+		return sl_addr_of_v4(htonl((uint32_t)random() & 0xc1804181u));
+	a.w[0] = htonl(0x20000000u | ((uint32_t)random() & 0x01800081u));
+	for (int i = 1; i < 4; i++)
+		a.w[i] = htonl((uint32_t)random() & 0x80018001u);
+	return a;
+}
+
+static struct naive random_route(bool ipv6, bool everything)
+{
+	unsigned int bits = ipv6 ? 128 : 32;
+	struct naive r = {.prefix.addr = random_address(ipv6)};
+	char text[ADDRESS_TEXT_SIZE];
+
+	r.prefix.length = everything ? 0 : (uint8_t)(random() % (bits + 1));
+	r.prefix.length += 128 - bits;
+	r.prefix.addr = address_network(&r.prefix);
+	r.blackhole = random() % 5 == 0;
+	if (r.blackhole)
+		return r;
+	snprintf(text, sizeof(text), ipv6 ? "2001:db8:1::%lx" : "192.0.2.%ld", 2 + random() % 200);
+	assert_null(address_parse_host(text, &r.gateway));
+	return r;
+}
+
+/* The address that is `by` (1 or -1) further. */
+static struct sl_addr next_to(struct sl_addr a, int by)
+{
+	for (int i = 4; i-- > 0;) {
+		a.w[i] = htonl(ntohl(a.w[i]) + (uint32_t)by);
+		if (a.w[i] != (by > 0 ? 0 : UINT32_MAX))
+			break;
+	}
+	return a;
+}
+
+static struct sl_addr last_of(const struct resource_prefix *p)
+{
+	struct sl_addr last = p->addr;
+
+	for (int i = 0; i < 128; i++)
+		if (i >= p->length)
+			last.w[i / 32] |= htonl(UINT32_C(1) << (31 - i % 32));
+	return last;
+}
+
+/* Places around a prefix; of the other family is nothing to be found. */
+static void compare_around(const struct naive *all, size_t n, const struct resource_prefix *p)
+{
+	struct resource_prefix bare = {address_network(p), p->length};
+	struct sl_addr around[4] = {bare.addr, next_to(bare.addr, -1), last_of(&bare)};
+
+	around[3] = next_to(around[2], 1);
+	for (int i = 0; i < 4; i++)
+		if (sl_addr_is_v4(&around[i]) == sl_addr_is_v4(&p->addr))
+			compare_route(all, n, &around[i]);
 }
 
 /* Random prefixes that nest, touch and repeat, and every place where something changes. */
 static void longest_prefix(void **state)
 {
-	struct naive all[ROUTES + 2] = {
-		{{addr("192.0.2.1"), 24}, 0, false},
-		{{addr("198.51.100.1"), 24}, 0, false},
-	};
-	char json[64 * 1024], text[ADDRESS_TEXT_SIZE], gateway[ADDRESS_TEXT_SIZE];
-	size_t n = 2, at;
+	struct naive all[2 * ROUTES + 4] = {0};
+	static const char *const links[] = {"192.0.2.1/24", "198.51.100.1/24", "2001:db8:1::1/64",
+					    "2001:db8:2::1/64"};
+	char *json = malloc(1 << 20), text[ADDRESS_TEXT_SIZE], gateway[ADDRESS_TEXT_SIZE];
+	size_t n = 0, at;
 
 	(void)state;
-	at = snprintf(json, sizeof(json),
-		      "{'interfaces': [{'name': 'wan', 'addresses': ['192.0.2.1/24']},"
-		      "{'name': 'lan', 'addresses': ['198.51.100.1/24']}], 'routes': [");
-	for (int i = 0; i < ROUTES; i++) {
-		struct naive *r = &all[n];
+	for (; n < 4; n++)
+		assert_null(address_parse_interface(links[n], &all[n].prefix));
+	at = (size_t)snprintf(json, 1 << 20,
+			      "{'interfaces': [{'name': 'wan', 'addresses': ['%s', '%s']},"
+			      "{'name': 'lan', 'addresses': ['%s', '%s']}], 'routes': [",
+			      links[0], links[2], links[1], links[3]);
+	for (int i = 0; i < 2 * ROUTES; i++) {
+		struct naive r = random_route(i & 1, i < 2);
 		bool twice = false;
 
-		r->prefix.length = i == 0 ? 0 : (uint8_t)(random() % 33);
-		/* Few different bits, so that prefixes are often inside one another. */
-		r->prefix.addr =
-			htonl((uint32_t)random() & 0xc1804181u) & address_mask(r->prefix.length);
-		r->gateway = htonl(0xc0000200u + 2 + (uint32_t)(random() % 200));
-		r->blackhole = random() % 5 == 0;
-		for (size_t k = 0; k < n; k++)
-			twice |= all[k].prefix.addr == r->prefix.addr &&
-				 all[k].prefix.length == r->prefix.length;
+		for (size_t k = 0; k < n; k++) {
+			struct sl_addr network = address_network(&all[k].prefix);
+
+			twice |= sl_addr_equal(&network, &r.prefix.addr) &&
+				 all[k].prefix.length == r.prefix.length;
+		}
 		if (twice)
 			continue;
-		if (r->blackhole)
-			r->gateway = 0;
-		at += snprintf(json + at, sizeof(json) - at,
-			       "%s{'name': 'r%d', 'prefix': '%s/%u', %s%s%s}", n == 2 ? "" : ",", i,
-			       address_text(r->prefix.addr, text), r->prefix.length,
-			       r->blackhole ? "'blackhole': true" : "'gateway': '",
-			       r->blackhole ? "" : address_text(r->gateway, gateway),
-			       r->blackhole ? "" : "'");
-		n++;
+		at += (size_t)snprintf(json + at, (1 << 20) - at,
+				       "%s{'name': 'r%d', 'prefix': '%s/%u', %s%s%s}",
+				       n == 4 ? "" : ",", i, address_text(&r.prefix.addr, text),
+				       address_length(&r.prefix),
+				       r.blackhole ? "'blackhole': true" : "'gateway': '",
+				       r.blackhole ? "" : address_text(&r.gateway, gateway),
+				       r.blackhole ? "" : "'");
+		all[n++] = r;
 	}
-	snprintf(json + at, sizeof(json) - at, "]}");
+	snprintf(json + at, (1 << 20) - at, "]}");
 	apply(json);
-	assert_true(n > 60);
-	for (size_t i = 0; i < n; i++) {
-		uint32_t first = ntohl(all[i].prefix.addr & address_mask(all[i].prefix.length));
-		uint32_t last = first | ~ntohl(address_mask(all[i].prefix.length));
+	free(json);
+	assert_true(n > 120);
+	for (size_t i = 0; i < n; i++)
+		compare_around(all, n, &all[i].prefix);
+	for (int i = 0; i < 100000; i++) {
+		struct sl_addr to = random_address(i & 1);
 
-		compare_route(all, n, htonl(first));
-		compare_route(all, n, htonl(first - 1));
-		compare_route(all, n, htonl(last));
-		compare_route(all, n, htonl(last + 1));
+		to.w[3] ^= (uint32_t)random() & (uint32_t)random();
+		compare_route(all, n, &to);
 	}
-	for (int i = 0; i < 100000; i++)
-		compare_route(all, n, (uint32_t)random() << 1 ^ (uint32_t)random());
 }
 
 static void next_hops(void **state)
@@ -237,18 +296,18 @@ static void next_hops(void **state)
 	      "{'name': 'a', 'prefix': '0.0.0.0/0', 'gateway': '192.0.2.254'},"
 	      "{'name': 'b', 'prefix': '10.0.0.0/8', 'interface': 'lan'}]}");
 	hop = sl_route_find(snapshot, addr("198.51.100.77"));
-	assert_int_equal(hop->gateway, 0);
-	assert_int_equal(hop->source, addr("198.51.100.1"));
+	assert_true(sl_addr_is_none(&hop->gateway));
+	assert_int_equal(sl_addr_v4(&hop->source), addr("198.51.100.1"));
 	assert_int_equal(hop->port, 1);
 	assert_int_equal(hop->mtu, 9000);
 	hop = sl_route_find(snapshot, addr("8.8.8.8"));
-	assert_int_equal(hop->gateway, addr("192.0.2.254"));
-	assert_int_equal(hop->source, addr("192.0.2.1")); /* the first of the link's */
+	assert_int_equal(sl_addr_v4(&hop->gateway), addr("192.0.2.254"));
+	assert_int_equal(sl_addr_v4(&hop->source), addr("192.0.2.1")); /* the first of the link's */
 	assert_int_equal(hop->port, 0);
 	assert_int_equal(hop->mtu, 1500);
 	hop = sl_route_find(snapshot, addr("10.1.2.3"));
-	assert_int_equal(hop->gateway, 0);
-	assert_int_equal(hop->source, addr("198.51.100.1"));
+	assert_true(sl_addr_is_none(&hop->gateway));
+	assert_int_equal(sl_addr_v4(&hop->source), addr("198.51.100.1"));
 	assert_int_equal(hop->port, 1);
 }
 

@@ -130,7 +130,7 @@ static void backends_known(void)
 {
 	for (uint32_t i = 0; i < BACKENDS; i++) {
 		struct sl_neighbour_event ev = {
-			.addr = htonl(ntohl(inet_addr("198.51.100.101")) + i),
+			.addr = SL_ADDR_V4(htonl(ntohl(inet_addr("198.51.100.101")) + i)),
 			.port = 1,
 			.to_us = 1,
 			.mac = {2, 0, 0, 0, 2, (uint8_t)i}};

@@ -35,9 +35,10 @@ static void add_own(struct sl_own_address *own, const char *text, uint32_t port_
 {
 	uint32_t addr = inet_addr(text), i = sl_own_hash(addr) & (OWN_PLACES - 1);
 
-	while (own[i].addr)
+	while (own[i].flags)
 		i = (i + 1) & (OWN_PLACES - 1);
-	own[i] = (struct sl_own_address){.addr = addr, .port_mask = port_mask, .flags = flags};
+	own[i] = (struct sl_own_address){
+		.addr = sl_addr_of_v4(addr), .port_mask = port_mask, .flags = flags};
 }
 
 static void add_backends(struct layout *l, unsigned int n)
@@ -105,10 +106,12 @@ static void add_routes(struct layout *l)
 	uint32_t *start = take(l, &l->s->route_start, 7, sizeof(*start));
 	uint32_t *to = take(l, &l->s->route_hop, 7, sizeof(*to));
 
-	hop[0] = (struct sl_next_hop){.source = inet_addr("192.0.2.1"), .port = 0, .mtu = 1500};
-	hop[1] = (struct sl_next_hop){.source = inet_addr("198.51.100.1"), .port = 1, .mtu = 1500};
+	hop[0] = (struct sl_next_hop){
+		.source = sl_addr_of_v4(inet_addr("192.0.2.1")), .port = 0, .mtu = 1500};
+	hop[1] = (struct sl_next_hop){
+		.source = sl_addr_of_v4(inet_addr("198.51.100.1")), .port = 1, .mtu = 1500};
 	hop[2] = hop[0];
-	hop[2].gateway = inet_addr("192.0.2.254");
+	hop[2].gateway = sl_addr_of_v4(inet_addr("192.0.2.254"));
 	for (int i = 0; i < 7; i++) {
 		start[i] = ntohl(inet_addr(ranges[i].start));
 		to[i] = ranges[i].hop;

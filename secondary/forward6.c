@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Stage: IPv6 packets with a connection go out: state, next hop, rewrite. A packet that does not
+ * fit its link is told of before it is rewritten, since routers don't fragment (RFC 8200 section
+ * 5).
+ */
+#include "secondary/burst.h"
+
+#include <rte_branch_prediction.h>
+
+#include "secondary/icmp6.h"
+#include "secondary/nexthop.h"
+#include "secondary/rewrite6.h"
+#include "secondary/state.h"
+#include "secondary/worker.h"
+
+static __rte_noinline void hops_exceeded(struct worker *w, struct burst *b, unsigned int at)
+{
+	icmp6_error(w, b, at, ICMP6_TIME_EXCEEDED, 0, 0);
+	burst_drop(b, at, SL_DROP_TTL_EXCEEDED);
+}
+
+static __rte_noinline void too_big(struct worker *w, struct burst *b, unsigned int at,
+				   uint16_t neigh)
+{
+	uint32_t mtu = w->frame_max[w->neighs.entry[neigh].port] - RTE_ETHER_HDR_LEN;
+
+	icmp6_error(w, b, at, ICMP6_PACKET_TOO_BIG, 0, mtu);
+	burst_drop(b, at, SL_DROP_TOO_BIG);
+}
+
+/* The neighbour of this direction; 0 with *why. */
+static inline uint16_t next_hop(struct worker *w, struct sl_conn6 *e, unsigned int dir,
+				uint8_t *why)
+{
+	uint16_t at = e->core.neigh[dir];
+
+	if (unlikely(!at || e->core.neigh_epoch != w->neighs.epoch))
+		at = nexthop6_resolve(w, e, dir, why);
+	return at;
+}
+
+/* True: the packet left. */
+static inline bool forward_one(struct worker *w, struct burst *b, unsigned int at)
+{
+	struct rte_mbuf *m = b->pkt[at];
+	struct sl_conn6 *e = b->conn6[at];
+	char *frame = rte_pktmbuf_mtod(m, char *), *l4 = frame + b->l4[at];
+	unsigned int dir = b->dir[at];
+	uint8_t why = SL_DROP_NO_ROUTE;
+	uint16_t neigh;
+
+	if (unlikely(((struct frame6_ip *)(frame + FRAME6_L3))->hops <= 1)) {
+		hops_exceeded(w, b, at);
+		return false;
+	}
+	if (unlikely(!state_advance(w, &w->conns6, &e->core, dir, (const struct rte_tcp_hdr *)l4,
+				    m->pkt_len))) {
+		list_add(&b->miss6, at); /* schedule ends the old connection */
+		return false;
+	}
+	neigh = next_hop(w, e, dir, &why);
+	if (unlikely(neigh && m->pkt_len > w->frame_max[w->neighs.entry[neigh].port])) {
+		too_big(w, b, at, neigh);
+		return false;
+	}
+	rewrite6_packet(frame, l4, e, dir);
+	if (unlikely(!neigh || !neigh_send(w, neigh, m, frame, &why))) {
+		burst_drop(b, at, why);
+		return false;
+	}
+	b->verdict[at] = VERDICT_HELD;
+	return true;
+}
+
+void stage_forward6(struct worker *w, struct burst *b)
+{
+	unsigned int n = b->hit6.n, sent = 0;
+
+	for (unsigned int k = 0; k < n; k++)
+		sent += forward_one(w, b, b->hit6.at[k]);
+	b->sent += (uint16_t)sent;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "secondary/icmp6.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include <sluice/csum.h>
+#include <sluice/snapshot.h>
+
+#include "secondary/burst.h"
+#include "secondary/frame.h"
+#include "secondary/frame6.h"
+#include "secondary/icmp.h"
+#include "secondary/ndp.h"
+#include "secondary/worker.h"
+
+#define OWN_HOPS  64
+#define ERROR_MAX 1280 /* bytes of an error's packet: the least MTU, RFC 4443 section 2.4 (c) */
+
+/* Turn the request into its reply, in place, and send it back by the way it came. */
+static void echo_reply(struct worker *w, struct rte_mbuf *m, struct icmp6 *icmp)
+{
+	struct frame6_ip *ip = frame6_ip(m);
+	struct sl_addr from = frame6_source(ip), to = frame6_destination(ip);
+
+	frame_return_mac(frame_eth(m), &w->root->port[m->port].mac);
+	memcpy((char *)ip + 8, &to, sizeof(to));
+	memcpy((char *)ip + 24, &from, sizeof(from));
+	ip->hops = OWN_HOPS;
+	icmp->type = ICMP6_ECHO_REPLY;
+	icmp->checksum =
+		sl_csum_apply(icmp->checksum,
+			      sl_csum_fold(sl_csum_delta16(ICMP6_ECHO_REQUEST, ICMP6_ECHO_REPLY)));
+	w->stats->local_packets++;
+	w->stats->icmp_sent++;
+}
+
+/* An address of ours that packets on this port may be for. */
+static bool is_ours(const struct worker *w, const struct sl_addr *addr, unsigned int port)
+{
+	const struct sl_own_address *own = sl_own_address_find_addr(w->snapshot, addr);
+
+	return own && (!(own->flags & SL_OWN_LINK) || own->port_mask & 1u << port);
+}
+
+/* What is not neighbour discovery; it is here for its echo requests. */
+static void input(struct worker *w, struct burst *b, unsigned int at, struct icmp6 *icmp)
+{
+	struct rte_mbuf *m = b->pkt[at];
+	struct sl_addr from = frame6_source(frame6_ip(m)), to = frame6_destination(frame6_ip(m));
+
+	if (frame6_bad_source(&from)) {
+		burst_drop(b, at, SL_DROP_IP_SOURCE);
+	} else if (sl_own_address_find_addr(w->snapshot, &from)) {
+		burst_drop(b, at, SL_DROP_IP_SOURCE_OURS);
+	} else if (icmp->type != ICMP6_ECHO_REQUEST || icmp->code) {
+		burst_drop(b, at, SL_DROP_ICMP_TYPE);
+	} else if (!is_ours(w, &to, m->port)) {
+		burst_drop(b, at, SL_DROP_NO_SERVICE);
+	} else {
+		echo_reply(w, m, icmp);
+		burst_verdict(b, at, VERDICT_SEND, m->port);
+	}
+}
+
+void icmp6_input(struct worker *w, struct burst *b, unsigned int at, uint32_t l4, uint32_t len)
+{
+	struct icmp6 *icmp = rte_pktmbuf_mtod_offset(b->pkt[at], struct icmp6 *, l4);
+
+	if (len < sizeof(*icmp))
+		burst_drop(b, at, SL_DROP_L4_SHORT);
+	else if (!w->snapshot)
+		burst_drop(b, at, SL_DROP_NO_CONFIG);
+	else if (frame6_sum(frame6_ip(b->pkt[at]), IPPROTO_ICMPV6, icmp, len) != 0xffff)
+		burst_drop(b, at, SL_DROP_L4_CHECKSUM);
+	else if (icmp->type == ICMP6_SOLICITATION || icmp->type == ICMP6_ADVERTISEMENT)
+		ndp_input(w, b, at, l4, len);
+	else
+		input(w, b, at, icmp);
+}
+
+void icmp6_error(struct worker *w, const struct burst *b, unsigned int at, uint8_t type,
+		 uint8_t code, uint32_t parameter)
+{
+	struct rte_mbuf *bad = b->pkt[at], *m;
+	const struct frame6_ip *bad_ip = frame6_ip(bad);
+	const uint16_t headers = sizeof(*bad_ip) + sizeof(struct icmp6);
+	uint16_t quote = RTE_MIN(bad->data_len - FRAME6_L3, ERROR_MAX - headers);
+	struct sl_addr to = frame6_source(bad_ip);
+	const struct sl_next_hop *hop = sl_route6_find(w->snapshot, &to);
+	struct rte_ether_hdr *eth;
+	struct frame6_ip *ip;
+	struct icmp6 *icmp;
+
+	if (!hop || sl_addr_is_none(&hop->source) || frame6_bad_source(&to) || !icmp_within_rate(w))
+		return;
+	m = rte_pktmbuf_alloc(w->slot->mempool);
+	if (!m) {
+		count_drop(w, SL_DROP_NO_BUFFER, 1);
+		return;
+	}
+	eth = (struct rte_ether_hdr *)rte_pktmbuf_append(m, FRAME6_L3 + headers + quote);
+	ip = (struct frame6_ip *)(eth + 1);
+	icmp = (struct icmp6 *)(ip + 1);
+	*eth = *frame_eth(bad);
+	frame_return_mac(eth, &w->root->port[bad->port].mac);
+	*ip = (struct frame6_ip){
+		.version_class_flow = FRAME6_VERSION,
+		.payload_length = rte_cpu_to_be_16((uint16_t)(sizeof(*icmp) + quote)),
+		.next_header = IPPROTO_ICMPV6,
+		.hops = OWN_HOPS,
+		.source = hop->source,
+		.destination = to,
+	};
+	*icmp = (struct icmp6){.type = type, .code = code, .rest = rte_cpu_to_be_32(parameter)};
+	memcpy(icmp + 1, bad_ip, quote);
+	icmp->checksum =
+		(uint16_t)~frame6_sum(ip, IPPROTO_ICMPV6, icmp, (uint32_t)sizeof(*icmp) + quote);
+	w->stats->icmp_sent++;
+	tx_put(w, bad->port, m);
+}
