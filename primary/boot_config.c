@@ -7,10 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <sluice/boot_yaml.h>
 #include <sluice/eal.h>
 #include <sluice/msg.h>
-
-#include "primary/boot_yaml.h"
 
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)
@@ -23,64 +22,65 @@
 	}
 
 #define PORT(field) .offset = offsetof(struct boot_port, field)
-static const struct boot_key port_keys[] = {
-	{"name", BOOT_NAME, true, PORT(name), .len = SL_NAME_LEN},
-	{"device", BOOT_TEXT, true, PORT(device), .len = BOOT_DEVICE_LEN},
-	{"mtu", BOOT_NUMBER, PORT(mtu), .min = 576, .max = 9000, .initial = 1500},
-	{"queue-descriptors", BOOT_POWER, PORT(descriptors), .min = 64, .max = 4096,
+static const struct sl_boot_key port_keys[] = {
+	{"name", SL_BOOT_NAME, true, PORT(name), .len = SL_NAME_LEN},
+	{"device", SL_BOOT_TEXT, true, PORT(device), .len = BOOT_DEVICE_LEN},
+	{"mtu", SL_BOOT_NUMBER, PORT(mtu), .min = 576, .max = 9000, .initial = 1500},
+	{"queue-descriptors", SL_BOOT_POWER, PORT(descriptors), .min = 64, .max = 4096,
 	 .initial = 512},
-	{"steering", BOOT_CHOICE, PORT(steer), .words = {"none", "auto"}, .initial = true},
+	{"steering", SL_BOOT_CHOICE, PORT(steer), .words = {"none", "auto"}, .initial = true},
 };
-static const struct boot_table port_table = TABLE(port_keys, struct boot_port);
+static const struct sl_boot_table port_table = TABLE(port_keys, struct boot_port);
 
-static const struct boot_key worker_keys[] = {
-	{"cpu", BOOT_NUMBER, true, .offset = offsetof(struct boot_worker, cpu), .max = 1023},
+static const struct sl_boot_key worker_keys[] = {
+	{"cpu", SL_BOOT_NUMBER, true, .offset = offsetof(struct boot_worker, cpu), .max = 1023},
 };
-static const struct boot_table worker_table = TABLE(worker_keys, struct boot_worker);
+static const struct sl_boot_table worker_table = TABLE(worker_keys, struct boot_worker);
 
 #define LIMIT(field) .offset = offsetof(struct boot_limits, field)
-static const struct boot_key limit_keys[] = {
-	{"connections", BOOT_NUMBER, LIMIT(connections), .min = 1024, .max = 16777216,
+static const struct sl_boot_key limit_keys[] = {
+	{"connections", SL_BOOT_NUMBER, LIMIT(connections), .min = 1024, .max = 16777216,
 	 .initial = 131072},
-	{"connections-ipv6", BOOT_NUMBER, LIMIT(connections_ipv6), .min = 1024, .max = 16777216,
+	{"connections-ipv6", SL_BOOT_NUMBER, LIMIT(connections_ipv6), .min = 1024, .max = 16777216,
 	 .initial = 32768},
-	{"buffers", BOOT_NUMBER, LIMIT(buffers), .min = 1024, .max = 1048576, .initial = 8192},
-	{"neighbours", BOOT_NUMBER, LIMIT(neighbours), .min = 16, .max = 65534, .initial = 1024},
-	{"virtual-servers", BOOT_NUMBER, LIMIT(virtual_servers), .min = 1, .max = 1048576,
+	{"buffers", SL_BOOT_NUMBER, LIMIT(buffers), .min = 1024, .max = 1048576, .initial = 8192},
+	{"neighbours", SL_BOOT_NUMBER, LIMIT(neighbours), .min = 16, .max = 65534, .initial = 1024},
+	{"virtual-servers", SL_BOOT_NUMBER, LIMIT(virtual_servers), .min = 1, .max = 1048576,
 	 .initial = 1024},
-	{"backends", BOOT_NUMBER, LIMIT(backends), .min = 1, .max = 1048576, .initial = 4096},
-	{"local-addresses", BOOT_NUMBER, LIMIT(local_addresses), .min = 1, .max = 1024,
+	{"backends", SL_BOOT_NUMBER, LIMIT(backends), .min = 1, .max = 1048576, .initial = 4096},
+	{"local-addresses", SL_BOOT_NUMBER, LIMIT(local_addresses), .min = 1, .max = 1024,
 	 .initial = 16},
-	{"port-pools-per-address", BOOT_NUMBER, LIMIT(port_pools_per_address), .min = 1, .max = 256,
-	 .initial = 4},
-	{"snapshot", BOOT_SIZE, LIMIT(snapshot), .min = KIB(64), .max = GIB(1), .initial = MIB(4)},
+	{"port-pools-per-address", SL_BOOT_NUMBER, LIMIT(port_pools_per_address), .min = 1,
+	 .max = 256, .initial = 4},
+	{"snapshot", SL_BOOT_SIZE, LIMIT(snapshot), .min = KIB(64), .max = GIB(1),
+	 .initial = MIB(4)},
 };
-static const struct boot_table limit_table = TABLE(limit_keys, struct boot_limits);
+static const struct sl_boot_table limit_table = TABLE(limit_keys, struct boot_limits);
 
-static const struct boot_key huge_keys[] = {
-	{"directory", BOOT_PATH, .offset = offsetof(struct boot_hugepages, directory),
+static const struct sl_boot_key huge_keys[] = {
+	{"directory", SL_BOOT_PATH, .offset = offsetof(struct boot_hugepages, directory),
 	 .len = BOOT_DIR_LEN, .initial_text = "/dev/hugepages"},
 };
-static const struct boot_table huge_table = TABLE(huge_keys, struct boot_hugepages);
+static const struct sl_boot_table huge_table = TABLE(huge_keys, struct boot_hugepages);
 
 #define TOP(field) .offset = offsetof(struct boot_config, field)
-static const struct boot_key top_keys[] = {
-	{"instance", BOOT_NAME, TOP(instance), .len = SL_NAME_LEN, .initial_text = "sluice"},
-	{"runtime-directory", BOOT_PATH, TOP(runtime_dir), .len = BOOT_DIR_LEN,
+static const struct sl_boot_key top_keys[] = {
+	{"instance", SL_BOOT_NAME, TOP(instance), .len = SL_NAME_LEN, .initial_text = "sluice"},
+	{"runtime-directory", SL_BOOT_PATH, TOP(runtime_dir), .len = BOOT_DIR_LEN,
 	 .initial_text = SL_DEFAULT_RUNTIME_DIR},
-	{"hugepages", BOOT_MAP, TOP(hugepages), .table = &huge_table},
-	{"ports", BOOT_LIST, true, TOP(port), .min = 1, .max = SL_MAX_PORTS, .table = &port_table,
-	 .item_size = sizeof(struct boot_port),
+	{"hugepages", SL_BOOT_MAP, TOP(hugepages), .table = &huge_table},
+	{"ports", SL_BOOT_LIST, true, TOP(port), .min = 1, .max = SL_MAX_PORTS,
+	 .table = &port_table, .item_size = sizeof(struct boot_port),
 	 .count_offset = offsetof(struct boot_config, n_ports)},
-	{"workers", BOOT_LIST, true, TOP(worker), .min = 1, .max = SL_MAX_WORKERS,
+	{"workers", SL_BOOT_LIST, true, TOP(worker), .min = 1, .max = SL_MAX_WORKERS,
 	 .table = &worker_table, .item_size = sizeof(struct boot_worker),
 	 .count_offset = offsetof(struct boot_config, n_workers)},
-	{"standby", BOOT_CHOICE, TOP(standby), .words = {"no", "yes"}, .initial = true},
-	{"watchdog", BOOT_TIME, TOP(watchdog), .min = 100, .max = 60000, .initial = 500},
-	{"idle", BOOT_CHOICE, TOP(idle_spin), .words = {"adaptive", "spin"}},
-	{"limits", BOOT_MAP, TOP(limits), .table = &limit_table},
+	{"standby", SL_BOOT_CHOICE, TOP(standby), .words = {"no", "yes"}, .initial = true},
+	{"watchdog", SL_BOOT_TIME, TOP(watchdog), .min = 100, .max = 60000, .initial = 500},
+	{"idle", SL_BOOT_CHOICE, TOP(idle_spin), .words = {"adaptive", "spin"}},
+	{"limits", SL_BOOT_MAP, TOP(limits), .table = &limit_table},
 };
-static const struct boot_table top_table = TABLE(top_keys, struct boot_config);
+static const struct sl_boot_table top_table = TABLE(top_keys, struct boot_config);
 
 struct complaint {
 	const char *path;
@@ -211,7 +211,7 @@ int boot_config_load(const char *path, struct boot_config *config, char *why, si
 	int rc;
 
 	memset(config, 0, sizeof(*config));
-	rc = boot_yaml_load(path, &top_table, config, why, why_len);
+	rc = sl_boot_yaml_load(path, &top_table, config, why, why_len);
 	if (!rc)
 		rc = check_paths(&c, config);
 	if (!rc)

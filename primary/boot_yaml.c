@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "primary/boot_yaml.h"
+#include <sluice/boot_yaml.h>
 
 #include <ctype.h>
 #include <errno.h>
@@ -67,10 +67,10 @@ static bool parse_digits(const char *s, uint64_t max, uint64_t *value, const cha
 	return true;
 }
 
-static int read_number(struct reader *r, const struct boot_key *k, const yaml_node_t *node,
+static int read_number(struct reader *r, const struct sl_boot_key *k, const yaml_node_t *node,
 		       void *out)
 {
-	bool power = k->kind == BOOT_POWER;
+	bool power = k->kind == SL_BOOT_POWER;
 	const char *rest = "";
 	uint64_t v;
 
@@ -84,7 +84,8 @@ static int read_number(struct reader *r, const struct boot_key *k, const yaml_no
 	return 0;
 }
 
-static int read_size(struct reader *r, const struct boot_key *k, const yaml_node_t *node, void *out)
+static int read_size(struct reader *r, const struct sl_boot_key *k, const yaml_node_t *node,
+		     void *out)
 {
 	static const struct {
 		const char *name;
@@ -111,7 +112,8 @@ static int read_size(struct reader *r, const struct boot_key *k, const yaml_node
 		    text_of(node));
 }
 
-static int read_time(struct reader *r, const struct boot_key *k, const yaml_node_t *node, void *out)
+static int read_time(struct reader *r, const struct sl_boot_key *k, const yaml_node_t *node,
+		     void *out)
 {
 	const char *text = text_of(node), *rest = "";
 	bool off = !strcmp(text, "off") || !strcmp(text, "0");
@@ -148,7 +150,16 @@ static bool text_ok(const char *s)
 	return end > s && !*end;
 }
 
-static int read_string(struct reader *r, const struct boot_key *k, const yaml_node_t *node,
+static bool line_ok(const char *s)
+{
+	const char *end = s;
+
+	while (isprint((unsigned char)*end))
+		end++;
+	return end > s && !*end;
+}
+
+static int read_string(struct reader *r, const struct sl_boot_key *k, const yaml_node_t *node,
 		       void *out)
 {
 	const char *s = text_of(node);
@@ -156,21 +167,24 @@ static int read_string(struct reader *r, const struct boot_key *k, const yaml_no
 	if (strlen(s) >= k->len)
 		return fail(r, line_of(node), "%s: longer than %zu characters", k->name,
 			    k->len - 1);
-	if (k->kind == BOOT_NAME && !name_ok(s))
+	if (k->kind == SL_BOOT_NAME && !name_ok(s))
 		return fail(r, line_of(node),
 			    "%s: '%s' is not a name: letters, digits, '-', '_' and '.', the first "
 			    "a letter or digit",
 			    k->name, s);
-	if (k->kind == BOOT_PATH && (*s != '/' || !text_ok(s)))
+	if (k->kind == SL_BOOT_PATH && (*s != '/' || !text_ok(s)))
 		return fail(r, line_of(node), "%s: '%s' is not an absolute path without spaces",
 			    k->name, s);
-	if (k->kind == BOOT_TEXT && !text_ok(s))
+	if (k->kind == SL_BOOT_TEXT && !text_ok(s))
 		return fail(r, line_of(node), "%s: is empty or has spaces", k->name);
+	if (k->kind == SL_BOOT_LINE && !line_ok(s))
+		return fail(r, line_of(node), "%s: is empty or has characters that don't print",
+			    k->name);
 	strcpy(out, s);
 	return 0;
 }
 
-static int read_choice(struct reader *r, const struct boot_key *k, const yaml_node_t *node,
+static int read_choice(struct reader *r, const struct sl_boot_key *k, const yaml_node_t *node,
 		       void *out)
 {
 	for (int i = 0; i < 2; i++) {
@@ -183,10 +197,10 @@ static int read_choice(struct reader *r, const struct boot_key *k, const yaml_no
 		    k->words[0], k->words[1]);
 }
 
-static int read_map(struct reader *r, const struct boot_table *t, const yaml_node_t *node,
+static int read_map(struct reader *r, const struct sl_boot_table *t, const yaml_node_t *node,
 		    const char *what, void *out);
 
-static int read_list(struct reader *r, const struct boot_key *k, const yaml_node_t *node,
+static int read_list(struct reader *r, const struct sl_boot_key *k, const yaml_node_t *node,
 		     void *base)
 {
 	unsigned int *count = (unsigned int *)((char *)base + k->count_offset);
@@ -212,55 +226,55 @@ static int read_list(struct reader *r, const struct boot_key *k, const yaml_node
 	return 0;
 }
 
-static int read_scalar(struct reader *r, const struct boot_key *k, const yaml_node_t *node,
+static int read_scalar(struct reader *r, const struct sl_boot_key *k, const yaml_node_t *node,
 		       void *out)
 {
 	if (!is_scalar(node))
 		return fail(r, line_of(node), "%s: must be a single value", k->name);
 	switch (k->kind) {
-	case BOOT_NUMBER:
-	case BOOT_POWER: return read_number(r, k, node, out);
-	case BOOT_SIZE: return read_size(r, k, node, out);
-	case BOOT_TIME: return read_time(r, k, node, out);
-	case BOOT_CHOICE: return read_choice(r, k, node, out);
+	case SL_BOOT_NUMBER:
+	case SL_BOOT_POWER: return read_number(r, k, node, out);
+	case SL_BOOT_SIZE: return read_size(r, k, node, out);
+	case SL_BOOT_TIME: return read_time(r, k, node, out);
+	case SL_BOOT_CHOICE: return read_choice(r, k, node, out);
 	default: return read_string(r, k, node, out);
 	}
 }
 
-static int read_value(struct reader *r, const struct boot_key *k, const yaml_node_t *node,
+static int read_value(struct reader *r, const struct sl_boot_key *k, const yaml_node_t *node,
 		      void *base)
 {
 	void *out = (char *)base + k->offset;
 
-	if (k->kind == BOOT_LIST)
+	if (k->kind == SL_BOOT_LIST)
 		return read_list(r, k, node, base);
-	if (k->kind == BOOT_MAP)
+	if (k->kind == SL_BOOT_MAP)
 		return read_map(r, k->table, node, k->name, out);
 	return read_scalar(r, k, node, out);
 }
 
 /* `line`: that of the map without the key. */
-static void set_initial(const struct boot_key *k, unsigned int line, void *base)
+static void set_initial(const struct sl_boot_key *k, unsigned int line, void *base)
 {
 	void *out = (char *)base + k->offset;
 
 	switch (k->kind) {
-	case BOOT_NUMBER:
-	case BOOT_TIME:
-	case BOOT_POWER: *(uint32_t *)out = k->initial; break;
-	case BOOT_SIZE: *(uint64_t *)out = k->initial; break;
-	case BOOT_CHOICE: *(bool *)out = k->initial; break;
-	case BOOT_MAP:
+	case SL_BOOT_NUMBER:
+	case SL_BOOT_TIME:
+	case SL_BOOT_POWER: *(uint32_t *)out = k->initial; break;
+	case SL_BOOT_SIZE: *(uint64_t *)out = k->initial; break;
+	case SL_BOOT_CHOICE: *(bool *)out = k->initial; break;
+	case SL_BOOT_MAP:
 		*(unsigned int *)((char *)out + k->table->line_offset) = line;
 		for (unsigned int i = 0; i < k->table->n_keys; i++)
 			set_initial(&k->table->keys[i], line, out);
 		break;
-	case BOOT_LIST: break;
+	case SL_BOOT_LIST: break;
 	default: strcpy(out, k->initial_text); break;
 	}
 }
 
-static int find_key(struct reader *r, const struct boot_table *t, const yaml_node_t *key,
+static int find_key(struct reader *r, const struct sl_boot_table *t, const yaml_node_t *key,
 		    const char *what, unsigned int *index)
 {
 	char allowed[256] = "";
@@ -280,7 +294,7 @@ static int find_key(struct reader *r, const struct boot_table *t, const yaml_nod
 		    allowed);
 }
 
-static int read_map(struct reader *r, const struct boot_table *t, const yaml_node_t *node,
+static int read_map(struct reader *r, const struct sl_boot_table *t, const yaml_node_t *node,
 		    const char *what, void *out)
 {
 	uint64_t seen = 0;
@@ -347,7 +361,7 @@ static int load_document(struct reader *r, FILE *file)
 	return rc;
 }
 
-static int load_file(struct reader *r, FILE *file, const struct boot_table *table, void *out)
+static int load_file(struct reader *r, FILE *file, const struct sl_boot_table *table, void *out)
 {
 	long size;
 	int rc;
@@ -364,8 +378,8 @@ static int load_file(struct reader *r, FILE *file, const struct boot_table *tabl
 	return rc;
 }
 
-int boot_yaml_load(const char *path, const struct boot_table *table, void *out, char *why,
-		   size_t why_len)
+int sl_boot_yaml_load(const char *path, const struct sl_boot_table *table, void *out, char *why,
+		      size_t why_len)
 {
 	struct reader r = {.path = path, .why = why, .why_len = why_len};
 	FILE *file = fopen(path, "re");
