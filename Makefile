@@ -54,11 +54,12 @@ PRIMARY_SRC   := $(wildcard primary/*.c)
 SECONDARY_SRC := $(wildcard secondary/*.c)
 CTRL_SRC      := $(wildcard ctrl/*.c ctrl/rpc/*.c)
 CLIENT_SRC    := $(wildcard ctrl/client/*.c ctrl/client/ipvsadm/*.c)
-PROTO_SRC     := $(patsubst proto/%.proto,$(B)/gen/%.pb-c.c,$(wildcard proto/sluice/v1/*.proto)) \
+PROTO_FILES   := $(wildcard proto/sluice/v1/*.proto proto/grpc/*/*/*.proto)
+PROTO_SRC     := $(patsubst proto/%.proto,$(B)/gen/%.pb-c.c,$(PROTO_FILES)) \
 	$(patsubst %,$(B)/gen/google/protobuf/%.pb-c.c,duration field_mask timestamp)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
-PROTO_OBJ   := $(patsubst $(B)/gen/%.c,$(B)/obj/gen/%.o,$(PROTO_SRC))
+PROTO_OBJ   := $(patsubst $(B)/gen/%.c,$(B)/obj/gen/%.o,$(PROTO_SRC) $(B)/gen/descriptors.c)
 SLUICE_OBJ  := $(call obj,$(PRIMARY_SRC) $(SECONDARY_SRC) $(CTRL_SRC)) $(PROTO_OBJ)
 CLIENT_OBJ  := $(call obj,$(CLIENT_SRC)) $(B)/obj/gen/client_schema.o
 # All but main(), for tests to link from.
@@ -76,10 +77,17 @@ $(B)/sluicectl: $(CLIENT_OBJ)
 	@echo "  LD    $@"
 	@$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) $(CTL_LIBS)
 
-$(B)/gen/sluice/v1/%.pb-c.c $(B)/gen/sluice/v1/%.pb-c.h: proto/sluice/v1/%.proto
+$(B)/gen/%.pb-c.c $(B)/gen/%.pb-c.h: proto/%.proto
 	@echo "  PROTO $<"
 	@mkdir -p $(B)/gen
-	@protoc-c --proto_path=proto --c_out=$(B)/gen sluice/v1/$*.proto
+	@protoc-c --proto_path=proto --c_out=$(B)/gen $*.proto
+
+# What reflection tells of them.
+$(B)/gen/descriptors.c: $(PROTO_FILES) ctrl/rpc/descriptors_gen.py
+	@echo "  PROTO $@"
+	@mkdir -p $(@D)
+	@protoc --proto_path=proto --include_imports --descriptor_set_out=$(@D)/api.binpb $(PROTO_FILES)
+	@ctrl/rpc/descriptors_gen.py $(@D)/api.binpb > $@
 
 # The well-known types that our messages use, of the system's protobuf.
 $(B)/gen/google/protobuf/%.pb-c.c $(B)/gen/google/protobuf/%.pb-c.h:
@@ -123,7 +131,8 @@ PACKAGES := gcc make pkg-config git libdpdk-dev libnuma-dev libbsd-dev libibverb
 	libprotobuf-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libjansson-dev \
 	libyaml-dev libcurl4-openssl-dev libpopt-dev libcmocka-dev clang-format \
 	clang-14 libclang-rt-14-dev \
-	curl ethtool fish gnuplot-nox iproute2 iputils-ping ipvsadm mandoc nginx-light procps python3 python3-protobuf \
+	curl ethtool fish gnuplot-nox iproute2 iputils-ping ipvsadm mandoc nginx-light openssl procps \
+	prometheus python3 python3-protobuf \
 	python3-scapy sqlite3 util-linux valgrind zsh
 
 .PHONY: deps
@@ -132,7 +141,7 @@ deps:
 		sed -n 's/^installed //p' | sort | comm -13 - <(printf '%s\n' $(PACKAGES) | sort)); \
 	if [ -n "$$missing" ]; then \
 		echo "  APT   "$$missing; \
-		export DEBIAN_FRONTEND=noninteractive; \
+		export DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1; \
 		apt-get -q update && apt-get -q install -y --no-install-recommends $$missing; \
 	fi
 
@@ -144,7 +153,7 @@ MAN    := $(wildcard docs/*.8)
 install: all
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin $(B)/sluice
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(B)/sluicectl
-	for f in sluice.yaml lb.yaml; do \
+	for f in sluice.yaml ctrl.yaml lb.yaml; do \
 		[ -e $(DESTDIR)/etc/sluice/$$f ] || \
 			install -D -m 644 -t $(DESTDIR)/etc/sluice conf/$$f || exit 1; \
 	done

@@ -8,6 +8,7 @@
 
 struct apply;
 struct event_base;
+struct events;
 struct history;
 struct model;
 struct primary_client;
@@ -20,6 +21,7 @@ struct ctrl {
 	struct apply *apply;            /* changes it */
 	struct history *history;        /* what it was */
 	struct primary_client *primary; /* restarts workers */
+	struct events *events;          /* what has happened lately */
 };
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * The control daemon: who speaks to it, and with whom it speaks.
  *
- *   operators    the API on a unix socket (ctrl/rpc/)
+ *   operators    the API on a unix socket, and on TCP with certificates (ctrl/rpc/)
  *   workers      the snapshot arena and command rings (ctrl/publish.c), of which it is the
  *                only writer; statistics and connections, which it only reads
  *   the primary  requests over its socket (ctrl/primary_client.c)
@@ -29,12 +29,14 @@
 
 #include "ctrl/apply.h"
 #include "ctrl/ctrl.h"
+#include "ctrl/events.h"
 #include "ctrl/history.h"
 #include "ctrl/join.h"
 #include "ctrl/model.h"
 #include "ctrl/options.h"
 #include "ctrl/primary_client.h"
 #include "ctrl/rpc/rpc.h"
+#include "ctrl/settings.h"
 #include "ctrl/store.h"
 
 SL_LOG_TYPE(ctrl_log, "sluice.ctrl");
@@ -43,6 +45,7 @@ struct daemon {
 	struct ctrl ctrl;
 	struct store *store;
 	struct rpc *rpc;
+	struct rpc_config api;
 	struct event *on_term;
 	struct event *on_int;
 	struct event *on_primary; /* a pidfd */
@@ -157,12 +160,26 @@ static int open_history(struct daemon *d)
 	return -EINVAL;
 }
 
+/* The boot configuration, before anything else is done. */
+static int read_settings(struct daemon *d, const struct options *o)
+{
+	char why[1024];
+
+	rpc_config_init(&d->api);
+	snprintf(d->api.socket, sizeof(d->api.socket), "%s", o->socket);
+	if (!o->config || !settings_load(o->config, &d->api, why, sizeof(why)))
+		return 0;
+	sl_log(ctrl_log, ERR, "%s", why);
+	return -EINVAL;
+}
+
 /* Whoever fails has said why. */
 static int start(struct daemon *d, const char *program, const struct options *o)
 {
 	struct ctrl *c = &d->ctrl;
-	struct rpc_config config;
 
+	if (read_settings(d, o))
+		return -EINVAL;
 	c->root = join_instance(program, o);
 	if (!c->root || open_store(d, o))
 		return -EINVAL;
@@ -179,9 +196,10 @@ static int start(struct daemon *d, const char *program, const struct options *o)
 		return failed("the transactions", errno);
 	if (open_history(d))
 		return -EINVAL;
-	rpc_config_init(&config);
-	snprintf(config.socket, sizeof(config.socket), "%s", o->socket);
-	d->rpc = rpc_new(c, &config);
+	c->events = events_new(c);
+	if (!c->events)
+		return failed("the events", ENOMEM);
+	d->rpc = rpc_new(c, &d->api);
 	return d->rpc ? 0 : -EINVAL;
 }
 
@@ -195,6 +213,7 @@ static void stop(struct daemon *d)
 	history_free(d->ctrl.history);
 	if (d->rpc)
 		rpc_free(d->rpc);
+	events_free(d->ctrl.events);
 	primary_client_free(d->ctrl.primary);
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i])
@@ -209,7 +228,7 @@ static void stop(struct daemon *d)
 
 int sl_ctrl_main(int argc, char **argv)
 {
-	struct daemon d = {.primary_fd = -1};
+	static struct daemon d = {.primary_fd = -1};
 	struct options o;
 	int rc = options_parse(argc, argv, &o);
 

@@ -20,6 +20,8 @@ static void usage(FILE *to)
 		"      --instance NAME        of the primary to join (" DEFAULT_INSTANCE ")\n"
 		"      --runtime-dir DIR      the primary's (" SL_DEFAULT_RUNTIME_DIR ")\n"
 		"      --database FILE        the configuration (" DEFAULT_DATABASE ")\n"
+		"      --config FILE          who may, TCP with certificates, limits: see "
+		"ctrl.yaml\n"
 		"      --socket FILE          serve the API here (ctrl.sock in the runtime "
 		"directory)\n"
 		"      --keep-revisions N     of the configuration, to list and go back to (1000)\n"
@@ -55,6 +57,7 @@ int options_parse(int argc, char **argv, struct options *o)
 		{"instance", required_argument, NULL, 'i'},
 		{"runtime-dir", required_argument, NULL, 'r'},
 		{"database", required_argument, NULL, 'd'},
+		{"config", required_argument, NULL, 'c'},
 		{"socket", required_argument, NULL, 's'},
 		{"keep-revisions", required_argument, NULL, 'R'},
 		{"keep-days", required_argument, NULL, 'D'},
@@ -77,6 +80,7 @@ int options_parse(int argc, char **argv, struct options *o)
 		case 'i': o->instance = optarg; break;
 		case 'r': o->runtime_dir = optarg; break;
 		case 'd': o->database = optarg; break;
+		case 'c': o->config = optarg; break;
 		case 's': socket = optarg; break;
 		case 'R':
 			if (keep(optarg, 1, &o->keep.revisions))

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 
 const char *caller_role_name(enum caller_role role)
@@ -15,6 +16,14 @@ const char *caller_role_name(enum caller_role role)
 	case CALLER_ADMIN: return "admin";
 	}
 	return "none";
+}
+
+enum caller_role caller_role_of_name(const char *name)
+{
+	for (enum caller_role role = CALLER_VIEWER; role <= CALLER_ADMIN; role++)
+		if (!strcmp(name, caller_role_name(role)))
+			return role;
+	return CALLER_NOBODY;
 }
 
 static void local_peer(struct caller *caller, int fd, char *peer, size_t size)

@@ -23,6 +23,9 @@ enum caller_role {
 /* "operator"; "none" for CALLER_NOBODY. */
 const char *caller_role_name(enum caller_role role);
 
+/* CALLER_NOBODY for what is none. */
+enum caller_role caller_role_of_name(const char *name);
+
 struct caller {
 	enum caller_kind kind;
 	enum caller_role role;

@@ -106,6 +106,20 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	return 0;
 }
 
+/*
+ * Answered before the request has ended. A reset would tell the client that the rest is not wanted,
+ * but some forget the answer then; so only those that don't come to an end are told.
+ */
+static int discard(nghttp2_session *session, struct http_exchange *x, size_t len)
+{
+	size_t limit = x->conn->server->limits.body;
+
+	if (x->discarded <= limit && x->discarded + len > limit)
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, x->stream, NGHTTP2_NO_ERROR);
+	x->discarded += len;
+	return 0;
+}
+
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *bytes,
 		   size_t len, void *arg)
 {
@@ -114,7 +128,11 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
 
 	(void)flags;
 	(void)arg;
-	status = x ? http_exchange_add_body(x, bytes, len) : 0;
+	if (!x)
+		return 0;
+	if (x->over)
+		return discard(session, x, len);
+	status = http_exchange_add_body(x, bytes, len);
 	if (status)
 		note_refusal(x, status, "the body is larger than is served now");
 	return 0;
@@ -134,20 +152,6 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t error, vo
 	return 0;
 }
 
-/* Answered before the request has ended: the client need not send the rest. */
-static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
-{
-	struct http_exchange *x;
-
-	(void)arg;
-	if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
-		return 0;
-	x = find(session, frame->hd.stream_id);
-	if (x && frame->hd.flags & NGHTTP2_FLAG_END_STREAM && !x->body_ended)
-		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, x->stream, NGHTTP2_NO_ERROR);
-	return 0;
-}
-
 static nghttp2_session *session_new(struct http_conn *conn)
 {
 	nghttp2_session_callbacks *callbacks;
@@ -160,7 +164,6 @@ static nghttp2_session *session_new(struct http_conn *conn)
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
-	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
 	if (nghttp2_session_server_new(&session, callbacks, conn))
 		session = NULL;
 	nghttp2_session_callbacks_del(callbacks);
@@ -315,7 +318,7 @@ static void http2_check(struct http_conn *conn, uint64_t now_ms)
 	struct http_exchange *x;
 
 	TAILQ_FOREACH (x, &conn->exchanges, link) {
-		bool slow_request = !x->status && !x->body_ended;
+		bool slow_request = !x->body_ended && (!x->status || x->over);
 		bool slow_reader = evbuffer_get_length(x->reply) > 0;
 
 		if ((slow_request || slow_reader) && now_ms >= x->deadline_ms)

@@ -28,8 +28,10 @@
 SL_LOG_TYPE(http_log, "sluice.ctrl.http");
 
 #define INPUT_MAX 16384 /* bytes ahead of what reads them */
-#define LINGER_MS 2000  /* for a client that is still sending to read the answer */
-#define PREFACE   "PRI "
+/* For a client that is still sending to read the answer: */
+#define LINGER_MS  2000
+#define LINGER_MAX (1024 * 1024) /* bytes */
+#define PREFACE    "PRI "
 
 uint64_t http_now_ms(void)
 {
@@ -83,6 +85,16 @@ void http_conn_end(struct http_conn *conn)
 	bufferevent_trigger_event(conn->bev, BEV_EVENT_ERROR, BEV_TRIG_DEFER_CALLBACKS);
 }
 
+static void ignore_input(struct http_conn *conn)
+{
+	struct evbuffer *input = http_conn_input(conn);
+
+	conn->lingered += evbuffer_get_length(input);
+	evbuffer_drain(input, evbuffer_get_length(input));
+	if (conn->lingered > LINGER_MAX)
+		http_conn_end(conn);
+}
+
 /* The answer is on its way; wait for the client to have read it before the socket is closed. */
 static void linger(struct http_conn *conn)
 {
@@ -96,7 +108,7 @@ static void linger(struct http_conn *conn)
 	if (ssl)
 		SSL_shutdown(ssl);
 	shutdown(bufferevent_getfd(conn->bev), SHUT_WR);
-	evbuffer_drain(http_conn_input(conn), evbuffer_get_length(http_conn_input(conn)));
+	ignore_input(conn);
 }
 
 void http_conn_finish(struct http_conn *conn)
@@ -136,7 +148,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 	if (conn->dead)
 		return;
 	if (conn->phase == PHASE_LINGER) {
-		evbuffer_drain(http_conn_input(conn), evbuffer_get_length(http_conn_input(conn)));
+		ignore_input(conn);
 		return;
 	}
 	if (conn->phase == PHASE_IDLE)

@@ -68,8 +68,9 @@ struct http_exchange {
 	void *data;
 	/* HTTP/2 */
 	int32_t stream;
-	bool news;   /* for the handler */
-	int refusal; /* status, 0: none */
+	size_t discarded; /* bytes of the body that came after the answer's end */
+	bool news;        /* for the handler */
+	int refusal;      /* status, 0: none */
 	const char *why;
 	bool drained;         /* to be told to the handler */
 	uint64_t deadline_ms; /* of the request's end, then of the client's taking the reply */
@@ -81,6 +82,7 @@ struct http_listener {
 	struct http_server *server;
 	struct evconnlistener *listener;
 	struct ssl_ctx_st *tls; /* NULL: none */
+	unsigned int accepted;
 };
 
 /* Connections of one peer. */
@@ -107,12 +109,14 @@ struct http_conn {
 	bool half_closed;  /* the client sends no more */
 	bool finishing;    /* what is in the output is the last */
 	bool dead;         /* to be freed */
+	size_t lingered;   /* bytes that were not read any more */
 	uint64_t taken_ms; /* the client has last taken something, or nothing waited for it */
 };
 
 struct http_server {
 	struct event_base *base;
 	struct event *tick;
+	struct event *resume; /* accepting */
 	struct http_limits limits;
 	struct rpc_budget *budget;
 	struct http_handler handler;

@@ -18,6 +18,8 @@
 
 SL_LOG_TYPE(http_server_log, "sluice.ctrl.http");
 
+#define ACCEPT_BURST 32 /* before those who are connected have their turn */
+
 /* Of all, or of one peer. Not one that has just come: it may be about to speak. */
 static struct http_conn *longest_idle(struct http_server *server, const struct http_peer *peer)
 {
@@ -53,7 +55,6 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 {
 	struct http_listener *l = arg;
 
-	(void)listener;
 	(void)address;
 	(void)len;
 	l->server->counts.accepted++;
@@ -61,6 +62,22 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 		keep_limits(l->server);
 	else
 		sl_log(http_server_log, ERR, "a connection refused: no memory");
+	if (++l->accepted % ACCEPT_BURST == 0) {
+		evconnlistener_disable(listener);
+		event_active(l->server->resume, 0, 0);
+	}
+}
+
+/* Who is connected has had its turn. */
+static void on_resume(evutil_socket_t fd, short events, void *arg)
+{
+	struct http_server *server = arg;
+	struct http_listener *listener;
+
+	(void)fd;
+	(void)events;
+	LIST_FOREACH (listener, &server->listeners, link)
+		evconnlistener_enable(listener->listener);
 }
 
 /* Out of descriptors, most likely. The listener stays readable: wait for the tick, don't spin. */
@@ -76,17 +93,13 @@ static void on_tick(evutil_socket_t fd, short events, void *arg)
 {
 	struct http_server *server = arg;
 	uint64_t now = http_now_ms();
-	struct http_listener *listener;
 	struct http_conn *conn, *next;
 
-	(void)fd;
-	(void)events;
 	for (conn = TAILQ_FIRST(&server->conns); conn; conn = next) {
 		next = TAILQ_NEXT(conn, link);
 		http_conn_check(conn, now);
 	}
-	LIST_FOREACH (listener, &server->listeners, link)
-		evconnlistener_enable(listener->listener);
+	on_resume(fd, events, arg);
 }
 
 struct http_server *http_server_new(struct event_base *base, const struct http_limits *limits,
@@ -105,7 +118,8 @@ struct http_server *http_server_new(struct event_base *base, const struct http_l
 	LIST_INIT(&server->peers);
 	TAILQ_INIT(&server->conns);
 	server->tick = event_new(base, -1, EV_PERSIST, on_tick, server);
-	if (server->tick && !event_add(server->tick, &second))
+	server->resume = event_new(base, -1, 0, on_resume, server);
+	if (server->resume && server->tick && !event_add(server->tick, &second))
 		return server;
 	http_server_free(server);
 	errno = ENOMEM;
@@ -152,6 +166,8 @@ void http_server_free(struct http_server *server)
 	}
 	if (server->tick)
 		event_free(server->tick);
+	if (server->resume)
+		event_free(server->resume);
 	free(server);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <openssl/ssl.h>
@@ -39,13 +40,15 @@ struct rpc {
 void rpc_config_init(struct rpc_config *config)
 {
 	*config = (struct rpc_config){
+		.metrics_series = 50000,
 		.limits =
 			{
 				.connections = 1024,
 				.connections_per_peer = 768,
 				.streams = 128,
 				.head = 16384,
-				.body = SERVE_MESSAGE_MAX + ENVELOPE_SIZE,
+				/* Enough over it that serve.c is who refuses. */
+				.body = SERVE_MESSAGE_MAX + 256 * 1024,
 				.idle = 60,
 				.request = 30,
 				.reply = 30,
@@ -123,6 +126,18 @@ static int listen_tcp(struct rpc *rpc)
 	return 0;
 }
 
+/* Each connection takes one, and the daemon has others. */
+static void raise_descriptors(unsigned int connections)
+{
+	struct rlimit limit;
+	rlim_t wanted = connections + 512;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int serve_all(struct rpc *rpc, struct ctrl *ctrl)
 {
 	const struct http_handler handler = {
@@ -135,6 +150,7 @@ static int serve_all(struct rpc *rpc, struct ctrl *ctrl)
 	};
 	int fd, rc;
 
+	raise_descriptors(rpc->config.limits.connections);
 	rpc->serve.background = background_new(ctrl->base);
 	rpc->server = http_server_new(ctrl->base, &rpc->config.limits, &budget, &handler);
 	if (!rpc->serve.background || !rpc->server)

@@ -32,6 +32,7 @@ struct rpc_config {
 	char client_ca[PATH_MAX];
 	struct roles roles;
 	struct http_limits limits;
+	unsigned int metrics_series; /* lines of /metrics, at most */
 };
 
 /* What holds where the boot configuration says nothing. */

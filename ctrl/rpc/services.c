@@ -5,10 +5,14 @@
 #include <string.h>
 
 #include "ctrl/rpc/schema.h"
+#include "grpc/health/v1/health.pb-c.h"
+#include "grpc/reflection/v1/reflection.pb-c.h"
+#include "grpc/reflection/v1alpha/reflection.pb-c.h"
 #include "sluice/v1/audit.pb-c.h"
 #include "sluice/v1/backend_pool.pb-c.h"
 #include "sluice/v1/config.pb-c.h"
 #include "sluice/v1/connection.pb-c.h"
+#include "sluice/v1/event.pb-c.h"
 #include "sluice/v1/interface.pb-c.h"
 #include "sluice/v1/local_address_pool.pb-c.h"
 #include "sluice/v1/route.pb-c.h"
@@ -26,6 +30,9 @@
 	ANY_METHOD(service, name, handler, kind, role, UNARY)
 #define METHOD(service, name, handler, role) \
 	KIND_METHOD(service, name, handler, RESOURCE_KIND_MAX, role)
+
+#define STREAM(service, name, handler, role) \
+	ANY_METHOD(service, name, handler, RESOURCE_KIND_MAX, role, SERVER_STREAM)
 
 /* Get, List, ... of a kind: one handler, told what it is about. */
 #define STANDARD(service, verb, name, kind) \
@@ -84,9 +91,20 @@ static const struct rpc_method methods[] = {
 
 	METHOD(connection, "ListConnections", connection_list, VIEWER),
 	METHOD(stats, "GetStats", stats_get, VIEWER),
+	STREAM(stats, "WatchStats", stats_watch, VIEWER),
+	STREAM(event, "WatchEvents", events_watch, VIEWER),
 	METHOD(worker, "ListWorkers", worker_list, VIEWER),
 	METHOD(worker, "RestartWorker", worker_restart, OPERATOR),
 	METHOD(worker, "ProfileWorker", worker_profile, OPERATOR),
+
+	{&grpc__health__v1__health__descriptor, "Check", health_check, RESOURCE_KIND_MAX,
+	 CALLER_VIEWER, RPC_UNARY},
+	{&grpc__health__v1__health__descriptor, "Watch", health_watch, RESOURCE_KIND_MAX,
+	 CALLER_VIEWER, RPC_SERVER_STREAM},
+	{&grpc__reflection__v1__server_reflection__descriptor, "ServerReflectionInfo",
+	 reflection_info, RESOURCE_KIND_MAX, CALLER_VIEWER, RPC_BIDI},
+	{&grpc__reflection__v1alpha__server_reflection__descriptor, "ServerReflectionInfo",
+	 reflection_info, RESOURCE_KIND_MAX, CALLER_VIEWER, RPC_BIDI},
 };
 
 #define N_METHODS (sizeof(methods) / sizeof(methods[0]))
@@ -97,6 +115,14 @@ const struct rpc_method *rpc_method_find(const char *service, const char *method
 		if (!strcmp(methods[i].name, method) && !strcmp(methods[i].service->name, service))
 			return &methods[i];
 	return NULL;
+}
+
+bool rpc_service_exists(const char *name)
+{
+	for (size_t i = 0; i < N_METHODS; i++)
+		if (!strcmp(methods[i].service->name, name))
+			return true;
+	return false;
 }
 
 const ProtobufCMethodDescriptor *rpc_method_types(const struct rpc_method *method)

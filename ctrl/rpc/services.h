@@ -3,6 +3,7 @@
 #ifndef CTRL_RPC_SERVICES_H
 #define CTRL_RPC_SERVICES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <protobuf-c/protobuf-c.h>
@@ -30,6 +31,9 @@ struct rpc_method {
 
 /* NULL when no service of that (full) name has such a method. */
 const struct rpc_method *rpc_method_find(const char *service, const char *method);
+
+/* Is there a service of that full name? */
+bool rpc_service_exists(const char *name);
 
 /* The method's types. */
 const ProtobufCMethodDescriptor *rpc_method_types(const struct rpc_method *method);
@@ -70,11 +74,24 @@ void connection_list(struct rpc_call *call);
 /* stats.c */
 void stats_get(struct rpc_call *call);
 
+/* watch_stats.c */
+void stats_watch(struct rpc_call *call);
+
+/* watch_events.c */
+void events_watch(struct rpc_call *call);
+
 /* worker.c */
 void worker_list(struct rpc_call *call);
 void worker_restart(struct rpc_call *call);
 
 /* profile.c */
 void worker_profile(struct rpc_call *call);
+
+/* health.c */
+void health_check(struct rpc_call *call);
+void health_watch(struct rpc_call *call);
+
+/* reflection.c */
+void reflection_info(struct rpc_call *call);
 
 #endif

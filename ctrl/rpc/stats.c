@@ -3,6 +3,9 @@
  * Statistics: what the workers count in their slots, with names. Each word is read whole; sums
  * over words are not of one instant.
  */
+#include "ctrl/rpc/stats.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_mempool.h>
@@ -11,9 +14,7 @@
 #include <sluice/shm.h>
 
 #include "ctrl/model.h"
-#include "ctrl/rpc/call.h"
 #include "ctrl/rpc/services.h"
-#include "sluice/v1/stats.pb-c.h"
 
 static const struct {
 	const char *name;
@@ -172,8 +173,9 @@ static bool overloaded(const struct sl_root *root, uint32_t id)
 	return began > ended;
 }
 
-static void set_flow(Sluice__V1__FlowStats *m, const struct sl_root *root, const struct resource *r)
+void stats_of_flow(Sluice__V1__FlowStats *m, const struct ctrl *ctrl, const struct resource *r)
 {
+	const struct sl_root *root = ctrl->root;
 	uint32_t id = SL_REF_ID(r->ref);
 
 	m->name = r->name;
@@ -189,8 +191,62 @@ static void set_flow(Sluice__V1__FlowStats *m, const struct sl_root *root, const
 	}
 }
 
-/* All of a kind, sorted by name; their number in *n. */
-static Sluice__V1__FlowStats **flows_view(struct rpc_call *call, enum resource_kind kind, size_t *n)
+/* A sum of each one's figures and reference, by id; 0: not seen. */
+struct stats_seen {
+	uint64_t *virtual_server, *backend;
+};
+
+struct stats_seen *stats_seen_new(const struct ctrl *ctrl)
+{
+	struct stats_seen *seen = calloc(1, sizeof(*seen));
+
+	if (!seen)
+		return NULL;
+	seen->virtual_server = calloc(ctrl->root->max_virtual_servers, sizeof(uint64_t));
+	seen->backend = calloc(ctrl->root->max_backends, sizeof(uint64_t));
+	if (seen->virtual_server && seen->backend)
+		return seen;
+	stats_seen_free(seen);
+	return NULL;
+}
+
+void stats_seen_free(struct stats_seen *seen)
+{
+	if (!seen)
+		return;
+	free(seen->virtual_server);
+	free(seen->backend);
+	free(seen);
+}
+
+static uint64_t sum_of(const Sluice__V1__FlowStats *m, uint32_t ref)
+{
+	const uint64_t figures[] = {m->connections, m->active_connections, m->in_packets,
+				    m->in_bytes,    m->out_packets,        m->out_bytes,
+				    m->overloaded};
+	uint64_t sum = ref + UINT64_C(1);
+
+	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
+		sum = (sum ^ figures[i]) * UINT64_C(0x9e3779b97f4a7c15);
+	return sum ?: 1;
+}
+
+/* Is it new to who has seen that? */
+static bool is_news(struct stats_seen *seen, const Sluice__V1__FlowStats *m,
+		    const struct resource *r)
+{
+	uint64_t *was = r->kind == RESOURCE_BACKEND ? seen->backend : seen->virtual_server;
+	uint64_t sum = sum_of(m, r->ref);
+
+	if (was[SL_REF_ID(r->ref)] == sum)
+		return false;
+	was[SL_REF_ID(r->ref)] = sum;
+	return true;
+}
+
+/* All of a kind that are news, sorted by name; their number in *n. */
+static Sluice__V1__FlowStats **flows_view(struct rpc_call *call, enum resource_kind kind,
+					  struct stats_seen *seen, size_t *n)
 {
 	const struct ctrl *ctrl = rpc_call_ctrl(call);
 	Sluice__V1__FlowStats **array =
@@ -199,12 +255,17 @@ static Sluice__V1__FlowStats **flows_view(struct rpc_call *call, enum resource_k
 	*n = 0;
 	if (!array)
 		return NULL;
-	for (const struct resource *r = model_after(ctrl->model, kind, ""); r; r = model_next(r))
-		set_flow(array[(*n)++], ctrl->root, r);
+	for (const struct resource *r = model_after(ctrl->model, kind, ""); r; r = model_next(r)) {
+		Sluice__V1__FlowStats *m = array[*n];
+
+		sluice__v1__flow_stats__init(m);
+		stats_of_flow(m, ctrl, r);
+		*n += !seen || is_news(seen, m, r);
+	}
 	return array;
 }
 
-void stats_get(struct rpc_call *call)
+Sluice__V1__GetStatsResponse *stats_view(struct rpc_call *call, struct stats_seen *seen)
 {
 	const struct sl_root *root = rpc_call_ctrl(call)->root;
 	Sluice__V1__GetStatsResponse *response =
@@ -222,9 +283,15 @@ void stats_get(struct rpc_call *call)
 		}
 		response->drops = drops_view(call, all.drops, &response->n_drops);
 		response->ports = ports_view(call, all.port, &response->n_ports);
-		response->virtual_servers =
-			flows_view(call, RESOURCE_VIRTUAL_SERVER, &response->n_virtual_servers);
-		response->backends = flows_view(call, RESOURCE_BACKEND, &response->n_backends);
+		response->virtual_servers = flows_view(call, RESOURCE_VIRTUAL_SERVER, seen,
+						       &response->n_virtual_servers);
+		response->backends =
+			flows_view(call, RESOURCE_BACKEND, seen, &response->n_backends);
 	}
-	rpc_reply(call, response);
+	return response;
+}
+
+void stats_get(struct rpc_call *call)
+{
+	rpc_reply(call, stats_view(call, NULL));
 }
