@@ -10,6 +10,7 @@
 
 #include "ctrl/apply.h"
 #include "ctrl/rpc/reflect.h"
+#include "ctrl/rpc/durations.h"
 #include "ctrl/rpc/services.h"
 #include "ctrl/store.h"
 
@@ -29,16 +30,22 @@ struct rpc_call {
 	} owner;
 	struct event *deadline;
 	uint64_t deadline_ms; /* CLOCK_MONOTONIC */
-	const char *about;    /* for the audit log */
-	bool recorded;        /* it has this call */
+	uint64_t began_us;
+	const char *about; /* for the audit log */
+	bool recorded;     /* it has this call */
 };
 
-static uint64_t now_ms(void)
+static uint64_t now_us(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static uint64_t now_ms(void)
+{
+	return now_us() / 1000;
 }
 
 /* The transport hears of it once. */
@@ -47,6 +54,8 @@ static void end_once(struct rpc_call *call, enum problem_code code, const char *
 	const struct rpc_sink *sink = call->start.sink;
 
 	call->start.sink = NULL;
+	if (sink)
+		durations_add(call->method, code, (double)(now_us() - call->began_us) / 1e6);
 	if (sink)
 		sink->end(call->start.transport, code, text);
 }
@@ -116,6 +125,7 @@ void rpc_call_start(struct rpc_call *call, const struct rpc_start *start)
 		ms = !ms ? RPC_TIMEOUT_MS : ms < RPC_TIMEOUT_MAX_MS ? ms : RPC_TIMEOUT_MAX_MS;
 	tv = (struct timeval){ms / 1000, ms % 1000 * 1000};
 	call->start = *start;
+	call->began_us = now_us();
 	call->deadline_ms = now_ms() + ms;
 	if (ms)
 		event_add(call->deadline, &tv);

@@ -11,6 +11,7 @@
 
 #include <sluice/log.h>
 
+#include "ctrl/rpc/metrics.h"
 #include "ctrl/rpc/protocol.h"
 #include "ctrl/rpc/serve.h"
 #include "ctrl/rpc/services.h"
@@ -34,6 +35,7 @@ struct rpc {
 	struct rpc_config config;
 	struct serve serve;
 	struct http_server *server;
+	struct metrics metrics;
 	SSL_CTX *tls;
 };
 
@@ -62,7 +64,8 @@ static void on_request(struct http_exchange *x, void *arg)
 {
 	struct rpc *rpc = arg;
 
-	serve_request(&rpc->serve, x);
+	if (!metrics_request(&rpc->metrics, x))
+		serve_request(&rpc->serve, x);
 }
 
 /* What is wrong below the protocols, in the words of one. */
@@ -153,6 +156,7 @@ static int serve_all(struct rpc *rpc, struct ctrl *ctrl)
 	raise_descriptors(rpc->config.limits.connections);
 	rpc->serve.background = background_new(ctrl->base);
 	rpc->server = http_server_new(ctrl->base, &rpc->config.limits, &budget, &handler);
+	rpc->metrics = (struct metrics){ctrl, rpc->server, &budget, rpc->config.metrics_series};
 	if (!rpc->serve.background || !rpc->server)
 		return failed("the API", -ENOMEM);
 	/* The unix socket last: whoever waits for it finds the others, too. */

@@ -8,6 +8,7 @@
  *   connect, grpc, envelope  the protocols
  *   decode                   bytes to messages and back: wire_* and json_*, reflection in schema_*
  *   call                     one call, its memory and deadline; knows no transport
+ *   metrics                  GET /metrics for Prometheus
  *   services                 the table of methods; standard and others handle them
  */
 #ifndef CTRL_RPC_RPC_H

@@ -63,13 +63,13 @@ def free_port():
 
 
 @contextmanager
-def served(*options):
-    """An instance, with .tls ("localhost:port") and .certificates (a directory)."""
+def served(*options, extra=""):
+    """An instance with `extra` in its ctrl.yaml, with .tls ("localhost:port") and .certificates (a directory)."""
     with tempfile.TemporaryDirectory(prefix="sl-clients-") as directory:
         make_certificates(directory)
         port = free_port()
         with open(f"{directory}/ctrl.yaml", "w", encoding="utf-8") as file:
-            file.write(CTRL_YAML.format(dir=directory, port=port))
+            file.write(CTRL_YAML.format(dir=directory, port=port) + extra)
         with Instance("--ctrl-config", f"{directory}/ctrl.yaml", *options) as instance:
             instance.tls = f"localhost:{port}"
             instance.port = port

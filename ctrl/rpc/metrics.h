@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * GET /metrics: statistics in Prometheus' text format (prometheus.io/docs/instrumenting,
+ * "Exposition formats", 0.0.4), for viewers. The number of samples is bounded; a family that has no
+ * room is cut, and what is left out is counted in sluice_metrics_left_out.
+ */
+#ifndef CTRL_RPC_METRICS_H
+#define CTRL_RPC_METRICS_H
+
+#include "ctrl/ctrl.h"
+#include "ctrl/rpc/http.h"
+
+struct metrics {
+	const struct ctrl *ctrl;
+	const struct http_server *server;
+	const struct rpc_budget *budget;
+	unsigned int samples_max;
+};
+
+/* Is it asked for? Then it has been answered. */
+bool metrics_request(const struct metrics *metrics, struct http_exchange *x);
+
+#endif
