@@ -4,6 +4,8 @@
  * and checked (sl_conn_read), none is waited for. A page reads a bounded part of the tables, so
  * that a filter that nothing fits does not hold the event loop for millions of entries.
  */
+#include "ctrl/rpc/connection.h"
+
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,10 +16,8 @@
 #include <sluice/shm.h>
 
 #include "ctrl/model.h"
-#include "ctrl/rpc/call.h"
 #include "ctrl/rpc/services.h"
 #include "sluice/v1/common.pb-c.h"
-#include "sluice/v1/connection.pb-c.h"
 
 #define PAGE_SIZE     100
 #define PAGE_SIZE_MAX 1000
@@ -275,6 +275,40 @@ static bool view_at(const struct sl_worker_slot *slot, uint32_t entry, struct vi
 		return false;
 	*out = ipv6 ? view6(&copy.v6) : view4(&copy.v4);
 	return true;
+}
+
+uint32_t connection_entries(const struct rpc_call *call, uint32_t worker)
+{
+	const struct sl_worker_slot *slot = rpc_call_ctrl(call)->root->worker[worker];
+
+	return slot->conns.capacity + slot->conns6.capacity;
+}
+
+static bool same_address(const struct sl_addr *a, const struct sl_addr *b)
+{
+	return !memcmp(a, b, sizeof(*a));
+}
+
+static bool is_key(const struct view *c, const struct connection_key *key)
+{
+	return c->protocol == key->protocol && c->client.port == key->client_port &&
+	       c->virtual.port == key->virtual_port &&
+	       same_address(&c->client.addr, &key->client) &&
+	       same_address(&c->virtual.addr, &key->virtual);
+}
+
+Sluice__V1__Connection *connection_find(struct rpc_call *call, uint32_t worker,
+					const struct connection_key *key, uint32_t *entry,
+					uint32_t n)
+{
+	const struct sl_worker_slot *slot = rpc_call_ctrl(call)->root->worker[worker];
+	uint32_t entries = connection_entries(call, worker);
+	struct view c;
+
+	for (; n && *entry < entries; n--, ++*entry)
+		if (view_at(slot, *entry, &c) && is_key(&c, key))
+			return connection_view(call, worker, &c);
+	return NULL;
 }
 
 /* Look at entries from *at on, until the page or the bound is full or the tables end. */

@@ -71,6 +71,9 @@ void audit_list(struct rpc_call *call);
 /* connection.c */
 void connection_list(struct rpc_call *call);
 
+/* lookup_flow.c */
+void connection_lookup_flow(struct rpc_call *call);
+
 /* stats.c */
 void stats_get(struct rpc_call *call);
 
