@@ -19,6 +19,7 @@
 
 #include "ctrl/apply.h"
 #include "ctrl/ctrl.h"
+#include "ctrl/events.h"
 #include "ctrl/history.h"
 #include "ctrl/model.h"
 #include "ctrl/primary_client.h"
@@ -184,6 +185,8 @@ static void make_ctrl(void)
 	ctrl.base = event_base_new();
 	ctrl.model = model_new(ctrl.root);
 	FUZZ_CHECK(ctrl.base && ctrl.model, "memory");
+	ctrl.events = events_new(&ctrl);
+	FUZZ_CHECK(ctrl.events, "memory");
 	FUZZ_CHECK(!bed_config(ctrl.model, bed_good, NULL, &why), "%s", why.text);
 	FUZZ_CHECK(store_schema_open(":memory:", &database, &why) == 0, "%s", why.text);
 }
