@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* `sluicectl api`: any unary method, with a message as it is. */
+/* `sluicectl api`: any method, with a message as it is. */
 #include <stdio.h>
 #include <string.h>
 
@@ -77,36 +77,49 @@ static const struct schema_method *find(const char *name)
 	return method;
 }
 
+/* A message of a stream, on a line. */
+static bool print_line(void *context, json_t *message)
+{
+	(void)context;
+	json_dumpf(message, stdout, JSON_COMPACT);
+	json_decref(message);
+	printf("\n");
+	return fflush(stdout) == 0;
+}
+
+static int send_request(const struct client *client, const struct schema_method *method,
+			json_t *request, struct rpc_failure *why)
+{
+	struct client as_json = *client;
+	json_t *reply;
+	int result;
+
+	if (method->streams)
+		return rpc_stream(client, method->service, method->method, request, print_line,
+				  NULL, why);
+	result = rpc_call(client, method->service, method->method, request, &reply, why);
+	if (result != CLIENT_OK)
+		return result;
+	if (client->output != CLIENT_YAML)
+		as_json.output = CLIENT_JSON;
+	return client_print(&as_json, reply);
+}
+
 int api_call(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
 	const struct schema_method *method = find(argv[0]);
-	struct client as_json = *client;
-	struct rpc_failure why;
+	struct rpc_failure why = {0};
 	struct file file = {0};
-	json_t *request, *reply;
+	json_t *request;
 	int result;
 
 	(void)noun;
 	if (!method)
 		return CLIENT_USAGE;
-	if (method->streams)
-		return client_usage_error("%s answers with a stream: only unary methods are called "
-					  "here",
-					  argv[0]);
 	request = read_request(client, argc > 1 ? argv[1] : NULL, &file);
-	if (!request) {
-		file_free(&file);
-		return CLIENT_USAGE;
-	}
-	result = rpc_call(client, method->service, method->method, request, &reply, &why);
-	if (result != CLIENT_OK)
+	result = request ? send_request(client, method, request, &why) : CLIENT_USAGE;
+	if (why.message[0])
 		result = file_complain(&file, result, &why);
-	else if (client->output == CLIENT_YAML)
-		result = client_print(client, reply);
-	else {
-		as_json.output = CLIENT_JSON;
-		result = client_print(&as_json, reply);
-	}
 	file_free(&file);
 	return result;
 }

@@ -7,13 +7,15 @@
  *                 help.c, mdoc.c (the man page's part), complete.c (the shells' completion)
  *   command.c     finds and checks in it
  *   schema.c      what the .proto files say: fields, enums, methods
- *   rpc.c         one call: Connect protocol, JSON, by http.c over the unix socket
+ *   rpc.c         one call: Connect protocol, JSON, by http.c over the unix socket;
+ *   stream.c      one that answers with a stream
  *   kind.c        what the resources look like; resource.c their standard verbs
  *   assign.c      KEY=VALUE; pages.c lists with filters
  *   apply.c       the configuration as a whole
  *   history.c     its revisions and the audit log; diff.c what differs
  *   observe.c     connections, workers; stats.c counters; profile.c a worker's time
  *   backup.c      backups, to a file and back
+ *   watch.c       statistics and events as they go on
  *   api.c         any method, with JSON as it is
  *   ipvsadm/      the command language of ipvsadm
  *   yaml_in.c     strict YAML to JSON, with lines; yaml_out.c back
@@ -52,6 +54,7 @@ struct client {
 	const char *comment;
 	const char *limit;
 	const char *confirm_timeout;
+	const char *interval;
 	bool dry_run;
 	bool drops;
 	bool all;

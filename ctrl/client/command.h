@@ -12,14 +12,15 @@
 #include "ctrl/client/kind.h"
 
 /* Options that a command takes, as bits. */
-#define OPTION_FILE    0x01
-#define OPTION_DRY_RUN 0x02
-#define OPTION_COMMENT 0x04
-#define OPTION_ETAG    0x08
-#define OPTION_LIMIT   0x10
-#define OPTION_DROPS   0x20
-#define OPTION_ALL     0x40
-#define OPTION_CONFIRM 0x100
+#define OPTION_FILE     0x01
+#define OPTION_DRY_RUN  0x02
+#define OPTION_COMMENT  0x04
+#define OPTION_ETAG     0x08
+#define OPTION_LIMIT    0x10
+#define OPTION_DROPS    0x20
+#define OPTION_ALL      0x40
+#define OPTION_CONFIRM  0x100
+#define OPTION_INTERVAL 0x200
 
 /* No option: the words behind the noun are not ours to read. */
 #define OPTION_OWN_WORDS 0x80
@@ -144,6 +145,10 @@ int observe_workers(const struct client *, const struct noun *, int argc, char *
 int observe_restart(const struct client *, const struct noun *, int argc, char **argv);
 /* Digits only. */
 bool observe_number(const char *text, unsigned long *number);
+
+/* watch.c */
+int watch_stats(const struct client *, const struct noun *, int argc, char **argv);
+int watch_events(const struct client *, const struct noun *, int argc, char **argv);
 
 /* profile.c */
 int profile_worker(const struct client *, const struct noun *, int argc, char **argv);

@@ -125,6 +125,16 @@ static const struct command stats[] = {
 	 "dropped, by reason."},
 };
 
+static const struct command watch[] = {
+	{"stats", "", 0, 0, OPTION_INTERVAL | OPTION_LIMIT, COMPLETES_NOTHING, COMPLETES_NOTHING,
+	 "rates by virtual server, backend and drop reason", watch_stats,
+	 "Every second, or --interval, until it is ended, or --limit of them. -o json is what the "
+	 "API sends, counters and all, a line each."},
+	{"events", "[RESUME-TOKEN]", 0, 1, OPTION_LIMIT, COMPLETES_NOTHING, COMPLETES_NOTHING,
+	 "workers, ports and revisions, as they change", watch_events,
+	 "From now on, or from an event on whose token -o json showed."},
+};
+
 static const struct command worker[] = {
 	{"list", "", 0, 0, 0, COMPLETES_NOTHING, COMPLETES_NOTHING, "all of them, and how they are",
 	 observe_workers, NULL},
@@ -144,7 +154,7 @@ static const struct command api[] = {
 	{"call", "SERVICE/METHOD [JSON]", 1, 2, OPTION_FILE, COMPLETES_METHOD, COMPLETES_NOTHING,
 	 "call one and print its answer", api_call,
 	 "The request is the argument, or the file of -f, or empty. The answer is JSON as it "
-	 "came, or YAML with -o yaml."},
+	 "came, or YAML with -o yaml; of a stream JSON, a line for each message."},
 };
 
 static const struct command ipvsadm[] = {
@@ -189,6 +199,7 @@ const struct noun command_nouns[] = {
 	{"connections", "what goes through the appliance now", OF(connections), NULL,
 	 "ListConnectionsRequest"},
 	{"stats", "counters", OF(stats), NULL, NULL},
+	{"watch", "what goes on, as it goes on", OF(watch), NULL, NULL},
 	{"worker", "the processes that forward", OF(worker), NULL, NULL},
 	{"audit", "who did what", OF(audit), NULL, "ListAuditEntriesRequest"},
 	{"api", "any method of the API", OF(api), NULL, NULL},
@@ -238,6 +249,8 @@ const struct command_option command_options[] = {
 	{"limit", 0, "N", OPTION_LIMIT, FIELD(limit), "print at most N (1000)"},
 	{"confirm-timeout", 0, "SECONDS", OPTION_CONFIRM, FIELD(confirm_timeout),
 	 "undo it then, unless it is confirmed"},
+	{"interval", 0, "SECONDS", OPTION_INTERVAL, FIELD(interval),
+	 "between two messages, 0.1 to 60 (1)"},
 	{"drops", 0, NULL, OPTION_DROPS, FIELD(drops), "only the drops, by reason"},
 	{"all", 0, NULL, OPTION_ALL, FIELD(all), "every worker, one after the other"},
 	{"socket", 0, "FILE", 0, FIELD(socket),

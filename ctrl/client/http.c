@@ -25,15 +25,17 @@ static size_t take(char *piece, size_t one, size_t len, void *to)
 	return len;
 }
 
-static struct curl_slist *make_headers(unsigned int timeout_ms)
+static struct curl_slist *make_headers(const char *content_type, unsigned int timeout_ms)
 {
-	char deadline[64];
+	char line[96];
 	struct curl_slist *headers = NULL;
 
-	snprintf(deadline, sizeof(deadline), "Connect-Timeout-Ms: %u", timeout_ms);
-	headers = curl_slist_append(headers, "Content-Type: application/json");
+	snprintf(line, sizeof(line), "Content-Type: %s", content_type);
+	headers = curl_slist_append(headers, line);
 	headers = curl_slist_append(headers, "Connect-Protocol-Version: 1");
-	headers = curl_slist_append(headers, deadline);
+	snprintf(line, sizeof(line), "Connect-Timeout-Ms: %u", timeout_ms);
+	if (timeout_ms)
+		headers = curl_slist_append(headers, line);
 	/* Nothing is gained by asking first whether a body may be sent. */
 	return curl_slist_append(headers, "Expect:");
 }
@@ -58,23 +60,31 @@ static int to_errno(CURL *curl, CURLcode code)
 	}
 }
 
+/* What every request has. */
+static void set_up(CURL *curl, const char *socket_path, const char *url_path,
+		   struct curl_slist *headers)
+{
+	char url[256];
+
+	snprintf(url, sizeof(url), "http://localhost%s", url_path);
+	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_path);
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* whatever the environment says */
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+}
+
 int http_post(const char *socket_path, const char *url_path, const char *body,
 	      unsigned int timeout_ms, struct http_answer *answer)
 {
-	struct curl_slist *headers = make_headers(timeout_ms);
+	struct curl_slist *headers = make_headers("application/json", timeout_ms);
 	CURL *curl = curl_easy_init();
 	CURLcode code = CURLE_OUT_OF_MEMORY;
-	char url[256];
 	int err;
 
 	if (curl && headers) {
-		snprintf(url, sizeof(url), "http://localhost%s", url_path);
-		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_path);
-		curl_easy_setopt(curl, CURLOPT_URL, url);
-		curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* whatever the environment says */
-		curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+		set_up(curl, socket_path, url_path, headers);
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-		curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 		/* The daemon keeps the deadline too, and can say more about it: it goes first. */
 		curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms + 500);
 		curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
@@ -84,6 +94,51 @@ int http_post(const char *socket_path, const char *url_path, const char *body,
 	}
 	err = to_errno(curl, code);
 	curl_easy_cleanup(curl);
+	curl_slist_free_all(headers);
+	return err;
+}
+
+/* A stream's receiver, for curl. */
+struct receiver {
+	CURL *curl;
+	long *status;
+	http_take_fn take;
+	void *context;
+	bool enough; /* it said so */
+};
+
+static size_t receive(char *piece, size_t one, size_t len, void *to)
+{
+	struct receiver *r = to;
+
+	(void)one;
+	curl_easy_getinfo(r->curl, CURLINFO_RESPONSE_CODE, r->status);
+	if (r->take(r->context, piece, len))
+		return len;
+	r->enough = true;
+	return 0;
+}
+
+int http_stream(const char *socket_path, const char *url_path, const void *body, size_t body_len,
+		long *status, http_take_fn take_piece, void *context)
+{
+	struct curl_slist *headers = make_headers("application/connect+json", 0);
+	struct receiver receiver = {curl_easy_init(), status, take_piece, context, false};
+	CURLcode code = CURLE_OUT_OF_MEMORY;
+	int err;
+
+	*status = 0;
+	if (receiver.curl && headers) {
+		set_up(receiver.curl, socket_path, url_path, headers);
+		curl_easy_setopt(receiver.curl, CURLOPT_POSTFIELDSIZE, (long)body_len);
+		curl_easy_setopt(receiver.curl, CURLOPT_POSTFIELDS, body);
+		curl_easy_setopt(receiver.curl, CURLOPT_WRITEFUNCTION, receive);
+		curl_easy_setopt(receiver.curl, CURLOPT_WRITEDATA, &receiver);
+		code = curl_easy_perform(receiver.curl);
+		curl_easy_getinfo(receiver.curl, CURLINFO_RESPONSE_CODE, status);
+	}
+	err = receiver.enough ? 0 : to_errno(receiver.curl, code);
+	curl_easy_cleanup(receiver.curl);
 	curl_slist_free_all(headers);
 	return err;
 }

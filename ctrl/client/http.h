@@ -3,6 +3,7 @@
 #ifndef CLIENT_HTTP_H
 #define CLIENT_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The greatest answer taken. */
@@ -20,5 +21,15 @@ struct http_answer {
  */
 int http_post(const char *socket_path, const char *url_path, const char *body,
 	      unsigned int timeout_ms, struct http_answer *answer);
+
+/* Takes each piece of a body as it comes; false ends the transfer, well. */
+typedef bool (*http_take_fn)(void *context, const char *piece, size_t len);
+
+/*
+ * POST a Connect stream's request, and hand on what comes until it ends. 0, or -errno as above;
+ * *status is 0 before there is one.
+ */
+int http_stream(const char *socket_path, const char *url_path, const void *body, size_t body_len,
+		long *status, http_take_fn take, void *context);
 
 #endif

@@ -19,6 +19,7 @@ static const struct {
 	{"resource_exhausted", "the limits are in the boot configuration, under `limits:`"},
 	{"unavailable", "try again in a moment"},
 	{"deadline_exceeded", "look before you repeat it; --timeout waits longer"},
+	{"permission_denied", "somebody with a higher role may"},
 	{"unimplemented", "sluicectl and sluice are of different versions"},
 };
 
@@ -41,7 +42,7 @@ static void explain_transport(struct rpc_failure *why, const char *socket, int e
 	snprintf(why->message, sizeof(why->message), "%s: %s: %s", socket, strerror(-err), advice);
 }
 
-static int fail_transport(struct rpc_failure *why, const struct client *client, int err)
+int rpc_fail_transport(struct rpc_failure *why, const struct client *client, int err)
 {
 	if (err != -ETIMEDOUT) {
 		explain_transport(why, client->socket, err);
@@ -53,24 +54,28 @@ static int fail_transport(struct rpc_failure *why, const struct client *client, 
 	return CLIENT_DEADLINE;
 }
 
-/* An answer that is not 200: {"code": ..., "message": ...}. */
-static int fail_answer(struct rpc_failure *why, const struct client *client,
-		       const struct http_answer *answer)
+int rpc_fail_error(struct rpc_failure *why, json_t *error)
 {
-	json_t *error = json_loadb(answer->body, answer->body_len, 0, NULL);
 	const char *code = json_string_value(json_object_get(error, "code"));
 	const char *message = json_string_value(json_object_get(error, "message"));
-	int result = CLIENT_REFUSED;
 
-	if (code) {
-		snprintf(why->code, sizeof(why->code), "%s", code);
-		snprintf(why->message, sizeof(why->message), "%s", message ? message : code);
-		if (strcmp(code, "deadline_exceeded") == 0)
-			result = CLIENT_DEADLINE;
-	} else {
+	if (!code)
+		return CLIENT_OK;
+	snprintf(why->code, sizeof(why->code), "%s", code);
+	snprintf(why->message, sizeof(why->message), "%s", message ? message : code);
+	return strcmp(code, "deadline_exceeded") == 0 ? CLIENT_DEADLINE : CLIENT_REFUSED;
+}
+
+int rpc_fail_answer(struct rpc_failure *why, const struct client *client, long status,
+		    const char *body, size_t body_len)
+{
+	json_t *error = json_loadb(body, body_len, 0, NULL);
+	int result = rpc_fail_error(why, error);
+
+	if (result == CLIENT_OK) {
 		snprintf(why->message, sizeof(why->message),
 			 "%s: HTTP status %ld without a Connect error: is that `sluice ctrl`?",
-			 client->socket, answer->status);
+			 client->socket, status);
 		result = CLIENT_UNREACHABLE;
 	}
 	json_decref(error);
@@ -83,7 +88,7 @@ static int read_answer(const struct client *client, const struct http_answer *an
 	json_error_t error;
 
 	if (answer->status != 200)
-		return fail_answer(why, client, answer);
+		return rpc_fail_answer(why, client, answer->status, answer->body, answer->body_len);
 	*reply = json_loadb(answer->body, answer->body_len, JSON_REJECT_DUPLICATES, &error);
 	if (json_is_object(*reply))
 		return CLIENT_OK;
@@ -112,7 +117,7 @@ int rpc_call(const struct client *client, const char *service, const char *metho
 	snprintf(path, sizeof(path), "/" RPC_PACKAGE ".%s/%s", service, method);
 	err = http_post(client->socket, path, body, client->timeout_ms, &answer);
 	if (err < 0)
-		result = fail_transport(why, client, err);
+		result = rpc_fail_transport(why, client, err);
 	else
 		result = read_answer(client, &answer, reply, why);
 	free(answer.body);
