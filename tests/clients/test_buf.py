@@ -66,7 +66,7 @@ def stream(to, method, data):
                 text = ""
             if len(found) == 2:
                 break
-        process.kill()
+        process.terminate()  # timeout passes it on
     return found
 
 
