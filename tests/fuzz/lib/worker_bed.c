@@ -200,7 +200,8 @@ void fuzz_bed_peer_turn(struct bed *b)
 		;
 	sl_pool_act_as(0);
 	while (!rte_ring_sc_dequeue_elem(neighbour[1], &event, sizeof(event)))
-		FUZZ_CHECK(event.port < 2 && event.addr, "an event about nobody");
+		FUZZ_CHECK(event.port < 2 && !sl_addr_is_none(&event.addr),
+			   "an event about nobody");
 }
 
 void fuzz_bed_free(struct bed *b)
