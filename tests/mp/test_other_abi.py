@@ -22,7 +22,7 @@ from traffic import CONFIG, Traffic
 
 OTHER = 99
 SILENCE = 15  # seconds, the longest: TCP waits longer and longer before it sends again
-FORMAT_AT, HEADER = 8, 56  # of a checkpoint; its last four bytes are the header's CRC32C
+FORMAT_AT, HEADER = 8, 64  # of a checkpoint; its last four bytes are the header's CRC32C
 
 
 def other_abi(programs):
