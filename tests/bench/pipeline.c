@@ -47,25 +47,6 @@ static uint16_t transmit(void *queue, struct rte_mbuf **pkt, uint16_t n)
 	return gen_send((unsigned int)(uintptr_t)queue - 1, pkt, n);
 }
 
-static void make_ports(struct bed *b)
-{
-	static void *queue[2][1] = {{(void *)1}, {(void *)2}};
-
-	b->root.n_ports = 2;
-	b->worker.n_ports = 2;
-	for (uint16_t p = 0; p < 2; p++) {
-		b->root.port[p].port_id = p;
-		b->root.port[p].mtu = 1500;
-		b->root.port[p].mac = (struct rte_ether_addr){{2, 0, 0, 0, 1, (uint8_t)p}};
-		memcpy(&b->worker.port_mac[p], &b->root.port[p].mac, RTE_ETHER_ADDR_LEN);
-		b->worker.frame_max[p] = 1514;
-		rte_eth_fp_ops[p].rx_pkt_burst = receive;
-		rte_eth_fp_ops[p].tx_pkt_burst = transmit;
-		rte_eth_fp_ops[p].rxq.data = queue[p];
-		rte_eth_fp_ops[p].txq.data = queue[p];
-	}
-}
-
 static int make_pool(struct bed *b)
 {
 	b->slot.pool = calloc(1, sl_pool_size(BUFFERS));
@@ -100,7 +81,7 @@ int main(int argc, char **argv)
 	b->worker.clock.tsc_due = UINT64_MAX; /* time stands still: what follows the clock, rests */
 	b->worker.clock.tsc_ms = 1;
 	b->root.idle_spin = 1;
-	make_ports(b);
+	bed_ports(b, receive, transmit);
 	bed_serve(b, BACKENDS);
 	gen_init(&config, &b->worker);
 	loop_run(&b->worker, &stop);

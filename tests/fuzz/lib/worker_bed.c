@@ -106,25 +106,6 @@ static uint16_t send_out(void *queue, struct rte_mbuf **m, uint16_t n)
 	return fuzz_ports.send((unsigned int)(uintptr_t)queue - 1, m, n);
 }
 
-static void make_ports(struct bed *b)
-{
-	static void *queue[2][1] = {{(void *)1}, {(void *)2}};
-
-	b->root.n_ports = 2;
-	b->worker.n_ports = 2;
-	for (uint16_t p = 0; p < 2; p++) {
-		b->root.port[p].port_id = p;
-		b->root.port[p].mtu = 1500;
-		b->root.port[p].mac = (struct rte_ether_addr){{2, 0, 0, 0, 1, (uint8_t)p}};
-		memcpy(&b->worker.port_mac[p], &b->root.port[p].mac, RTE_ETHER_ADDR_LEN);
-		b->worker.frame_max[p] = 1514;
-		rte_eth_fp_ops[p].rx_pkt_burst = receive;
-		rte_eth_fp_ops[p].tx_pkt_burst = send_out;
-		rte_eth_fp_ops[p].rxq.data = queue[p];
-		rte_eth_fp_ops[p].txq.data = queue[p];
-	}
-}
-
 /* ---- the bed ---- */
 
 void fuzz_bed_init(int *argc, char ***argv)
@@ -179,7 +160,7 @@ struct bed *fuzz_bed_new(void)
 	b->worker.clock.tsc_due = UINT64_MAX; /* time is the input's */
 	b->worker.clock.tsc_ms = 1;
 	b->root.idle_spin = 1;
-	make_ports(b);
+	bed_ports(b, receive, send_out);
 	bed_serve(b, BACKENDS);
 	use_all_modes(b);
 	b->root.arena.half[0] = b->served; /* a command switches to it, or to none */

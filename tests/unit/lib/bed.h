@@ -7,6 +7,8 @@
 #ifndef TESTS_BED_H
 #define TESTS_BED_H
 
+#include <rte_ethdev.h>
+
 #include "secondary/worker.h"
 
 struct bed {
@@ -39,5 +41,8 @@ void bed_serve(struct bed *bed, unsigned int backends);
 
 /* Let time pass: ticks, with the sweep and the timers run as the loop would. */
 void bed_pass(struct bed *bed, uint32_t ticks);
+
+/* Two ports; what their queues are given stands for their number, plus 1. */
+void bed_ports(struct bed *b, eth_rx_burst_t receive, eth_tx_burst_t transmit);
 
 #endif
