@@ -26,7 +26,7 @@
 #include <sluice/stats.h>
 
 #define SL_ROOT_MAGIC   UINT64_C(0x534c55494345524f) /* "SLUICERO" */
-#define SL_ABI_VERSION  5
+#define SL_ABI_VERSION  6
 #define SL_ROOT_MEMZONE "sl_root"
 
 struct rte_ring;
