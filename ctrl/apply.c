@@ -566,7 +566,7 @@ struct apply *apply_new(struct ctrl *ctrl, struct store *store)
 	a->ctrl = ctrl;
 	STAILQ_INIT(&a->queue);
 	a->kick = event_new(ctrl->base, -1, 0, on_kick, a);
-	a->publish = publish_new(ctrl->base, ctrl->root, ctrl->primary);
+	a->publish = publish_new(ctrl->base, ctrl->root, ctrl->commands, ctrl->primary);
 	a->store = store;
 	a->background = background_new(ctrl->base);
 	a->compiler = compiler_new(ctrl->model);

@@ -7,6 +7,7 @@
 #define CTRL_CTRL_H
 
 struct apply;
+struct commands;
 struct event_base;
 struct events;
 struct history;
@@ -17,6 +18,7 @@ struct sl_root;
 struct ctrl {
 	struct event_base *base;
 	struct sl_root *root;           /* shared memory */
+	struct commands *commands;      /* to the workers, and their answers */
 	struct model *model;            /* the current revision */
 	struct apply *apply;            /* changes it */
 	struct history *history;        /* what it was */

@@ -3,10 +3,10 @@
  * The control daemon: who speaks to it, and with whom it speaks.
  *
  *   operators    the API on a unix socket, and on TCP with certificates (ctrl/rpc/)
- *   workers      the snapshot arena and command rings (ctrl/publish.c), of which it is the
- *                only writer; statistics and connections, which it only reads
- *   the primary  requests over its socket (ctrl/primary_client.c)
- *   the disk     an sqlite file, written by a thread of its own (ctrl/writer.c)
+ *   workers      the snapshot arena and command rings (ctrl/publish.c, commands.c), of which it is
+ * the only writer; statistics and connections, which it only reads the primary  requests over its
+ * socket (ctrl/primary_client.c) the disk     an sqlite file, written by a thread of its own
+ * (ctrl/writer.c)
  *
  * It can be killed at any instant: forwarding does not need it, the store holds whole revisions,
  * and the next start compares what the workers use with what is stored.
@@ -28,6 +28,7 @@
 #include <event2/event.h>
 
 #include "ctrl/apply.h"
+#include "ctrl/commands.h"
 #include "ctrl/ctrl.h"
 #include "ctrl/events.h"
 #include "ctrl/history.h"
@@ -191,6 +192,9 @@ static int start(struct daemon *d, const char *program, const struct options *o)
 	c->primary = primary_client_new(c->base, o->runtime_dir);
 	if (!c->primary)
 		return failed("the client of the primary", errno);
+	c->commands = commands_new(c->root);
+	if (!c->commands)
+		return failed("the commands", errno);
 	c->apply = apply_new(c, d->store);
 	if (!c->apply)
 		return failed("the transactions", errno);
@@ -214,6 +218,7 @@ static void stop(struct daemon *d)
 	if (d->rpc)
 		rpc_free(d->rpc);
 	events_free(d->ctrl.events);
+	commands_free(d->ctrl.commands);
 	primary_client_free(d->ctrl.primary);
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i])

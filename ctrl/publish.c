@@ -12,34 +12,32 @@
 #include <sluice/msg.h>
 
 #include <event2/event.h>
-#include <rte_ring.h>
-#include <rte_ring_elem.h>
-
+#include "ctrl/commands.h"
 #include "ctrl/primary_client.h"
 
 SL_LOG_TYPE(publish_log, "sluice.ctrl.publish");
 
-#define POLL_MS       1
-#define PRIMARY_MS    2000
-#define DRAIN_AT_ONCE SL_COMMAND_RING
+#define POLL_MS    1
+#define PRIMARY_MS 2000
 
 struct publish {
 	struct sl_root *root;
 	struct primary_client *primary;
 	struct event *timer;
 	uint64_t deadline_ms;
-	uint64_t command; /* id of the last command */
-	uint32_t waiting; /* workers that have not acknowledged, a bit each */
-	publish_fn ready; /* of publish_prepare, while it waits */
-	publish_fn done;  /* of publish_go, while it waits */
+	struct commands *commands;
+	struct commands_waiter told; /* while workers may refuse the last snapshot */
+	uint32_t waiting;            /* workers that have not acknowledged, a bit each */
+	publish_fn ready;            /* of publish_prepare, while it waits */
+	publish_fn done;             /* of publish_go, while it waits */
 	void *arg;
 };
 
-static uint64_t now_ms(clockid_t clock)
+static uint64_t now_ms(void)
 {
 	struct timespec t;
 
-	clock_gettime(clock, &t);
+	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
@@ -108,7 +106,7 @@ static void wait_ms(struct publish *p, unsigned int ms)
 {
 	const struct timeval interval = {0, POLL_MS * 1000};
 
-	p->deadline_ms = now_ms(CLOCK_MONOTONIC) + ms;
+	p->deadline_ms = now_ms() + ms;
 	event_add(p->timer, &interval);
 }
 
@@ -126,7 +124,7 @@ static void poll_half(struct publish *p)
 {
 	struct problem why = {.code = PROBLEM_NONE};
 
-	if (!half_busy(p, &why) || now_ms(CLOCK_MONOTONIC) >= p->deadline_ms)
+	if (!half_busy(p, &why) || now_ms() >= p->deadline_ms)
 		finish(p, &why);
 }
 
@@ -140,18 +138,12 @@ void publish_prepare(struct publish *p, publish_fn ready, void *arg)
 
 /* ---- commands and answers ---- */
 
-static void take_answers(struct publish *p, unsigned int worker)
+static void on_answer(void *arg, unsigned int worker, const struct sl_answer *answer)
 {
-	struct sl_answer answer;
-
-	for (int i = 0; i < DRAIN_AT_ONCE; i++) {
-		if (rte_ring_sc_dequeue_elem(p->root->worker[worker]->answer, &answer,
-					     sizeof(answer)))
-			return;
-		if (answer.id == p->command && answer.status)
-			sl_log(publish_log, WARNING, "worker %u: refused the snapshot: %s", worker,
-			       strerror(answer.status < -INT32_MAX ? EINVAL : -answer.status));
-	}
+	(void)arg;
+	if (answer->status)
+		sl_log(publish_log, WARNING, "worker %u: refused the snapshot: %s", worker,
+		       strerror(answer->status < -INT32_MAX ? EINVAL : -answer->status));
 }
 
 /* The word by which a worker protects the snapshot that it reads is its acknowledgement. */
@@ -159,10 +151,10 @@ static void poll_workers(struct publish *p)
 {
 	uint64_t generation = current(p) >> 1;
 
+	commands_collect(p->commands);
 	for (unsigned int w = 0; w < p->root->n_workers; w++) {
 		if (!(p->waiting & UINT32_C(1) << w))
 			continue;
-		take_answers(p, w);
 		if (state_of(p, w) != SL_WORKER_RUNNING || used_by(p, w) == generation)
 			p->waiting &= ~(UINT32_C(1) << w);
 	}
@@ -199,23 +191,22 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	poll_workers(p);
 	if (!p->waiting)
 		finish(p, &none);
-	else if (now_ms(CLOCK_MONOTONIC) >= p->deadline_ms)
+	else if (now_ms() >= p->deadline_ms)
 		report_late(p);
 }
 
 /* A ring that is full belongs to a worker that is gone, or that will be late anyhow. */
 static void tell_workers(struct publish *p, uint64_t generation)
 {
-	struct sl_command command = {
-		.id = ++p->command,
-		.type = SL_COMMAND_SNAPSHOT,
-		.argument = generation,
-	};
+	struct sl_command command = {.type = SL_COMMAND_SNAPSHOT, .argument = generation};
 
+	commands_collect(p->commands);
+	commands_forget(&p->told);
+	commands_wait(p->commands, &p->told);
+	command.id = p->told.id;
 	p->waiting = 0;
 	for (unsigned int w = 0; w < p->root->n_workers; w++) {
-		take_answers(p, w);
-		rte_ring_sp_enqueue_elem(p->root->worker[w]->command, &command, sizeof(command));
+		commands_send(p->commands, w, command);
 		if (state_of(p, w) == SL_WORKER_RUNNING)
 			p->waiting |= UINT32_C(1) << w;
 	}
@@ -248,32 +239,24 @@ void publish_go(struct publish *p, publish_fn done, void *arg)
 
 /* ---- life ---- */
 
-/* A predecessor killed inside a ring operation: what it had not finished did not happen. */
-static void repair_rings(struct sl_worker_slot *slot)
-{
-	slot->command->prod.head = slot->command->prod.tail;
-	slot->answer->cons.head = slot->answer->cons.tail;
-}
-
 struct publish *publish_new(struct event_base *base, struct sl_root *root,
-			    struct primary_client *primary)
+			    struct commands *commands, struct primary_client *primary)
 {
 	struct publish *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
 	p->root = root;
+	p->commands = commands;
 	p->primary = primary;
-	/* Ids that no predecessor has used. */
-	p->command = now_ms(CLOCK_REALTIME) << 16;
+	p->told.answered = on_answer;
 	p->timer = event_new(base, -1, EV_PERSIST, on_timer, p);
 	if (!p->timer) {
 		free(p);
 		errno = ENOMEM;
 		return NULL;
 	}
-	for (unsigned int w = 0; w < root->n_workers; w++)
-		repair_rings(root->worker[w]);
+	commands_wait(commands, &p->told);
 	return p;
 }
 
@@ -281,6 +264,7 @@ void publish_free(struct publish *p)
 {
 	if (!p)
 		return;
+	commands_forget(&p->told);
 	event_free(p->timer);
 	free(p);
 }

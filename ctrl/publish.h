@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The snapshot arena and the workers' command rings, of which ctrl is the only writer. A
- * publication: find the half that nobody uses, fill it (ctrl/compile.h), make it the current one,
- * tell the workers, wait until each of them uses it.
+ * The snapshot arena, of which ctrl is the only writer. A publication: find the half that nobody
+ * uses, fill it (ctrl/compile.h), make it the current one, tell the workers (ctrl/commands.h),
+ * wait until each of them uses it.
  *
  * A worker that isn't running is not waited for: it reads the current snapshot when it starts.
  * Each worker is told nevertheless, since one that is just starting may have read the former.
@@ -14,16 +14,14 @@
 
 #include "ctrl/problem.h"
 
+struct commands;
 struct event_base;
 struct primary_client;
 struct publish;
 
-/*
- * Repairs what a killed predecessor may have left half done on the rings. NULL with errno.
- * The primary is told of publications; without one (NULL) nobody is.
- */
+/* NULL with errno. The primary is told of publications; without one (NULL) nobody is. */
 struct publish *publish_new(struct event_base *base, struct sl_root *root,
-			    struct primary_client *primary);
+			    struct commands *commands, struct primary_client *primary);
 void publish_free(struct publish *publish);
 
 /* problem->code PROBLEM_NONE: done. May be called from within the call that takes it. */

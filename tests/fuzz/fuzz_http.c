@@ -18,6 +18,7 @@
 #include <rte_mempool.h>
 
 #include "ctrl/apply.h"
+#include "ctrl/commands.h"
 #include "ctrl/ctrl.h"
 #include "ctrl/events.h"
 #include "ctrl/history.h"
@@ -184,7 +185,8 @@ static void make_ctrl(void)
 	make_workers(ctrl.root);
 	ctrl.base = event_base_new();
 	ctrl.model = model_new(ctrl.root);
-	FUZZ_CHECK(ctrl.base && ctrl.model, "memory");
+	ctrl.commands = commands_new(ctrl.root);
+	FUZZ_CHECK(ctrl.base && ctrl.model && ctrl.commands, "memory");
 	ctrl.events = events_new(&ctrl);
 	FUZZ_CHECK(ctrl.events, "memory");
 	FUZZ_CHECK(!bed_config(ctrl.model, bed_good, NULL, &why), "%s", why.text);

@@ -9,6 +9,7 @@
 
 #include <sluice/msg.h>
 
+#include "ctrl/commands.h"
 #include "ctrl/publish.h"
 #include "tests/unit/lib/ctrl_bed.h"
 
@@ -72,11 +73,12 @@ static void empty(struct sl_worker_slot *slot)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct publish *publish = publish_new(base, root, NULL);
+	struct commands *commands = commands_new(root);
+	struct publish *publish = publish_new(base, root, commands, NULL);
 	struct fuzz_input in = {data, len};
 	unsigned int ready = 0, done = 0;
 
-	FUZZ_CHECK(publish, "memory");
+	FUZZ_CHECK(commands && publish, "memory");
 	root->arena.current = fuzz_u8(&in);
 	for (unsigned int w = 0; w < root->n_workers; w++)
 		set_up(root->worker[w], &in);
@@ -88,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		event_base_loop(base, EVLOOP_ONCE);
 	}
 	publish_free(publish);
+	commands_free(commands);
 	FUZZ_CHECK(ready <= 1 && done <= 1, "told twice");
 	for (unsigned int w = 0; w < root->n_workers; w++)
 		empty(root->worker[w]);

@@ -21,6 +21,7 @@
 
 #include <sluice/msg.h>
 
+#include "ctrl/commands.h"
 #include "ctrl/ctrl.h"
 #include "ctrl/publish.h"
 #include "ctrl/store.h"
@@ -78,6 +79,8 @@ static void start(void)
 	ctrl.base = event_base_new();
 	worker_timer = event_new(ctrl.base, -1, EV_PERSIST, work, NULL);
 	event_add(worker_timer, &often);
+	ctrl.commands = commands_new(ctrl.root);
+	assert_non_null(ctrl.commands);
 	ctrl.apply = apply_new(&ctrl, store);
 	assert_non_null(ctrl.apply);
 }
@@ -85,6 +88,7 @@ static void start(void)
 static void stop(void)
 {
 	apply_free(ctrl.apply);
+	commands_free(ctrl.commands);
 	event_free(worker_timer);
 	event_base_free(ctrl.base);
 	model_free(ctrl.model);

@@ -18,6 +18,7 @@
 #include <event2/event.h>
 
 #include "ctrl/compile.h"
+#include "ctrl/commands.h"
 #include "ctrl/ctrl.h"
 #include "ctrl/store.h"
 #include "sluice/v1/backend_pool.pb-c.h"
@@ -265,6 +266,7 @@ static void others_go_on(void **state)
 	ctrl.base = base = event_base_new();
 	store = store_open(path, root, &ctrl.model, &why);
 	assert_non_null(store);
+	ctrl.commands = commands_new(root);
 	ctrl.apply = apply_new(&ctrl, store);
 	turn = event_new(base, -1, EV_PERSIST, on_turn, NULL);
 	event_add(turn, &often);
@@ -275,6 +277,7 @@ static void others_go_on(void **state)
 	assert_true(answered_ms < 200);
 
 	apply_free(ctrl.apply);
+	commands_free(ctrl.commands);
 	event_free(turn);
 	event_base_free(base);
 	model_free(ctrl.model);
