@@ -9,6 +9,7 @@
 #include <sluice/msg.h>
 
 #include "secondary/checkpoint.h"
+#include "secondary/purge.h"
 #include "secondary/quiescent.h"
 #include "secondary/ramp.h"
 #include "secondary/worker.h"
@@ -51,6 +52,10 @@ static void execute(struct worker *w, const struct sl_command *c)
 {
 	struct sl_answer a = {.id = c->id, .status = -EINVAL};
 
+	if (c->type == SL_COMMAND_END_CONNECTIONS) { /* answered when it is done */
+		purge_begin(w, c);
+		return;
+	}
 	if (c->type == SL_COMMAND_SNAPSHOT) {
 		command_switch_snapshot(w);
 		a.value = w->slot->worker.snapshot_in_use;

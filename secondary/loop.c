@@ -125,8 +125,11 @@ static void each_tick(struct worker *w)
 static void slow_jobs(struct worker *w)
 {
 	uint32_t tick = w->clock.tick;
+	bool fresh = clock_turn(&w->clock);
 
-	if (!clock_turn(&w->clock)) {
+	if (unlikely(w->purge.pending))
+		purge_slice(w);
+	if (!fresh) {
 		if (conn_sweep_behind(w))
 			conn_sweep(w);
 		return;
@@ -153,8 +156,8 @@ static void idle(struct worker *w, uint64_t quiet_since)
 	uint64_t second = w->clock.tsc_ms * 1000; /* longer silence makes no difference */
 	uint64_t silence = RTE_MIN(w->clock.tsc - quiet_since, second) * 1000000 / w->clock.tsc_ms;
 
-	/* nor while many connections are due: a turn ends only a few */
-	if (w->root->idle_spin || silence < IDLE_SPIN || conn_sweep_behind(w))
+	/* nor while many connections are to end: a turn ends only a few */
+	if (w->root->idle_spin || silence < IDLE_SPIN || conn_sweep_behind(w) || w->purge.pending)
 		rte_pause();
 	else
 		nanosleep(&(struct timespec){.tv_nsec = (long)sleep_after(silence)}, NULL);

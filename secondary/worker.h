@@ -21,6 +21,7 @@
 #include "secondary/ndp.h"
 #include "secondary/neigh.h"
 #include "secondary/nexthop_cache.h"
+#include "secondary/purge.h"
 #include "secondary/tx.h"
 
 struct worker {
@@ -59,6 +60,7 @@ struct worker {
 		uint32_t *server;  /* per id: reference of one that wants it */
 		uint32_t *backend; /* per id: reference of one that takes connections */
 	} quiescent;               /* quiescent.h */
+	struct purge purge;        /* of connections, on request */
 	uint32_t spare_turn;       /* where to look for a backend with room: choose.c */
 	uint32_t icmp_tokens;      /* ICMP errors that may still be sent in this second */
 	uint32_t icmp_second;

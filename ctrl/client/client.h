@@ -13,7 +13,8 @@
  *   assign.c      KEY=VALUE; pages.c lists with filters
  *   apply.c       the configuration as a whole
  *   history.c     its revisions and the audit log; diff.c what differs
- *   observe.c     connections, workers; stats.c counters; profile.c a worker's time
+ *   connection.c  connections: listed, ended
+ *   observe.c     workers; stats.c counters; profile.c a worker's time
  *   backup.c      backups, to a file and back
  *   watch.c       statistics and events as they go on
  *   api.c         any method, with JSON as it is

@@ -139,8 +139,11 @@ void history_say_deadline(json_t *reply);
 int backup_run(const struct client *, const struct noun *, int argc, char **argv);
 int restore_run(const struct client *, const struct noun *, int argc, char **argv);
 
+/* connection.c */
+int connection_list(const struct client *, const struct noun *, int argc, char **argv);
+int connection_delete(const struct client *, const struct noun *, int argc, char **argv);
+
 /* observe.c */
-int observe_connections(const struct client *, const struct noun *, int argc, char **argv);
 int observe_workers(const struct client *, const struct noun *, int argc, char **argv);
 int observe_restart(const struct client *, const struct noun *, int argc, char **argv);
 /* Digits only. */

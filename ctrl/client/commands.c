@@ -110,12 +110,24 @@ static const struct command config[] = {
 	 config_apply, NULL},
 };
 
+#define FILTERS_DETAIL                                                                            \
+	"Filters are the keys that --help lists, such as virtual-server=NAME, backend=POOL/NAME " \
+	"or client-address=ADDRESS; all that are given have to fit."
+
 static const struct command connections[] = {
 	{NULL, "[FILTER=VALUE...]", 0, MANY, OPTION_LIMIT, COMPLETES_FILTERS, COMPLETES_FILTERS,
-	 "those that are open", observe_connections,
-	 "Filters are the keys that --help lists, such as virtual-server=NAME, backend=POOL/NAME "
-	 "or "
-	 "client-address=ADDRESS; all that are given have to fit."},
+	 "those that are open", connection_list, FILTERS_DETAIL},
+};
+
+static const struct command connection[] = {
+	{"list", "[FILTER=VALUE...]", 0, MANY, OPTION_LIMIT, COMPLETES_FILTERS, COMPLETES_FILTERS,
+	 "the same as `connections`", connection_list, NULL},
+	{"delete", "[FILTER=VALUE...]", 0, MANY, OPTION_ALL, COMPLETES_FILTERS, COMPLETES_FILTERS,
+	 "end those that fit, or --all", connection_delete,
+	 "The appliance forgets them at once; no RST is sent, so the peers learn of it by their "
+	 "next packets. What is opened meanwhile may be met or not. When a worker does not get to "
+	 "the end of its connections within the time of the call it is named, and the exit code is "
+	 "4."},
 };
 
 static const struct command stats[] = {
@@ -198,6 +210,7 @@ const struct noun command_nouns[] = {
 	{"route", "where a prefix goes", OF(standard), &kind_route, NULL},
 	{"connections", "what goes through the appliance now", OF(connections), NULL,
 	 "ListConnectionsRequest"},
+	{"connection", "the same, and ending them", OF(connection), NULL, "ListConnectionsRequest"},
 	{"stats", "counters", OF(stats), NULL, NULL},
 	{"watch", "what goes on, as it goes on", OF(watch), NULL, NULL},
 	{"worker", "the processes that forward", OF(worker), NULL, NULL},
@@ -252,7 +265,8 @@ const struct command_option command_options[] = {
 	{"interval", 0, "SECONDS", OPTION_INTERVAL, FIELD(interval),
 	 "between two messages, 0.1 to 60 (1)"},
 	{"drops", 0, NULL, OPTION_DROPS, FIELD(drops), "only the drops, by reason"},
-	{"all", 0, NULL, OPTION_ALL, FIELD(all), "every worker, one after the other"},
+	{"all", 0, NULL, OPTION_ALL, FIELD(all),
+	 "everything: each worker, what is past, all connections"},
 	{"socket", 0, "FILE", 0, FIELD(socket),
 	 "the daemon's (SLUICE_SOCKET, else /run/sluice/ctrl.sock)"},
 	{"output", 'o', "FORM", 0, 0, set_output, forms, "table, wide, json or yaml (table)"},

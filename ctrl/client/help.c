@@ -145,6 +145,8 @@ int help_print(const char *name, const char *verb)
 		print_wrapped(command->detail, 6);
 	if (noun->kind && command->others == COMPLETES_KEYS)
 		print_keys(noun->kind->one);
+	if (noun->filters && command->others == COMPLETES_FILTERS)
+		print_keys(noun->filters);
 	print_common();
 	return CLIENT_OK;
 }

@@ -1,30 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the appliance is doing: connections, workers; and restarting one of those. */
+/* The workers, and restarting one. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctrl/client/command.h"
-#include "ctrl/client/pages.h"
 #include "ctrl/client/rpc.h"
-#include "ctrl/client/term.h"
-
-static const struct column connection_columns[] = {
-	{"WORKER", "worker", COLUMN_NUMBER, NULL},
-	{"PROTOCOL", "protocol", COLUMN_TEXT, NULL},
-	{"CLIENT", "clientAddress:clientPort", COLUMN_PAIR, NULL},
-	{"VIRTUAL", "virtualAddress:virtualPort", COLUMN_PAIR, NULL},
-	{"LOCAL", "localAddress:localPort", COLUMN_PAIR, NULL},
-	{"BACKEND", "backendAddress:backendPort", COLUMN_PAIR, NULL},
-	{"MODE", "mode", COLUMN_TEXT, NULL},
-	{"STATE", "state", COLUMN_TEXT, NULL},
-	{"IDLE", "idleSeconds", COLUMN_NUMBER, NULL},
-	{"AGE", "ageSeconds", COLUMN_NUMBER, NULL},
-	{"VIRTUAL-SERVER", "virtualServer", COLUMN_TEXT, NULL},
-	{"BACKEND-NAME", "backend", COLUMN_TEXT, NULL},
-	{0},
-};
+#include "ctrl/client/table.h"
 
 static const struct column worker_columns[] = {
 	{"ID", "id", COLUMN_NUMBER, NULL},
@@ -44,23 +27,6 @@ static const struct column worker_columns[] = {
 	{"LAST-END", "lastEnd", COLUMN_TEXT, NULL},
 	{0},
 };
-
-static const struct pages connections = {
-	.service = "ConnectionService",
-	.method = "ListConnections",
-	.request = "ListConnectionsRequest",
-	.list = "connections",
-	.message = "Connection",
-	.columns = connection_columns,
-};
-
-int observe_connections(const struct client *client, const struct noun *noun, int argc, char **argv)
-{
-	json_t *request = pages_filters(&connections, argc, argv);
-
-	(void)noun;
-	return request ? pages_print(client, &connections, request) : CLIENT_USAGE;
-}
 
 int observe_workers(const struct client *client, const struct noun *noun, int argc, char **argv)
 {

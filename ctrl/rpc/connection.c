@@ -16,6 +16,7 @@
 #include <sluice/shm.h>
 
 #include "ctrl/model.h"
+#include "ctrl/rpc/connection_filter.h"
 #include "ctrl/rpc/services.h"
 #include "sluice/v1/common.pb-c.h"
 
@@ -23,94 +24,12 @@
 #define PAGE_SIZE_MAX 1000
 #define SCAN_MAX      262144 /* entries looked at for one page */
 
-/* What must fit; ANY where the caller does not care. */
-struct filter {
-	bool any_client;
-	struct sl_addr client;
-	uint32_t virtual_server; /* reference; SL_REF_NONE: any */
-	uint32_t backend;        /* reference; SL_REF_NONE: any */
-	uint8_t protocol;        /* 0: any */
-	uint8_t state;           /* SL_CONN_STATE_MAX: any */
-};
-
 struct position {
 	uint32_t worker;
 	uint32_t entry; /* IPv6's follow IPv4's */
 };
 
 /* ---- the request ---- */
-
-/* False: the refusal has been sent. */
-static bool filter_reference(struct rpc_call *call, enum resource_kind kind, const char *field,
-			     const char *name, uint32_t *ref)
-{
-	const struct resource *r = model_find(rpc_call_ctrl(call)->model, kind, name);
-
-	*ref = SL_REF_NONE;
-	if (!*name)
-		return true;
-	if (!r) {
-		rpc_fail(call, PROBLEM_NOT_FOUND, "%s: there is no %.130s", field, name);
-		return false;
-	}
-	*ref = r->ref;
-	return true;
-}
-
-static bool filter_client(struct rpc_call *call, const char *address, struct filter *filter)
-{
-	uint32_t v4;
-
-	filter->any_client = !*address;
-	if (filter->any_client || inet_pton(AF_INET6, address, &filter->client) == 1)
-		return true;
-	if (inet_pton(AF_INET, address, &v4) == 1) {
-		filter->client = sl_addr_of_v4(v4);
-		return true;
-	}
-	rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "client_address: \"%.40s\" is no IP address",
-		 address);
-	return false;
-}
-
-static bool filter_protocol(struct rpc_call *call, Sluice__V1__Protocol protocol,
-			    struct filter *filter)
-{
-	switch (protocol) {
-	case SLUICE__V1__PROTOCOL__PROTOCOL_UNSPECIFIED: filter->protocol = 0; return true;
-	case SLUICE__V1__PROTOCOL__PROTOCOL_TCP: filter->protocol = IPPROTO_TCP; return true;
-	case SLUICE__V1__PROTOCOL__PROTOCOL_UDP: filter->protocol = IPPROTO_UDP; return true;
-	default:
-		rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "protocol: %d is not known", protocol);
-		return false;
-	}
-}
-
-static bool filter_state(struct rpc_call *call, const char *name, struct filter *filter)
-{
-	filter->state = SL_CONN_STATE_MAX;
-	if (!*name)
-		return true;
-	for (uint8_t s = 0; s < SL_CONN_STATE_MAX; s++)
-		if (s != SL_CONN_NONE && !strcmp(name, sl_conn_state_names[s]))
-			filter->state = s;
-	if (filter->state != SL_CONN_STATE_MAX)
-		return true;
-	rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "state: \"%.40s\" is no connection state", name);
-	return false;
-}
-
-static bool read_filter(struct rpc_call *call, const Sluice__V1__ListConnectionsRequest *request,
-			struct filter *filter)
-{
-	return filter_reference(call, RESOURCE_VIRTUAL_SERVER, "virtual_server",
-				request->virtual_server, &filter->virtual_server) &&
-	       filter_reference(call, RESOURCE_BACKEND, "backend", request->backend,
-				&filter->backend) &&
-	       filter_client(call, request->client_address, filter) &&
-	       filter_protocol(call, request->protocol, filter) &&
-	       filter_state(call, request->state, filter);
-}
 
 /* "worker:entry", the next to be looked at. */
 static bool read_token(struct rpc_call *call, const char *token, struct position *at)
@@ -175,14 +94,9 @@ static struct view view6(const struct sl_conn6 *c)
 	};
 }
 
-static bool fits(const struct filter *filter, const struct view *c)
+static bool fits(const struct sl_conn_filter *filter, const struct view *c)
 {
-	return (filter->any_client || sl_addr_equal(&filter->client, &c->client.addr)) &&
-	       (filter->virtual_server == SL_REF_NONE ||
-		filter->virtual_server == c->core.virtual_server) &&
-	       (filter->backend == SL_REF_NONE || filter->backend == c->core.backend) &&
-	       (filter->protocol == 0 || filter->protocol == c->protocol) &&
-	       (filter->state == SL_CONN_STATE_MAX || filter->state == c->core.state);
+	return sl_conn_filter_fits(filter, &c->client.addr, c->protocol, &c->core);
 }
 
 static uint32_t now_tick(void)
@@ -312,8 +226,8 @@ Sluice__V1__Connection *connection_find(struct rpc_call *call, uint32_t worker,
 }
 
 /* Look at entries from *at on, until the page or the bound is full or the tables end. */
-static size_t fill_page(struct rpc_call *call, const struct filter *filter, struct position *at,
-			Sluice__V1__Connection **page, size_t size)
+static size_t fill_page(struct rpc_call *call, const struct sl_conn_filter *filter,
+			struct position *at, Sluice__V1__Connection **page, size_t size)
 {
 	const struct sl_root *root = rpc_call_ctrl(call)->root;
 	unsigned int looked = 0;
@@ -340,10 +254,18 @@ void connection_list(struct rpc_call *call)
 	const Sluice__V1__ListConnectionsRequest *request = (const void *)rpc_call_request(call);
 	uint32_t size = request->page_size ?: PAGE_SIZE;
 	Sluice__V1__ListConnectionsResponse *response;
+	const struct connection_words words = {
+		.virtual_server = request->virtual_server,
+		.backend = request->backend,
+		.client_address = request->client_address,
+		.protocol = request->protocol,
+		.state = request->state,
+	};
+	struct sl_conn_filter filter;
 	struct position at;
-	struct filter filter;
 
-	if (!read_filter(call, request, &filter) || !read_token(call, request->page_token, &at))
+	if (!connection_filter(call, &words, &filter) ||
+	    !read_token(call, request->page_token, &at))
 		return;
 	if (size > PAGE_SIZE_MAX)
 		size = PAGE_SIZE_MAX;

@@ -90,6 +90,7 @@ static const struct rpc_method methods[] = {
 	STANDARD(route, delete, "DeleteRoute", ROUTE),
 
 	METHOD(connection, "ListConnections", connection_list, VIEWER),
+	METHOD(connection, "DeleteConnections", connection_delete, OPERATOR),
 	METHOD(connection, "LookupFlow", connection_lookup_flow, VIEWER),
 	METHOD(stats, "GetStats", stats_get, VIEWER),
 	STREAM(stats, "WatchStats", stats_watch, VIEWER),

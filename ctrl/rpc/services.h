@@ -71,6 +71,9 @@ void audit_list(struct rpc_call *call);
 /* connection.c */
 void connection_list(struct rpc_call *call);
 
+/* delete_connections.c */
+void connection_delete(struct rpc_call *call);
+
 /* lookup_flow.c */
 void connection_lookup_flow(struct rpc_call *call);
 

@@ -11,9 +11,15 @@
 #include <stdint.h>
 
 #include <sluice/addr.h>
+#include <sluice/conn_filter.h>
 
 enum sl_command_type {
 	SL_COMMAND_SNAPSHOT = 1, /* switch to arena->current; argument: its generation */
+	/*
+	 * End the connections that fit, some in each turn, and answer when all were looked at;
+	 * takes the place of one that is under way.
+	 */
+	SL_COMMAND_END_CONNECTIONS,
 };
 
 /* ctrl -> worker. */
@@ -21,16 +27,26 @@ struct sl_command {
 	uint64_t id;   /* chosen by ctrl, comes back in the answer */
 	uint32_t type; /* enum sl_command_type */
 	uint32_t reserved;
-	uint64_t argument;
+	union {
+		uint64_t argument;
+		struct {
+			uint64_t until_ns; /* CLOCK_MONOTONIC; none is ended afterwards */
+			struct sl_conn_filter filter;
+		} end;
+	};
 };
-static_assert(sizeof(struct sl_command) == 24, "ring element");
+static_assert(sizeof(struct sl_command) == 56, "ring element");
 
 /* worker -> ctrl, one for each command. */
 struct sl_answer {
 	uint64_t id;
-	int32_t status; /* 0 or -errno: -EINVAL unknown command, -ESTALE generation not current */
+	/*
+	 * 0 or -errno: -EINVAL unknown command, -ESTALE generation not current, -ETIME not all was
+	 * done in its time.
+	 */
+	int32_t status;
 	uint32_t reserved;
-	uint64_t value; /* SNAPSHOT: the generation now in use */
+	uint64_t value; /* SNAPSHOT: the generation now in use; END_CONNECTIONS: how many */
 };
 static_assert(sizeof(struct sl_answer) == 24, "ring element");
 

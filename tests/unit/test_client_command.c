@@ -92,6 +92,8 @@ static void test_completes_keys(void **state)
 	assert_completes("connections prot", "protocol=");
 	assert_completes("connections client", "clientAddress=");
 	assert_completes("connections protocol=u", "protocol=udp");
+	assert_completes("connection delete backend=web/x protocol=u", "protocol=udp");
+	assert_completes("connection delete --a", "--all");
 }
 
 /* The daemon is not there: no names, and not a word of complaint. */
