@@ -21,6 +21,7 @@ static const struct steering_ops *const kinds[] = {
 };
 
 static struct steering ports[SL_MAX_PORTS];
+static uint32_t followed; /* own_epoch of the snapshot that all ports follow; 0: none */
 
 static void attach(struct steering *s, const struct boot_port *boot)
 {
@@ -54,56 +55,75 @@ void steering_start(const struct boot_config *config, struct sl_root *root)
 	}
 }
 
-static int compare_addr(const void *a, const void *b)
+static int compare(const void *a, const void *b)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
+	return memcmp(a, b, sizeof(struct sl_addr)); /* of a struct steering_address its first */
 }
 
-/* A copy, so that the snapshot is held no longer than it takes. */
-static int copy_locals(struct sl_root *root, struct steering_locals *locals)
+const struct steering_address *steering_find(const struct steering_addresses *own,
+					     const struct sl_addr *addr)
+{
+	return own->n ? bsearch(addr, own->address, own->n, sizeof(*own->address), compare) : NULL;
+}
+
+static uint8_t steered_by(const struct sl_own_address *a)
+{
+	return a->flags & SL_OWN_LOCAL && !(a->flags & SL_OWN_VIRTUAL) ? STEERING_BY_LOCAL_PORT
+								       : STEERING_BY_CLIENT;
+}
+
+static int copy_addresses(const struct sl_snapshot *snapshot, struct steering_addresses *own)
+{
+	const struct sl_own_address *hash = sl_snapshot_at(snapshot, snapshot->own_hash);
+
+	own->address = calloc(snapshot->own_hash.count, sizeof(*own->address));
+	if (!own->address)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < snapshot->own_hash.count; i++)
+		if (hash[i].flags)
+			own->address[own->n++] = (struct steering_address){
+				.addr = hash[i].addr, .by = steered_by(&hash[i])};
+	qsort(own->address, own->n, sizeof(*own->address), compare);
+	return 0;
+}
+
+/* A copy, so that the snapshot is held no longer than it takes. Returns whether there is news. */
+static bool changed(struct sl_root *root, struct steering_addresses *own, int *rc)
 {
 	uint64_t *in_use = &root->primary_snapshot_in_use;
 	const struct sl_snapshot *snapshot = sl_snapshot_use(&root->arena, in_use);
-	int rc = 0;
+	bool news = snapshot && snapshot->own_epoch != followed;
 
-	if (snapshot) {
-		const struct sl_local_address *local =
-			sl_snapshot_at(snapshot, snapshot->local_addresses);
-
-		uint32_t n = RTE_MIN(snapshot->local_addresses.count, root->max_local_addresses);
-
-		locals->addr = calloc(n + 1, sizeof(*locals->addr));
-		if (!locals->addr)
-			rc = -ENOMEM;
-		for (uint32_t i = 0; !rc && i < n; i++)
-			if (sl_addr_is_v4(&local[i].addr))
-				locals->addr[locals->n++] = sl_addr_v4(&local[i].addr);
-	}
+	*rc = news ? copy_addresses(snapshot, own) : 0;
+	if (news)
+		followed = *rc ? 0 : snapshot->own_epoch;
 	__atomic_store_n(in_use, 0, __ATOMIC_RELEASE);
-	return rc;
+	return news;
+}
+
+static void refresh(struct steering *s, const struct steering_addresses *own, int rc)
+{
+	if (!rc)
+		rc = s->ops->refresh(s, own);
+	if (!rc)
+		return;
+	followed = 0;
+	sl_log(steering_log, WARNING,
+	       "port %s: steering %s does not follow the configuration, packets are redirected "
+	       "instead: %s",
+	       s->port->name, s->ops->name, strerror(-rc));
 }
 
 void steering_refresh(struct sl_root *root)
 {
-	struct steering_locals locals = {0};
-	int rc = copy_locals(root, &locals);
+	struct steering_addresses own = {0};
+	int rc;
 
-	if (locals.n)
-		qsort(locals.addr, locals.n, sizeof(*locals.addr), compare_addr);
-	for (unsigned int i = 0; i < root->n_ports; i++) {
-		struct steering *s = &ports[i];
-		int failed = rc ? rc : s->ops->refresh(s, &locals);
-
-		if (failed)
-			sl_log(steering_log, WARNING,
-			       "port %s: steering %s does not follow the configuration, packets "
-			       "are "
-			       "redirected instead: %s",
-			       s->port->name, s->ops->name, strerror(-failed));
-	}
-	free(locals.addr);
+	if (!changed(root, &own, &rc))
+		return;
+	for (unsigned int i = 0; i < root->n_ports; i++)
+		refresh(&ports[i], &own, rc);
+	free(own.address);
 }
 
 void steering_stop(void)

@@ -26,14 +26,26 @@ struct steering {
 	unsigned int n_flows;
 };
 
-/*
- * The IPv4 local addresses of the configuration, network byte order, ascending as integers. IPv6 is
- * not steered yet: its packets are redirected.
- */
-struct steering_locals {
-	uint32_t n;
-	uint32_t *addr;
+/* What tells the owner of a packet to an address of ours; to any other it is the destination. */
+enum steering_by {
+	STEERING_BY_CLIENT,     /* the source */
+	STEERING_BY_LOCAL_PORT, /* the destination's port */
 };
+
+struct steering_address {
+	struct sl_addr addr;
+	uint8_t by; /* enum steering_by */
+};
+
+/* The addresses of the configuration, ascending as bytes. */
+struct steering_addresses {
+	uint32_t n;
+	struct steering_address *address;
+};
+
+/* NULL: it is not ours. */
+const struct steering_address *steering_find(const struct steering_addresses *own,
+					     const struct sl_addr *addr);
 
 /* A kind of steering; each is a file, steering_*.c. */
 struct steering_ops {
@@ -43,8 +55,8 @@ struct steering_ops {
 	/* Take the device; -ENOTSUP when it can't do it. */
 	int (*attach)(struct steering *s);
 
-	/* Packets to these addresses belong to the owner of their port. 0 or -errno. */
-	int (*refresh)(struct steering *s, const struct steering_locals *locals);
+	/* These addresses are ours now. 0 or -errno. */
+	int (*refresh)(struct steering *s, const struct steering_addresses *own);
 
 	void (*detach)(struct steering *s);
 };

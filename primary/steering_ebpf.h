@@ -5,13 +5,18 @@
 
 #include <stdint.h>
 
-struct steering_locals;
+struct steering_addresses;
 
-/* A map of local addresses. A descriptor or -errno. */
+union bpf_attr;
+
+/* The system call. What it returns, or -errno. */
+int ebpf_call(int command, union bpf_attr *attr);
+
+/* A map of addresses that are ours. A descriptor or -errno. */
 int ebpf_map_create(uint32_t max_addresses);
 
 /* Make the map's keys these addresses. 0 or -errno. */
-int ebpf_map_set(int map, const struct steering_locals *locals);
+int ebpf_map_set(int map, const struct steering_addresses *own);
 
 /* The program that returns a packet's queue. A descriptor or -errno. */
 int ebpf_program_load(int map, uint64_t seed, unsigned int n_workers);

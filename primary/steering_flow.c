@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * rte_flow: a rule for each local address, protocol and value of the port's owner
+ * rte_flow: a rule for each local address of IPv4, protocol and value of the port's owner
  * bits sends the packet to the owner's queue; clients are spread by RSS. A device has it
  * when it takes such a rule: the driver validates one for an address nobody has.
  */
@@ -100,18 +100,26 @@ static int add_rules(struct steering *s, uint32_t addr)
 	return 0;
 }
 
-/* A device that is full keeps the rules that it took: they are right, only not all. */
-static int flow_refresh(struct steering *s, const struct steering_locals *locals)
+static bool has_rules(const struct steering_address *address)
 {
-	size_t rules = 2 * (sl_owner_port_mask(s->root->n_workers) + 1u) * (size_t)locals->n;
+	return address->by == STEERING_BY_LOCAL_PORT && sl_addr_is_v4(&address->addr);
+}
+
+/* A device that is full keeps the rules that it took: they are right, only not all. */
+static int flow_refresh(struct steering *s, const struct steering_addresses *own)
+{
+	size_t each = 2 * (sl_owner_port_mask(s->root->n_workers) + 1u), rules = 0;
 	int rc = 0;
 
+	for (uint32_t i = 0; i < own->n; i++)
+		rules += has_rules(&own->address[i]) ? each : 0;
 	flow_detach(s);
 	s->flow = calloc(rules + 1, sizeof(struct rte_flow *));
 	if (!s->flow)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < locals->n && !rc; i++)
-		rc = add_rules(s, locals->addr[i]);
+	for (uint32_t i = 0; i < own->n && !rc; i++)
+		if (has_rules(&own->address[i]))
+			rc = add_rules(s, sl_addr_v4(&own->address[i].addr));
 	return rc;
 }
 

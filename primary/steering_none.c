@@ -8,10 +8,10 @@ static int none_attach(struct steering *s)
 	return 0;
 }
 
-static int none_refresh(struct steering *s, const struct steering_locals *locals)
+static int none_refresh(struct steering *s, const struct steering_addresses *own)
 {
 	(void)s;
-	(void)locals;
+	(void)own;
 	return 0;
 }
 

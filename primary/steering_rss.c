@@ -32,10 +32,10 @@ static int rss_attach(struct steering *s)
 	return rte_eth_dev_rss_reta_update(s->port_id, reta, info.reta_size);
 }
 
-static int rss_refresh(struct steering *s, const struct steering_locals *locals)
+static int rss_refresh(struct steering *s, const struct steering_addresses *own)
 {
 	(void)s;
-	(void)locals;
+	(void)own;
 	return 0;
 }
 

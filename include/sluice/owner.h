@@ -17,19 +17,22 @@
 
 #include <sluice/addr.h>
 
+#define SL_OWNER_FACTOR UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio */
+#define SL_OWNER_FOLD   UINT64_C(0xbf58476d1ce4e5b9)
+
 /*
  * Owner of a client endpoint. `addr` and `port` as they stand in the packet
  * (network byte order, loaded as integers). A multiplicative hash (Knuth, TAOCP 3,
- * 6.4; the constant is 2^64 / golden ratio) so that 20 eBPF instructions do it too.
+ * 6.4) so that 20 eBPF instructions do it too.
  */
 static inline unsigned int sl_owner_client(uint32_t addr, uint16_t port, uint64_t seed,
 					   unsigned int n_workers)
 {
 	uint64_t x = ((uint64_t)port << 32 | addr) ^ seed;
 
-	x *= UINT64_C(0x9e3779b97f4a7c15);
+	x *= SL_OWNER_FACTOR;
 	x ^= x >> 32;
-	x *= UINT64_C(0x9e3779b97f4a7c15);
+	x *= SL_OWNER_FACTOR;
 	return (unsigned int)(((x >> 32) * n_workers) >> 32);
 }
 
@@ -42,10 +45,10 @@ static inline unsigned int sl_owner_client6(const struct sl_addr *addr, uint16_t
 {
 	uint64_t x = ((uint64_t)addr->w[1] << 32 | addr->w[0]) ^ seed;
 
-	x *= UINT64_C(0xbf58476d1ce4e5b9);
+	x *= SL_OWNER_FOLD;
 	x ^= x >> 32;
 	x += (uint64_t)addr->w[3] << 32 | addr->w[2];
-	x *= UINT64_C(0xbf58476d1ce4e5b9);
+	x *= SL_OWNER_FOLD;
 	return sl_owner_client((uint32_t)(x >> 32), port, seed, n_workers);
 }
 
