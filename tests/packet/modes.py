@@ -43,7 +43,7 @@ class DrTalk(Talk):
 
     def judge_up(self, frame, found):
         mac = found[:6].hex(":")
-        hosts = {mac_of(a): a for a in self.bed.hosts["lan"]}
+        hosts = {mac_of(a): a for a in self.bed.hosts["lan"] if "." in a}
         assert mac in hosts, f"to {mac}, which is no backend's"
         self.backend = (hosts[mac], self.virtual[1])
         wanted = translated(frame, (self.bed.mac["lan"], mac),

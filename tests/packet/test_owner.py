@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every packet of a flow, both directions and the errors about it, ends on the one worker that
+an independent computation (owner.py) names: in every mode, of either family, with 1 to 4
+workers, whether the device steers or any worker may get it first."""
+
+import collections
+import copy
+import os
+import random
+
+from bed import BACKENDS, GATEWAY, LAN, LOCALS, TCP, UDP, VIRTUAL, WAN, Talk, mac_of
+from bed6 import BACKENDS6, CONFIG, LAN6, LOCALS6, VIRTUAL6, WAN6, Bed6, Talk6
+import checks
+from api import counters
+from checks import equal
+from modes import DrTalk, NatTalk
+from owner import Owners
+from test_icmp_related import error_about, ip_of
+from test_tunnels import talk_of
+
+EACH = 5  # flows of a mode and a protocol
+OWN_WORK = ("arp_requests_sent", "arp_replies_sent", "icmp_sent", "ndp_solicitations_sent",
+            "ndp_advertisements_sent")  # what a worker sends besides what it forwards
+
+
+# Mode, family, the talk that judges its packets, whether the backend answers by way of us.
+MODES = [("fullnat", 4, Talk, True), ("nat", 4, NatTalk, True), ("dr", 4, DrTalk, False),
+         ("ipip", 4, talk_of("ipip"), False), ("gre", 4, talk_of("gre"), False),
+         ("gue", 4, talk_of("gue"), False), ("fullnat", 6, Talk6, True)]
+
+
+def port_of(mode, family):
+    return 1000 * family + [m[0] for m in MODES].index(mode)
+
+
+def config():
+    """A virtual server of each protocol for every mode and family, on ports of their own."""
+    made = copy.deepcopy(CONFIG)
+    for mode, family, _, _ in MODES:
+        name, port = f"{mode}-{family}", port_of(mode, family)
+        made["backend_pools"].append(
+            {"name": name, "forwarding_mode": mode, "backends": [
+                {"name": f"b{i}", "address": address, "port": port}
+                for i, address in enumerate(BACKENDS if family == 4 else BACKENDS6)]})
+        made["virtual_servers"] += [
+            {"name": f"{name}-{protocol}", "address": VIRTUAL if family == 4 else VIRTUAL6,
+             "port": port, "protocol": protocol, "scheduler": "rr", "backend_pool": name,
+             **({"local_address_pool": "local"} if mode == "fullnat" else {})}
+            for protocol in ("tcp", "udp")]
+    return made
+
+
+class Expected:
+    """What each worker has to have forwarded, and how many errors are among it."""
+
+    def __init__(self, bed, owners):
+        self.bed, self.owners = bed, owners
+        self.forwarded, self.errors = collections.Counter(), collections.Counter()
+        self.before = self.counted()
+
+    def counted(self):
+        found = {}
+        for worker in self.bed.stats()["workers"]:
+            of = counters(worker.get("counters"))
+            sent = sum(int(p.get("txPackets", 0)) for p in worker.get("ports", ()))
+            found[worker.get("worker", 0)] = collections.Counter(
+                forwarded=sent - sum(of.get(name, 0) for name in OWN_WORK),
+                errors=of.get("icmp_related", 0), redirected=of.get("redirect_in", 0))
+        return found
+
+    def since(self, what):
+        now = self.counted()
+        return {w: now[w][what] - self.before[w][what] for w in now}
+
+    def check(self):
+        """Exactly this, on every worker."""
+        for what, wanted in (("forwarded", self.forwarded), ("errors", self.errors)):
+            wanted = {w: wanted[w] for w in range(self.owners.workers)}
+            try:
+                checks.eventually(2, what, lambda w=what, x=wanted: self.since(w) == x)
+            except AssertionError:
+                equal(self.since(what), wanted, f"{what} by worker")
+
+
+class Flow:
+    def __init__(self, bed, expected, mode, protocol, port):
+        self.mode, family, kind, self.both = mode
+        self.expected, self.tcp = expected, protocol is TCP
+        self.talk = kind(bed, protocol, port)
+        self.talk.virtual = (self.talk.virtual[0], port_of(self.mode, family))
+        self.owner = expected.owners.of(self.talk.client, self.talk.virtual)
+        self.errors = family == 4 and self.mode in ("fullnat", "nat")
+
+    def count(self, frames=1):
+        self.expected.forwarded[self.owner] += frames
+
+    def up(self, flags="S"):
+        found = self.talk.up(b"", **({"flags": flags} if self.tcp else {}))
+        self.count()
+        return found
+
+    def down(self):
+        """The backend's packet names the same worker."""
+        to = self.talk.client if self.mode == "nat" else self.talk.local
+        equal(self.expected.owners.of(self.talk.backend, to), self.owner, "owner of the reply")
+        found = self.talk.down(b"", **({"flags": "SA"} if self.tcp else {}))
+        self.count()
+        return found
+
+    def error(self, bed, up, down):
+        """Hosts on the way complain about a request and about a reply."""
+        for side, other, frame in (("lan", "wan", up), ("wan", "lan", down)):
+            packet = ip_of(frame)
+            to = ".".join(map(str, packet[12:16]))
+            ends = [(".".join(map(str, packet[at:at + 4])), int.from_bytes(packet[p:p + 2], "big"))
+                    for at, p in ((12, 20), (16, 22))]
+            equal(self.expected.owners.of_error(*ends), self.owner, "owner of the error")
+            bed.send(side, error_about(bed, side, packet, to, mac=mac_of(GATEWAY)))
+            bed.expect(other)
+            self.expected.errors[self.owner] += 1
+            self.count()
+
+    def run(self, bed):
+        """The rest of it, after the first request."""
+        down = self.down() if self.both else None
+        up = self.up("A")
+        if self.errors:
+            self.error(bed, up, down)
+
+
+def listed_owners(bed, flows):
+    found = {(c["mode"], c["protocol"], c["clientAddress"], c["clientPort"]): c.get("worker", 0)
+             for c in bed.connections()}
+    for flow in flows:
+        protocol = "PROTOCOL_TCP" if flow.tcp else "PROTOCOL_UDP"
+        equal(found[flow.mode, protocol, *flow.talk.client], flow.owner,
+              f"worker of a connection in mode {flow.mode}")
+
+
+def all_modes(bed, owners, steering):
+    bed.host("lan", GATEWAY)
+    expected = Expected(bed, owners)
+    kinds = [(mode, protocol) for mode in MODES for protocol in (TCP, UDP)] * EACH
+    flows = [Flow(bed, expected, *kind, 20000 + 37 * n) for n, kind in enumerate(kinds)]
+    shuffled = random.Random(owners.workers)
+    shuffled.shuffle(flows)
+    for flow in flows:
+        flow.up()
+    shuffled.shuffle(flows)
+    for flow in flows:
+        flow.run(bed)
+    equal({f.owner for f in flows}, set(range(owners.workers)), "workers with flows")
+    listed_owners(bed, flows)
+    expected.check()
+    redirected = expected.since("redirected")
+    if steering == "auto":
+        # The device finds the owner of all but errors, which it gives to worker 0.
+        equal(redirected, {w: expected.errors[w] if w else 0 for w in redirected}, "redirected")
+    elif owners.workers > 1:
+        assert sum(redirected.values()) > 0, "nothing was redirected without steering"
+    equal({n: c for n, c in bed.drops().items() if n.startswith("redirect")}, {}, "redirects lost")
+
+
+def owners_of(bed, workers):
+    with open(os.path.join(bed.dir, "run/seed"), "rb") as file:
+        seed = int.from_bytes(file.read(8), "little")
+    return Owners(workers, seed, LOCALS + LOCALS6, (WAN, LAN, VIRTUAL, WAN6, LAN6, VIRTUAL6))
+
+
+def tests(report):
+    for workers in (1, 2, 3, 4):
+        for steering in ("auto", "none"):
+            with Bed6("--workers", str(workers), "--steering", steering, "--set",
+                      "connections=4096", config=config()) as bed:
+                with report.case(f"{workers} workers, steering {steering}: flows stay together"):
+                    all_modes(bed, owners_of(bed, workers), steering)
+
+
+if __name__ == "__main__":
+    checks.main(tests)
