@@ -213,19 +213,19 @@ const char *address_parse_prefix(const char *text, struct resource_prefix *out)
 	return NULL;
 }
 
-bool address_canonical(char *text)
+/* IPv4's dotted form is taken without leading zeros only, so each address has one text. */
+void address_canonical(char *text)
 {
 	char addr[ADDRESS_TEXT_SIZE], canonical[ADDRESS_TEXT_SIZE];
 	size_t len = strcspn(text, "/");
 	struct sl_addr parsed;
 
-	if (len >= sizeof(addr))
-		return false;
+	if (len >= sizeof(addr) || !memchr(text, ':', len))
+		return;
 	snprintf(addr, sizeof(addr), "%.*s", (int)len, text);
 	if (parse(addr, &parsed) || !strcmp(address_text(&parsed, canonical), addr) ||
 	    strlen(canonical) > len)
-		return false;
+		return;
 	memmove(text + strlen(canonical), text + len, strlen(text + len) + 1);
 	memcpy(text, canonical, strlen(canonical));
-	return true;
 }

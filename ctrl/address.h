@@ -50,8 +50,8 @@ unsigned int address_length(const struct resource_prefix *prefix);
 
 /*
  * An address, with or without "/length", in place to its canonical form, which is never longer;
- * what is none stays as it is. Whether it changed.
+ * what is none stays as it is.
  */
-bool address_canonical(char *text);
+void address_canonical(char *text);
 
 #endif

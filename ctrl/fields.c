@@ -39,11 +39,13 @@ int fields_refuse(const struct fields_context *c, const char *field, const char 
 
 static bool name_ok(const char *name)
 {
-	static const char inner[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
-	size_t len = strlen(name);
+	size_t len = 0;
 
-	return len > 0 && len <= RESOURCE_NAME_MAX && strspn(name, inner) == len &&
-	       name[0] != '-' && name[len - 1] != '-';
+	for (; name[len]; len++)
+		if (!(name[len] >= 'a' && name[len] <= 'z') &&
+		    !(name[len] >= '0' && name[len] <= '9') && name[len] != '-')
+			return false;
+	return len > 0 && len <= RESOURCE_NAME_MAX && name[0] != '-' && name[len - 1] != '-';
 }
 
 static int check_name(const struct fields_context *c, const char *field, const char *name)
@@ -376,16 +378,13 @@ void fields_clean(enum resource_kind kind, ProtobufCMessage *message)
 	}
 }
 
-static bool canonical_all(char **text, size_t n)
+static void canonical_all(char **text, size_t n)
 {
-	bool changed = false;
-
 	for (size_t i = 0; i < n; i++)
-		changed |= address_canonical(text[i]);
-	return changed;
+		address_canonical(text[i]);
 }
 
-bool fields_canonical(enum resource_kind kind, ProtobufCMessage *message)
+void fields_canonical(enum resource_kind kind, ProtobufCMessage *message)
 {
 	void *m = message;
 	Sluice__V1__Interface *interface = m;
@@ -394,12 +393,14 @@ bool fields_canonical(enum resource_kind kind, ProtobufCMessage *message)
 
 	switch (kind) {
 	case RESOURCE_VIRTUAL_SERVER:
-		return address_canonical(((Sluice__V1__VirtualServer *)m)->address);
-	case RESOURCE_BACKEND: return address_canonical(((Sluice__V1__Backend *)m)->address);
-	case RESOURCE_INTERFACE: return canonical_all(interface->addresses, interface->n_addresses);
+		address_canonical(((Sluice__V1__VirtualServer *)m)->address);
+		break;
+	case RESOURCE_BACKEND: address_canonical(((Sluice__V1__Backend *)m)->address); break;
+	case RESOURCE_INTERFACE: canonical_all(interface->addresses, interface->n_addresses); break;
 	case RESOURCE_LOCAL_ADDRESS_POOL:
-		return canonical_all(local->addresses, local->n_addresses);
-	case RESOURCE_ROUTE: return canonical_all((char *[]){route->prefix, route->gateway}, 2);
-	default: return false;
+		canonical_all(local->addresses, local->n_addresses);
+		break;
+	case RESOURCE_ROUTE: canonical_all((char *[]){route->prefix, route->gateway}, 2); break;
+	default: break;
 	}
 }

@@ -36,9 +36,8 @@ void fields_free(struct resource *resource);
 
 /*
  * Write the addresses of a message that was decoded, and whose strings are its own, in their
- * canonical form (RFC 5952), so that equal configurations have equal etags. Whether that changed
- * it.
+ * canonical form (RFC 5952), so that equal configurations have equal etags. That is never longer.
  */
-bool fields_canonical(enum resource_kind kind, ProtobufCMessage *message);
+void fields_canonical(enum resource_kind kind, ProtobufCMessage *message);
 
 #endif

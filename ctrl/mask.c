@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctrl/rpc/schema.h"
+
 /* The next name and its length; false at the end. */
 static bool next_name(const char **rest, const char **name, size_t *len)
 {
@@ -39,21 +41,10 @@ static bool is_known(const ProtobufCMessageDescriptor *type, const char *name, s
 	       protobuf_c_message_descriptor_get_field_by_name(type, field);
 }
 
-static size_t size_of(const ProtobufCFieldDescriptor *field)
-{
-	switch (field->type) {
-	case PROTOBUF_C_TYPE_UINT64:
-	case PROTOBUF_C_TYPE_INT64: return sizeof(uint64_t);
-	case PROTOBUF_C_TYPE_STRING:
-	case PROTOBUF_C_TYPE_MESSAGE: return sizeof(void *);
-	case PROTOBUF_C_TYPE_BYTES: return sizeof(ProtobufCBinaryData);
-	default: return sizeof(uint32_t);
-	}
-}
-
 static void copy_field(const ProtobufCFieldDescriptor *field, const void *from, void *to)
 {
-	size_t size = field->label == PROTOBUF_C_LABEL_REPEATED ? sizeof(void *) : size_of(field);
+	size_t size = field->label == PROTOBUF_C_LABEL_REPEATED ? sizeof(void *)
+								: schema_value_size(field);
 	size_t counter =
 		field->label == PROTOBUF_C_LABEL_REPEATED ? sizeof(size_t) : sizeof(uint32_t);
 

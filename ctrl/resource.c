@@ -9,6 +9,7 @@
 #include <sluice/snapshot.h>
 
 #include "ctrl/fields.h"
+#include "ctrl/message.h"
 #include "sluice/v1/backend_pool.pb-c.h"
 #include "sluice/v1/config.pb-c.h"
 #include "sluice/v1/interface.pb-c.h"
@@ -117,84 +118,98 @@ uint64_t resource_hash(enum resource_kind kind, const char *name, const void *pa
 	return h ^ (h >> 33);
 }
 
-static int pack(struct resource *r, const ProtobufCMessage *message)
+/* ---- making one ---- */
+
+/* Characters of the name that a resource has in the model. */
+static size_t name_length(enum resource_kind kind, const char *pool, const char *own)
 {
-	free(r->packed);
-	r->packed_len = protobuf_c_message_get_packed_size(message);
-	r->packed = malloc(r->packed_len + 1); /* an empty message is not a NULL */
-	if (!r->packed)
-		return -ENOMEM;
-	protobuf_c_message_pack(message, r->packed);
-	return 0;
+	if (kind == RESOURCE_TIMEOUTS)
+		return strlen(RESOURCE_TIMEOUTS_NAME);
+	return (kind == RESOURCE_BACKEND ? strlen(pool) + 1 : 0) + strlen(own);
 }
 
-/* Pack the cleaned message, and keep our own copy of it with the etag in place. */
-static int keep_message(struct resource *r, const ProtobufCMessage *message)
+static void write_name(char *out, enum resource_kind kind, const char *pool, const char *own)
 {
-	char **etag;
+	if (kind == RESOURCE_TIMEOUTS)
+		own = RESOURCE_TIMEOUTS_NAME;
+	if (kind == RESOURCE_BACKEND) {
+		out = stpcpy(out, pool);
+		*out++ = '/';
+	}
+	strcpy(out, own);
+}
 
-	if (pack(r, message))
-		return -ENOMEM;
-	r->message = protobuf_c_message_unpack(message->descriptor, NULL, r->packed_len, r->packed);
-	if (!r->message || (fields_canonical(r->kind, r->message) && pack(r, r->message)))
-		return -ENOMEM;
+/*
+ * There may be many resources, so each is one block of memory: itself, a copy of the message, room
+ * for the packed bytes and the name.
+ */
+static struct resource *allocate(enum resource_kind kind, const char *pool,
+				 const ProtobufCMessage *message)
+{
+	const char *own = resource_message_name(message);
+	size_t self = (sizeof(struct resource) + MESSAGE_ALIGN - 1) / MESSAGE_ALIGN * MESSAGE_ALIGN;
+	size_t copied = message_size(message);
+	size_t packed = protobuf_c_message_get_packed_size(message);
+	char *block = malloc(self + copied + packed + name_length(kind, pool, own) + 1);
+	struct resource *r = (struct resource *)block;
+
+	if (!block)
+		return NULL;
+	memset(r, 0, sizeof(*r));
+	r->kind = kind;
+	r->ref = SL_REF_NONE;
+	r->message = message_copy(message, block + self);
+	r->packed = (uint8_t *)block + self + copied;
+	r->name = block + self + copied + packed;
+	write_name(r->name, kind, pool, own);
+	return r;
+}
+
+/* The canonical form is never longer, so there is room for it. */
+static void seal(struct resource *r)
+{
+	char **etag = string_field(r->message, ETAG_FIELD);
+
+	fields_canonical(r->kind, r->message);
+	r->packed_len = protobuf_c_message_pack(r->message, r->packed);
 	r->hash = resource_hash(r->kind, r->name, r->packed, r->packed_len);
 	resource_etag_text(r->hash, r->etag);
-	etag = string_field(r->message, ETAG_FIELD);
 	if (etag && r->kind != RESOURCE_BACKEND_POOL)
-		*etag = strdup(r->etag);
-	return etag && !*etag ? -ENOMEM : 0;
-}
-
-static char *make_name(enum resource_kind kind, const char *pool, const ProtobufCMessage *message)
-{
-	char **own = string_field(message, NAME_FIELD);
-	char *name = NULL;
-
-	if (kind == RESOURCE_TIMEOUTS)
-		return strdup(RESOURCE_TIMEOUTS_NAME);
-	if (kind == RESOURCE_BACKEND)
-		return asprintf(&name, "%s/%s", pool, *own) < 0 ? NULL : name;
-	return strdup(*own);
+		*etag = r->etag;
 }
 
 /* `message` is a shallow copy that is ours to clean. */
-static int fill(struct resource *r, const char *pool, ProtobufCMessage *message,
-		struct problem *why)
+static struct resource *make(enum resource_kind kind, const char *pool, ProtobufCMessage *message,
+			     struct problem *why)
 {
+	struct resource *r;
 	int rc;
 
-	fields_clean(r->kind, message);
-	r->name = make_name(r->kind, pool, message);
-	rc = r->name ? fields_decode(r, pool, message, why) : -ENOMEM;
-	if (!rc)
-		rc = keep_message(r, message);
+	fields_clean(kind, message);
+	r = allocate(kind, pool, message);
+	rc = r ? fields_decode(r, pool, r->message, why) : -ENOMEM;
 	if (rc == -ENOMEM)
 		problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory");
-	return rc;
+	if (rc) {
+		resource_free(r);
+		return NULL;
+	}
+	seal(r);
+	return r;
 }
 
 struct resource *resource_new(enum resource_kind kind, const char *pool,
 			      const ProtobufCMessage *message, struct problem *why)
 {
 	size_t size = resource_descriptor(kind)->sizeof_message;
-	struct resource *r = calloc(1, sizeof(*r));
 	ProtobufCMessage *copy = malloc(size);
-	int rc = -ENOMEM;
+	struct resource *r = NULL;
 
-	if (r && copy) {
-		memcpy(copy, message, size);
-		r->kind = kind;
-		r->ref = SL_REF_NONE;
-		rc = fill(r, pool, copy, why);
-	} else {
+	if (copy)
+		r = make(kind, pool, memcpy(copy, message, size), why);
+	else
 		problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory");
-	}
 	free(copy);
-	if (rc) {
-		resource_free(r);
-		return NULL;
-	}
 	return r;
 }
 
@@ -227,10 +242,6 @@ void resource_free(struct resource *r)
 {
 	if (!r)
 		return;
-	if (r->message)
-		protobuf_c_message_free_unpacked(r->message, NULL);
 	fields_free(r);
-	free(r->packed);
-	free(r->name);
 	free(r);
 }
