@@ -54,21 +54,32 @@ static int by_name(const void *a, const void *b)
 	return strcmp((*(struct resource *const *)a)->name, (*(struct resource *const *)b)->name);
 }
 
-/* Sorted and without a name twice. */
+/* How many from the first on have names that rise. */
+static size_t batch_rising(const struct batch *batch)
+{
+	size_t i = 1;
+
+	while (i < batch->n && by_name(&batch->list[i - 1], &batch->list[i]) < 0)
+		i++;
+	return i;
+}
+
+/* Sorted, as most that are written by a program are already, and without a name twice. */
 static int batch_sort(struct batch *batch, struct problem *why)
 {
 	char path[RESOURCE_PATH_SIZE];
+	const struct resource *r;
+	size_t rising;
 
-	if (batch->n)
-		qsort(batch->list, batch->n, sizeof(*batch->list), by_name);
-	for (size_t i = 1; i < batch->n; i++) {
-		const struct resource *r = batch->list[i];
-
-		if (!by_name(&batch->list[i - 1], &batch->list[i]))
-			return problem_set(why, PROBLEM_INVALID_ARGUMENT, "%s: is there twice",
-					   resource_path(r->kind, r->name, path));
-	}
-	return 0;
+	if (batch_rising(batch) >= batch->n)
+		return 0;
+	qsort(batch->list, batch->n, sizeof(*batch->list), by_name);
+	rising = batch_rising(batch);
+	if (rising >= batch->n)
+		return 0;
+	r = batch->list[rising];
+	return problem_set(why, PROBLEM_INVALID_ARGUMENT, "%s: is there twice",
+			   resource_path(r->kind, r->name, path));
 }
 
 /* ---- the list of changes ---- */

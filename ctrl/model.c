@@ -217,13 +217,41 @@ static void touch(struct model *model, const struct resource *r)
 		model->pool_touched[model_pool_place(r->name)] = model->touches;
 }
 
+/*
+ * Does it belong right behind the one put in before? Then it goes there without a search: what
+ * comes in numbers is sorted. Either that one has nothing to its right, or its successor is the
+ * leftmost there.
+ */
+static bool insert_behind(struct resource_tree *head, struct resource *latest, struct resource *r)
+{
+	struct resource *next;
+
+	if (!latest || compare(latest, r) >= 0)
+		return false;
+	next = RB_NEXT(resource_tree, NULL, latest);
+	if (next && compare(r, next) >= 0)
+		return false;
+	if (RB_RIGHT(latest, node)) {
+		RB_SET(r, next, node);
+		RB_LEFT(next, node) = r;
+	} else {
+		RB_SET(r, latest, node);
+		RB_RIGHT(latest, node) = r;
+	}
+	resource_tree_RB_INSERT_COLOR(head, r);
+	return true;
+}
+
 int model_insert(struct model *model, struct resource *r)
 {
+	struct resource_tree *head = &model->tree[r->kind];
 	int rc = take_ids(model, r);
 
 	if (rc)
 		return rc;
-	RB_INSERT(resource_tree, &model->tree[r->kind], r);
+	if (!insert_behind(head, model->latest[r->kind], r))
+		RB_INSERT(resource_tree, head, r);
+	model->latest[r->kind] = r;
 	model->count[r->kind]++;
 	model->hash += r->hash;
 	touch(model, r);
@@ -234,6 +262,8 @@ void model_remove(struct model *model, struct resource *r)
 {
 	release_ids(model, r, SIZE_MAX);
 	RB_REMOVE(resource_tree, &model->tree[r->kind], r);
+	if (model->latest[r->kind] == r)
+		model->latest[r->kind] = NULL;
 	model->count[r->kind]--;
 	model->hash -= r->hash;
 	touch(model, r);

@@ -24,6 +24,7 @@ RB_HEAD(resource_tree, resource);
 struct model {
 	struct resource_tree tree[RESOURCE_KIND_MAX];
 	size_t count[RESOURCE_KIND_MAX];
+	struct resource *latest[RESOURCE_KIND_MAX]; /* put in last; NULL: it is gone */
 	struct ids *ids[IDS_MAX];
 	const struct sl_root *root; /* ports and limits */
 	uint64_t revision;          /* 0: nothing was ever configured */

@@ -136,8 +136,11 @@ static void iteration_is_sorted_and_resumes(void **state)
 	int n = 0;
 
 	(void)state;
+	/* Some out of order, some in order in front of others and behind all. */
 	for (int i = 0; i < 60; i++) {
-		snprintf(json, sizeof(json), "{'name': 'p%d'}", i * 37 % 60);
+		int number = i < 20 ? i * 37 % 20 * 3 : (i - 20) / 2 * 3 + 1 + i % 2;
+
+		snprintf(json, sizeof(json), "{'name': 'p%02d'}", number);
 		assert_int_equal(put(APPLY_CREATE, RESOURCE_BACKEND_POOL, NULL, json), 0);
 	}
 	while ((r = model_after(model, RESOURCE_BACKEND_POOL, last))) {
