@@ -26,7 +26,6 @@
 struct lookup {
 	struct rpc_call *call;
 	struct connection_key key;
-	uint32_t client, virtual; /* of the key; network byte order */
 	uint32_t worker;
 	uint32_t entry;
 	Sluice__V1__LookupFlowResponse *response;
@@ -40,35 +39,97 @@ static void drop(struct lookup *l, enum sl_drop_reason reason)
 	l->response->text = (char *)sl_drop_texts[reason].text;
 }
 
-/* What a first packet meets, in the order in which the worker looks. */
+static uint32_t server_claims(const struct sl_root *root, uint32_t ref)
+{
+	uint32_t n = 0;
+
+	for (unsigned int w = 0; w < root->n_workers; w++)
+		n += sl_claims_of(root->worker[w]->server_claims[SL_REF_ID(ref)], ref);
+	return n;
+}
+
+/* Has it reached its limit, or not come under its low mark since? (secondary/claims.h) */
+static bool is_full(const struct sl_root *root, const struct sl_backend *b)
+{
+	uint32_t id = SL_REF_ID(b->ref), n = 0, began = 0, ended = 0;
+
+	if (!b->max_connections)
+		return false;
+	for (unsigned int w = 0; w < root->n_workers; w++) {
+		const struct sl_worker_slot *slot = root->worker[w];
+
+		n += sl_claims_of(slot->backend_claims[id], b->ref);
+		began = RTE_MAX(began, slot->overload[id].began);
+		ended = RTE_MAX(ended, slot->overload[id].ended);
+	}
+	return n >= b->max_connections || (began > ended && n >= sl_backend_low_mark(b));
+}
+
+/* How many backends take connections, of how many with a weight. */
+struct takers {
+	uint32_t taking, weighted;
+};
+
+static struct takers count_takers(const struct sl_root *root, const struct sl_snapshot *s,
+				  const struct sl_virtual_server *v)
+{
+	const struct sl_backend *b = sl_snapshot_at(s, v->backends);
+	struct takers n = {0, 0};
+
+	for (uint32_t i = 0; i < v->backends.count; i++) {
+		n.weighted += b[i].weight != 0;
+		n.taking += b[i].weight && !is_full(root, &b[i]);
+	}
+	return n;
+}
+
+/* What a first packet to a virtual server meets, in the order in which the worker looks. */
+static void explain_opening(struct lookup *l, const struct sl_snapshot *s,
+			    const struct sl_virtual_server *v)
+{
+	const struct sl_root *root = rpc_call_ctrl(l->call)->root;
+	const struct sl_worker_slot *slot = root->worker[l->worker];
+	const struct sl_conn_table *table =
+		sl_addr_is_v4(&l->key.client) ? &slot->conns : &slot->conns6;
+	struct takers n = count_takers(root, s, v);
+
+	if (v->max_connections && server_claims(root, v->ref) >= v->max_connections)
+		drop(l, SL_DROP_SERVER_LIMIT);
+	else if (!n.weighted)
+		drop(l, SL_DROP_NO_BACKEND);
+	else if (!n.taking)
+		drop(l, SL_DROP_BACKEND_LIMIT);
+	else if (sl_conn_open_count(table) == table->capacity)
+		drop(l, SL_DROP_CONNECTION_TABLE_FULL);
+	else
+		l->response->text = rpc_format(
+			l->call,
+			"no connection yet; %s opens one to a backend of its %u, of which %u "
+			"take connections",
+			l->key.protocol == IPPROTO_TCP ? "a SYN" : "a datagram", v->backends.count,
+			n.taking);
+}
+
 static void explain_new(struct lookup *l)
 {
 	const struct ctrl *ctrl = rpc_call_ctrl(l->call);
 	const struct sl_arena *arena = &ctrl->root->arena;
 	uint64_t current = __atomic_load_n(&arena->current, __ATOMIC_ACQUIRE);
-	const struct sl_conn_table *table = &ctrl->root->worker[l->worker]->conns;
+	const struct sl_snapshot *s = arena->half[current & 1];
 	const struct sl_virtual_server *v;
 
 	if (!current) {
 		drop(l, SL_DROP_NO_CONFIG);
 		return;
 	}
-	v = sl_virtual_server_find(arena->half[current & 1], l->virtual, l->key.virtual_port,
-				   l->key.protocol);
+	v = sl_virtual_server_find_addr(s, &l->key.virtual, l->key.virtual_port, l->key.protocol);
 	if (!v) {
 		drop(l, SL_DROP_NO_SERVICE);
 		return;
 	}
 	l->response->virtual_server =
 		(char *)(model_name(ctrl->model, IDS_VIRTUAL_SERVER, v->ref) ?: "");
-	if (!v->cycle.count)
-		drop(l, SL_DROP_NO_BACKEND);
-	else if (sl_conn_open_count(table) == table->capacity)
-		drop(l, SL_DROP_CONNECTION_TABLE_FULL);
-	else
-		l->response->text = rpc_format(
-			l->call, "no connection yet; %s opens one to a backend of its %u",
-			l->key.protocol == IPPROTO_TCP ? "a SYN" : "a datagram", v->backends.count);
+	explain_opening(l, s, v);
 }
 
 static void finish(struct lookup *l)
@@ -106,10 +167,16 @@ static void search(evutil_socket_t fd, short what, void *arg)
 
 /* False: the refusal has been sent. */
 static bool read_endpoint(struct rpc_call *call, const char *what, const char *address,
-			  uint32_t port, uint32_t *addr, uint16_t *to)
+			  uint32_t port, struct sl_addr *addr, uint16_t *to)
 {
-	if (inet_pton(AF_INET, address, addr) != 1)
-		rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "%s_address: \"%.40s\" is no IPv4 address",
+	uint32_t v4;
+
+	if (inet_pton(AF_INET, address, &v4) == 1)
+		*addr = sl_addr_of_v4(v4);
+	else if (inet_pton(AF_INET6, address, addr) != 1)
+		*addr = (struct sl_addr){0};
+	if (sl_addr_is_none(addr))
+		rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "%s_address: \"%.40s\" is no IP address",
 			 what, address);
 	else if (port < 1 || port > 65535)
 		rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "%s_port: %u is not in 1..65535", what,
@@ -119,10 +186,39 @@ static bool read_endpoint(struct rpc_call *call, const char *what, const char *a
 	return false;
 }
 
+/* False: the refusal has been sent. */
+static bool read_key(struct rpc_call *call, const Sluice__V1__LookupFlowRequest *request,
+		     struct connection_key *key)
+{
+	switch (request->protocol) {
+	case SLUICE__V1__PROTOCOL__PROTOCOL_TCP: key->protocol = IPPROTO_TCP; break;
+	case SLUICE__V1__PROTOCOL__PROTOCOL_UDP: key->protocol = IPPROTO_UDP; break;
+	default: rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "protocol: tcp or udp"); return false;
+	}
+	if (!read_endpoint(call, "client", request->client_address, request->client_port,
+			   &key->client, &key->client_port) ||
+	    !read_endpoint(call, "virtual", request->virtual_address, request->virtual_port,
+			   &key->virtual, &key->virtual_port))
+		return false;
+	if (sl_addr_is_v4(&key->client) == sl_addr_is_v4(&key->virtual))
+		return true;
+	rpc_fail(call, PROBLEM_INVALID_ARGUMENT,
+		 "client_address and virtual_address: a packet has addresses of one family");
+	return false;
+}
+
+static uint32_t owner_of(const struct sl_root *root, const struct connection_key *key)
+{
+	return sl_addr_is_v4(&key->client)
+		       ? sl_owner_client(sl_addr_v4(&key->client), key->client_port, root->seed,
+					 root->n_workers)
+		       : sl_owner_client6(&key->client, key->client_port, root->seed,
+					  root->n_workers);
+}
+
 void connection_lookup_flow(struct rpc_call *call)
 {
 	const Sluice__V1__LookupFlowRequest *request = (const void *)rpc_call_request(call);
-	const struct sl_root *root = rpc_call_ctrl(call)->root;
 	struct lookup *l = rpc_alloc(call, sizeof(*l));
 
 	if (!l) {
@@ -130,19 +226,9 @@ void connection_lookup_flow(struct rpc_call *call)
 		return;
 	}
 	l->call = call;
-	switch (request->protocol) {
-	case SLUICE__V1__PROTOCOL__PROTOCOL_TCP: l->key.protocol = IPPROTO_TCP; break;
-	case SLUICE__V1__PROTOCOL__PROTOCOL_UDP: l->key.protocol = IPPROTO_UDP; break;
-	default: rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "protocol: tcp or udp"); return;
-	}
-	if (!read_endpoint(call, "client", request->client_address, request->client_port,
-			   &l->client, &l->key.client_port) ||
-	    !read_endpoint(call, "virtual", request->virtual_address, request->virtual_port,
-			   &l->virtual, &l->key.virtual_port))
+	if (!read_key(call, request, &l->key))
 		return;
-	l->key.client = sl_addr_of_v4(l->client);
-	l->key.virtual = sl_addr_of_v4(l->virtual);
-	l->worker = sl_owner_client(l->client, l->key.client_port, root->seed, root->n_workers);
+	l->worker = owner_of(rpc_call_ctrl(call)->root, &l->key);
 	l->response = rpc_message(call, &sluice__v1__lookup_flow_response__descriptor);
 	if (l->response)
 		search(-1, 0, l);

@@ -299,6 +299,25 @@ def listed(bed):
            for c in mine], [(VIRTUAL6, talk.local[0], BACKENDS6[0], "dns6/dns-0")], "listed")
 
 
+def looked_up(bed):
+    """LookupFlow foretells the worker, and knows the connection afterwards."""
+    def lookup(port):
+        return bed.api.call("ConnectionService/LookupFlow", {
+            "protocol": "udp", "client_address": CLIENT6, "client_port": port,
+            "virtual_address": VIRTUAL6, "virtual_port": 53})
+
+    workers = set()
+    for port in range(41091, 41099):
+        before = lookup(port)
+        assert "connection" not in before and "a datagram opens one" in before["text"], before
+        Talk6(bed, UDP, port).up(b"x")
+        found = lookup(port)
+        equal((found["connection"]["clientPort"], found["connection"].get("worker", 0),
+               found["virtualServer"]), (port, before.get("worker", 0), "dns6"), "looked up")
+        workers.add(before.get("worker", 0))
+    equal(workers, {0, 1}, "workers")
+
+
 def too_big(bed):
     """A link with a smaller MTU than the packet's: the sender is told, RFC 4443 section 3.2."""
     talk = Talk6(bed, UDP, 41100)
@@ -314,7 +333,8 @@ def too_big(bed):
 
 
 CASES = (udp, tcp, too_big, extension_headers, bad_headers, strangers, routes, errors, echo,
-         solicited_answers, bad_discovery, announced, neighbours, both_families, listed)
+         solicited_answers, bad_discovery, announced, neighbours, both_families, listed,
+         looked_up)
 
 
 def tests(report):
