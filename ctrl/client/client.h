@@ -5,7 +5,7 @@
  *   main.c        options, and the way to a command
  *   commands.c    the table of commands and options: all that names them is made from it,
  *                 help.c, mdoc.c (the man page's part), complete.c (the shells' completion)
- *   command.c     finds and checks in it
+ *   command.c     finds and checks in it; roles.c who may give a command
  *   schema.c      what the .proto files say: fields, enums, methods
  *   rpc.c         one call: Connect protocol, JSON, by http.c over the unix socket;
  *   stream.c      one that answers with a stream

@@ -38,6 +38,7 @@ enum completes {
 	COMPLETES_FILTERS, /* the same of the noun's filters */
 	COMPLETES_METHOD,  /* Service/Method */
 	COMPLETES_SHELL,
+	COMPLETES_PROTOCOL,
 	COMPLETES_NOUN,
 };
 
@@ -52,6 +53,8 @@ struct command {
 	const char *help;             /* one line */
 	/* The exit code. `argv` are the arguments behind noun and verb. */
 	int (*run)(const struct client *client, const struct noun *noun, int argc, char **argv);
+	/* Of the API, what it needs most for; of a resource the verb in it. NULL: none, or any */
+	const char *method;
 	const char *detail; /* sentences more, or NULL */
 };
 
@@ -94,6 +97,12 @@ const struct command *command_find(int argc, char **argv, const struct noun **no
 /* CLIENT_OK, or a usage error that says what `command` wants. `options`: those that were given. */
 int command_check(const struct noun *noun, const struct command *command, unsigned int options,
 		  int n_args);
+
+/*
+ * roles.c: the role that the daemon wants of who gives the command, by the method that it calls.
+ * NULL: none, or it depends on what is called.
+ */
+const char *command_role(const struct noun *noun, const struct command *command);
 
 /* help.c: on standard output; the commands of one noun, or one verb of it. NULL: all. */
 int help_print(const char *noun, const char *verb);
@@ -142,6 +151,7 @@ int restore_run(const struct client *, const struct noun *, int argc, char **arg
 /* connection.c */
 int connection_list(const struct client *, const struct noun *, int argc, char **argv);
 int connection_delete(const struct client *, const struct noun *, int argc, char **argv);
+int connection_lookup(const struct client *, const struct noun *, int argc, char **argv);
 
 /* observe.c */
 int observe_workers(const struct client *, const struct noun *, int argc, char **argv);

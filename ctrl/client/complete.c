@@ -188,10 +188,15 @@ static void offer_methods(const struct line *line)
 	}
 }
 
+static void offer_words(const struct line *line, const char *const *words)
+{
+	for (; *words; words++)
+		offer(line, "", *words, "", "");
+}
+
 static void offer_argument(const struct line *line, const struct noun *noun, enum completes what)
 {
 	const struct kind *kind = noun->kind;
-	static const char *const shells[] = {"bash", "zsh", "fish"};
 
 	switch (what) {
 	case COMPLETES_NOTHING: break;
@@ -212,8 +217,9 @@ static void offer_argument(const struct line *line, const struct noun *noun, enu
 	case COMPLETES_METHOD: offer_methods(line); break;
 	case COMPLETES_NOUN: offer_nouns(line); break;
 	case COMPLETES_SHELL:
-		for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++)
-			offer(line, "", shells[i], "", "");
+		offer_words(line, (const char *[]){"bash", "zsh", "fish", NULL});
+		break;
+	case COMPLETES_PROTOCOL: offer_words(line, (const char *[]){"tcp", "udp", NULL}); break;
 	}
 }
 

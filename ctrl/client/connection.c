@@ -84,3 +84,43 @@ int connection_delete(const struct client *client, const struct noun *noun, int 
 				      &reply);
 	return result == CLIENT_OK ? report_deletion(client, reply) : result;
 }
+
+/* "ADDRESS:PORT" or "[ADDRESS]:PORT" into two fields of the request; the daemon judges them. */
+static bool set_endpoint(json_t *request, const char *what, const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	bool bracketed = text[0] == '[' && colon && colon[-1] == ']';
+	unsigned long port;
+	char field[32];
+
+	if (!colon || !observe_number(colon + 1, &port))
+		return false;
+	snprintf(field, sizeof(field), "%sAddress", what);
+	json_object_set_new(
+		request, field,
+		json_stringn(text + bracketed, (size_t)(colon - text) - 2 * (size_t)bracketed));
+	snprintf(field, sizeof(field), "%sPort", what);
+	json_object_set_new(request, field, json_integer((json_int_t)port));
+	return true;
+}
+
+int connection_lookup(const struct client *client, const struct noun *noun, int argc, char **argv)
+{
+	json_t *request = json_object(), *reply;
+	char protocol[64];
+	int result;
+
+	(void)noun;
+	(void)argc;
+	snprintf(protocol, sizeof(protocol), "protocol=%s", argv[0]);
+	result = assign("LookupFlowRequest", "the arguments", request, protocol);
+	if (result == CLIENT_OK && (!set_endpoint(request, "client", argv[1]) ||
+				    !set_endpoint(request, "virtual", argv[2])))
+		result = client_usage_error("ADDRESS:PORT or [ADDRESS]:PORT, twice");
+	if (result != CLIENT_OK) {
+		json_decref(request);
+		return result;
+	}
+	result = rpc_call_or_complain(client, "ConnectionService", "LookupFlow", request, &reply);
+	return result == CLIENT_OK ? client_print(client, reply) : result;
+}

@@ -48,6 +48,14 @@ static void print_command(const struct noun *noun, const struct command *c)
 	printf("  %-42s  %s\n", usage, c->help);
 }
 
+static void print_role(const struct noun *noun, const struct command *c)
+{
+	const char *role = command_role(noun, c);
+
+	if (role)
+		printf("      role: %s\n", role);
+}
+
 static void print_options(const struct command *c)
 {
 	for (const struct command_option *o = command_options; o->name; o++)
@@ -115,6 +123,7 @@ static int print_noun(const struct noun *noun)
 
 		print_command(noun, c);
 		print_options(c);
+		print_role(noun, c);
 		if (!c->verb && c->detail)
 			print_wrapped(c->detail, 6);
 	}
@@ -141,6 +150,7 @@ int help_print(const char *name, const char *verb)
 					  name);
 	print_command(noun, command);
 	print_options(command);
+	print_role(noun, command);
 	if (command->detail)
 		print_wrapped(command->detail, 6);
 	if (noun->kind && command->others == COMPLETES_KEYS)

@@ -95,6 +95,8 @@ static void print_command(FILE *to, const struct noun *noun, const struct comman
 	print_text(to, c->help);
 	if (c->detail && !said_before(noun, c->detail))
 		print_text(to, c->detail);
+	if (command_role(noun, c))
+		fprintf(to, "Role: %s.\n", command_role(noun, c));
 }
 
 static void print_noun(FILE *to, const struct noun *noun)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <sluice/api_methods.h>
+
 #include "ctrl/rpc/schema.h"
 #include "grpc/health/v1/health.pb-c.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
@@ -20,87 +22,27 @@
 #include "sluice/v1/virtual_server.pb-c.h"
 #include "sluice/v1/worker.pb-c.h"
 
-/* Beside each method the role that it takes to call it. */
 #define ANY_METHOD(service, name, handler, kind, role, shape)                                     \
 	{                                                                                         \
 		&sluice__v1__##service##_service__descriptor, name, handler, kind, CALLER_##role, \
 			RPC_##shape                                                               \
 	}
-#define KIND_METHOD(service, name, handler, kind, role) \
-	ANY_METHOD(service, name, handler, kind, role, UNARY)
+#define OF_KIND(service, name, handler, kind, role) \
+	ANY_METHOD(service, name, handler, RESOURCE_##kind, role, UNARY),
 #define METHOD(service, name, handler, role) \
-	KIND_METHOD(service, name, handler, RESOURCE_KIND_MAX, role)
-
+	ANY_METHOD(service, name, handler, RESOURCE_KIND_MAX, role, UNARY),
 #define STREAM(service, name, handler, role) \
-	ANY_METHOD(service, name, handler, RESOURCE_KIND_MAX, role, SERVER_STREAM)
+	ANY_METHOD(service, name, handler, RESOURCE_KIND_MAX, role, SERVER_STREAM),
 
 /* Get, List, ... of a kind: one handler, told what it is about. */
 #define STANDARD(service, verb, name, kind) \
-	KIND_METHOD(service, name, standard_##verb, RESOURCE_##kind, ROLE_##verb)
-#define CALLER_ROLE_get    CALLER_VIEWER
-#define CALLER_ROLE_list   CALLER_VIEWER
-#define CALLER_ROLE_create CALLER_OPERATOR
-#define CALLER_ROLE_update CALLER_OPERATOR
-#define CALLER_ROLE_delete CALLER_OPERATOR
+	OF_KIND(service, name, standard_##verb, kind, SL_API_ROLE_##verb)
 
 static const struct rpc_method methods[] = {
-	METHOD(config, "GetConfig", config_get, VIEWER),
-	METHOD(config, "ApplyConfig", config_apply, OPERATOR),
-	METHOD(config, "ConfirmConfig", config_confirm, OPERATOR),
-	METHOD(config, "RollbackConfig", config_rollback, OPERATOR),
-	METHOD(config, "DiffConfig", config_diff, VIEWER),
-	METHOD(config, "ListConfigRevisions", config_list_revisions, VIEWER),
-	METHOD(config, "BackupConfig", config_backup, OPERATOR),
-	METHOD(config, "RestoreConfig", config_restore, OPERATOR),
+	SL_API_METHODS(METHOD, STREAM, STANDARD)
 
-	METHOD(audit, "ListAuditEntries", audit_list, VIEWER),
-
-	STANDARD(virtual_server, get, "GetVirtualServer", VIRTUAL_SERVER),
-	STANDARD(virtual_server, list, "ListVirtualServers", VIRTUAL_SERVER),
-	STANDARD(virtual_server, create, "CreateVirtualServer", VIRTUAL_SERVER),
-	STANDARD(virtual_server, update, "UpdateVirtualServer", VIRTUAL_SERVER),
-	STANDARD(virtual_server, delete, "DeleteVirtualServer", VIRTUAL_SERVER),
-
-	STANDARD(backend_pool, get, "GetBackendPool", BACKEND_POOL),
-	STANDARD(backend_pool, list, "ListBackendPools", BACKEND_POOL),
-	STANDARD(backend_pool, create, "CreateBackendPool", BACKEND_POOL),
-	STANDARD(backend_pool, update, "UpdateBackendPool", BACKEND_POOL),
-	STANDARD(backend_pool, delete, "DeleteBackendPool", BACKEND_POOL),
-
-	STANDARD(backend_pool, get, "GetBackend", BACKEND),
-	STANDARD(backend_pool, list, "ListBackends", BACKEND),
-	STANDARD(backend_pool, create, "CreateBackend", BACKEND),
-	STANDARD(backend_pool, update, "UpdateBackend", BACKEND),
-	STANDARD(backend_pool, delete, "DeleteBackend", BACKEND),
-
-	STANDARD(local_address_pool, get, "GetLocalAddressPool", LOCAL_ADDRESS_POOL),
-	STANDARD(local_address_pool, list, "ListLocalAddressPools", LOCAL_ADDRESS_POOL),
-	STANDARD(local_address_pool, create, "CreateLocalAddressPool", LOCAL_ADDRESS_POOL),
-	STANDARD(local_address_pool, update, "UpdateLocalAddressPool", LOCAL_ADDRESS_POOL),
-	STANDARD(local_address_pool, delete, "DeleteLocalAddressPool", LOCAL_ADDRESS_POOL),
-
-	STANDARD(interface, get, "GetInterface", INTERFACE),
-	STANDARD(interface, list, "ListInterfaces", INTERFACE),
-	STANDARD(interface, update, "UpdateInterface", INTERFACE),
-
-	STANDARD(route, get, "GetRoute", ROUTE),
-	STANDARD(route, list, "ListRoutes", ROUTE),
-	STANDARD(route, create, "CreateRoute", ROUTE),
-	STANDARD(route, update, "UpdateRoute", ROUTE),
-	STANDARD(route, delete, "DeleteRoute", ROUTE),
-
-	METHOD(connection, "ListConnections", connection_list, VIEWER),
-	METHOD(connection, "DeleteConnections", connection_delete, OPERATOR),
-	METHOD(connection, "LookupFlow", connection_lookup_flow, VIEWER),
-	METHOD(stats, "GetStats", stats_get, VIEWER),
-	STREAM(stats, "WatchStats", stats_watch, VIEWER),
-	STREAM(event, "WatchEvents", events_watch, VIEWER),
-	METHOD(worker, "ListWorkers", worker_list, VIEWER),
-	METHOD(worker, "RestartWorker", worker_restart, OPERATOR),
-	METHOD(worker, "ProfileWorker", worker_profile, OPERATOR),
-
-	{&grpc__health__v1__health__descriptor, "Check", health_check, RESOURCE_KIND_MAX,
-	 CALLER_VIEWER, RPC_UNARY},
+		{&grpc__health__v1__health__descriptor, "Check", health_check, RESOURCE_KIND_MAX,
+		 CALLER_VIEWER, RPC_UNARY},
 	{&grpc__health__v1__health__descriptor, "Watch", health_watch, RESOURCE_KIND_MAX,
 	 CALLER_VIEWER, RPC_SERVER_STREAM},
 	{&grpc__reflection__v1__server_reflection__descriptor, "ServerReflectionInfo",

@@ -61,8 +61,45 @@ def drops(instance):
     equal(lookup(instance, client=("192.0.2.3", 1))["dropReason"], "no_backend")
 
 
+def limits(instance):
+    """What is full takes no more, and is said to be."""
+    def bound(pool, most):
+        for backend in pool:
+            instance.api.call("BackendPoolService/UpdateBackend", {
+                "backend_pool": "web", "backend": {"name": backend["name"], "max_connections": most},
+                "update_mask": "maxConnections,resumePercent"})
+
+    pool = instance.api.call("BackendPoolService/ListBackends", {"backend_pool": "web"})["backends"]
+    bound(pool, 1)
+    client, servers = open_connection(instance)
+    try:
+        text = lookup(instance, client=("192.0.2.3", 1))["text"]
+        assert f"of which {len(pool) - 1} take" in text, text
+        bound(pool, 0)
+        server = {"name": "web", "max_connections": 1}
+        instance.api.call("VirtualServerService/UpdateVirtualServer", {
+            "virtual_server": server, "update_mask": "maxConnections"})
+        equal(lookup(instance, client=("192.0.2.3", 1))["dropReason"], "server_limit")
+        instance.api.call("VirtualServerService/UpdateVirtualServer", {
+            "virtual_server": {"name": "web"}, "update_mask": "maxConnections"})
+    finally:
+        for sock in (client, *servers):
+            sock.close()
+
+
+def by_command(instance):
+    said = instance.ctl("connection", "lookup", "tcp", "192.0.2.3:1", "192.0.2.80:80")
+    equal(said.returncode, 0, said.stderr)
+    assert "virtual_server: web" in said.stdout and "a SYN opens one" in said.stdout, said.stdout
+    said = instance.ctl("connection", "lookup", "tcp", "[2001:db8::1]:1", "[2001:db8::2]:80")
+    assert "drop_reason: no_service" in said.stdout, said.stdout + said.stderr
+    for code, *words in ((1, "sctp", "192.0.2.3:1", "192.0.2.80:80"),
+                         (2, "tcp", "192.0.2.3", "192.0.2.80:80")):
+        equal(instance.ctl("connection", "lookup", *words).returncode, code, f"exit code, {words}")
+
+
 def refused(instance):
-    for wrong in ({"client": ("x", 1)}, {"client": ("::1", 1)}, {"client": ("192.0.2.2", 0)},
+    for wrong in ({"client": ("x", 1)}, {"client": ("2001:db8::1", 1)}, {"client": ("::", 1)}, {"client": ("192.0.2.2", 0)},
                   {"virtual": ("192.0.2.80", 65536)}, {"protocol": "PROTOCOL_UNSPECIFIED"}):
         try:
             lookup(instance, **wrong)
@@ -74,7 +111,8 @@ def refused(instance):
 
 def tests(report):
     with Instance() as instance:
-        for name, run in (("of an open connection", existing), ("what would be dropped", drops),
+        for name, run in (("of an open connection", existing), ("limits", limits), ("by command", by_command),
+                          ("what would be dropped", drops),
                           ("requests that are none", refused)):
             with report.case(name):
                 run(instance)

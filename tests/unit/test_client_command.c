@@ -117,6 +117,8 @@ static void check_command(const struct noun *noun, const struct command *c)
 	assert_true(c->min_args <= c->max_args);
 	assert_true(!names || noun->kind);
 	assert_ptr_equal(command_verb(noun, c->verb), c);
+	if (c->method)
+		assert_non_null(command_role(noun, c));
 }
 
 static void test_table(void **state)
@@ -134,6 +136,24 @@ static void test_table(void **state)
 		assert_int_equal(bits & o->bit, 0);
 		bits |= o->bit;
 	}
+}
+
+static const char *role_of(const char *noun, const char *verb)
+{
+	const struct noun *n = command_noun(noun);
+
+	return command_role(n, command_verb(n, verb));
+}
+
+static void test_roles(void **state)
+{
+	(void)state;
+	assert_string_equal(role_of("connection", "delete"), "operator");
+	assert_string_equal(role_of("connections", NULL), "viewer");
+	assert_string_equal(role_of("backend", "list"), "viewer");
+	assert_string_equal(role_of("local-pool", "create"), "operator");
+	assert_string_equal(role_of("restore", NULL), "operator");
+	assert_null(role_of("ipvsadm", NULL));
 }
 
 /* What the verbs of a resource call is in the .proto files. */
@@ -204,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_completes_keys),
 		cmocka_unit_test(test_completes_without_daemon),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_schema),
 		cmocka_unit_test(test_man_page),
