@@ -80,10 +80,6 @@ void arp_input(struct worker *w, struct burst *b, unsigned int at)
 		burst_drop(b, at, SL_DROP_ARP_MALFORMED);
 		return;
 	}
-	if (!w->snapshot) {
-		burst_drop(b, at, SL_DROP_NO_CONFIG);
-		return;
-	}
 	to_us = answered_on(w, arp->arp_data.arp_tip, m->port);
 	learn(w, arp, m->port, to_us);
 	if (arp->arp_opcode == RTE_BE16(RTE_ARP_OP_REPLY)) {

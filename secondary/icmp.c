@@ -65,8 +65,6 @@ void icmp_input(struct worker *w, struct burst *b, unsigned int at, uint32_t len
 
 	if (len < sizeof(*icmp))
 		burst_drop(b, at, SL_DROP_L4_SHORT);
-	else if (!w->snapshot)
-		burst_drop(b, at, SL_DROP_NO_CONFIG);
 	else if (frame_bad_source(ip))
 		burst_drop(b, at, SL_DROP_IP_SOURCE);
 	else if (sl_own_address_find(w->snapshot, ip->src_addr))

@@ -69,8 +69,6 @@ void icmp6_input(struct worker *w, struct burst *b, unsigned int at, uint32_t l4
 
 	if (len < sizeof(*icmp))
 		burst_drop(b, at, SL_DROP_L4_SHORT);
-	else if (!w->snapshot)
-		burst_drop(b, at, SL_DROP_NO_CONFIG);
 	else if (frame6_sum(frame6_ip(b->pkt[at]), IPPROTO_ICMPV6, icmp, len) != 0xffff)
 		burst_drop(b, at, SL_DROP_L4_CHECKSUM);
 	else if (icmp->type == ICMP6_SOLICITATION || icmp->type == ICMP6_ADVERTISEMENT)

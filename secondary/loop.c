@@ -47,9 +47,20 @@ static __rte_noinline void pipeline_run6(struct worker *w, struct burst *b)
 	}
 }
 
+/* Before the first snapshot nothing is ours, not even what an old connection would take. */
+static __rte_noinline void drop_all(struct worker *w, struct burst *b)
+{
+	count_drop(w, SL_DROP_NO_CONFIG, b->n);
+	rte_pktmbuf_free_bulk(b->pkt, b->n);
+}
+
 static void pipeline_run(struct worker *w, struct burst *b)
 {
 	profile_mark(w, SL_STAGE_RECEIVE, b->n);
+	if (unlikely(!w->snapshot)) {
+		drop_all(w, b);
+		return;
+	}
 	stage_parse(w, b);
 	profile_mark(w, SL_STAGE_PARSE, b->n);
 	stage_lookup(w, b);

@@ -299,9 +299,7 @@ static __rte_always_inline void schedule(struct worker *w, struct burst *b, stru
 	for (unsigned int k = 0; k < n; k++) {
 		unsigned int at = miss->at[k];
 
-		if (unlikely(!w->snapshot))
-			burst_drop(b, at, SL_DROP_NO_CONFIG);
-		else if (unlikely(!decide(w, b, at, &round, ipv6)))
+		if (unlikely(!decide(w, b, at, &round, ipv6)))
 			list_add(miss, at);
 	}
 	open_all(w, b, &round, ipv6);
