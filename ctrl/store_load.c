@@ -73,19 +73,20 @@ static int load_ids(struct load *load, struct resource *r, struct problem *why)
 
 static int insert(struct load *load, struct resource *r, struct problem *why)
 {
-	struct resource *empty =
-		(struct resource *)model_find(load->model, RESOURCE_INTERFACE, r->name);
+	struct resource *had = (struct resource *)model_find(load->model, r->kind, r->name);
 	char path[RESOURCE_PATH_SIZE];
 	struct model_id id;
 	int rc;
 
+	resource_path(r->kind, r->name, path);
 	/* The interfaces of ports are there from the beginning. */
-	if (r->kind == RESOURCE_INTERFACE && empty) {
-		model_remove(load->model, empty);
-		resource_free(empty);
+	if (had && r->kind == RESOURCE_INTERFACE && !had->revision) {
+		model_remove(load->model, had);
+		resource_free(had);
+	} else if (had) { /* names that differ by their type alone, which only a forged file has */
+		return problem_set(why, PROBLEM_DATA_LOSS, "%s: is stored twice", path);
 	}
 	rc = model_insert(load->model, r);
-	resource_path(r->kind, r->name, path);
 	if (rc == -ENOSPC && model_nth_id(r, 0, &id))
 		return problem_set(why, PROBLEM_RESOURCE_EXHAUSTED,
 				   "%s: is stored with an id over the limit of the boot "
