@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctrl/compile.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,8 +38,10 @@ static uint64_t lay_out(struct sl_snapshot *s, const struct plan *p)
 	struct layout l = {0};
 
 	place(&l, 1, sizeof(*s));
-	s->virtual_servers = place(&l, p->n_servers, sizeof(struct sl_virtual_server));
+	s->virtual_servers = place(&l, p->n_endpoints, sizeof(struct sl_virtual_server));
 	s->virtual_hash = place(&l, p->server_places, sizeof(uint32_t));
+	s->port_ranges = place(&l, p->n_ranges, sizeof(struct sl_port_range));
+	s->ranges_hash = place(&l, p->ranges_places, sizeof(struct sl_port_ranges));
 	s->backends = place(&l, p->n_backends, sizeof(struct sl_backend));
 	s->cycles = place(&l, p->n_picks, sizeof(uint32_t));
 	s->local_addresses = place(&l, p->n_local_addresses, sizeof(struct sl_local_address));
@@ -65,28 +69,29 @@ static struct sl_span part(struct sl_span whole, uint32_t first, uint32_t n, siz
 }
 
 static void write_server(const struct sl_snapshot *s, const struct plan *p,
-			 const struct plan_server *server, struct sl_virtual_server *out)
+			 const struct plan_endpoint *endpoint, struct sl_virtual_server *out)
 {
+	const struct plan_server *server = endpoint->of;
 	const struct resource *r = server->server;
 	const struct plan_pool *pool = &p->pool[server->pool];
 	const struct cycle *cycle = pool->cycle[r->virtual_server.scheduler];
 
 	out->ref = r->ref;
-	out->addr = r->virtual_server.addr;
-	out->port = r->virtual_server.port;
-	out->proto = r->virtual_server.proto;
+	out->addr = endpoint->at->addr;
+	out->port = resource_endpoint_is_exact(endpoint->at) ? htons(endpoint->at->port) : 0;
+	out->proto = endpoint->at->proto;
 	out->scheduler = r->virtual_server.scheduler;
 	out->hash_key = r->virtual_server.hash_key;
 	out->quic_id = r->virtual_server.quic_id;
 	out->expire_quiescent = r->virtual_server.expire_quiescent;
 	out->slow_start = pool->slow_start * SL_TICK_HZ;
 	out->max_connections = r->virtual_server.max_connections;
-	out->max_mss = r->virtual_server.max_mss;
+	out->max_mss = out->proto == IPPROTO_TCP ? r->virtual_server.max_mss : 0;
 	out->backends = part(s->backends, pool->first, pool->n, sizeof(struct sl_backend));
 	out->cycle = part(s->cycles, cycle->first, cycle->length, sizeof(uint32_t));
 	if (server->local != PLAN_NO_LOCAL) {
-		struct plan_range local = plan_locals(&p->local[server->local],
-						      !sl_addr_is_v4(&r->virtual_server.addr));
+		struct plan_range local =
+			plan_locals(&p->local[server->local], !sl_addr_is_v4(&out->addr));
 
 		out->local = part(s->local_lists, local.first, local.n, sizeof(uint32_t));
 	}
@@ -96,9 +101,11 @@ static void write_servers(struct sl_snapshot *s, const struct plan *p)
 {
 	struct sl_virtual_server *v = at(s, s->virtual_servers);
 
-	for (uint32_t i = 0; i < p->n_servers; i++)
-		write_server(s, p, &p->server[i], &v[i]);
+	for (uint32_t i = 0; i < p->n_endpoints; i++)
+		write_server(s, p, &p->endpoint[i], &v[i]);
 	memcpy(at(s, s->virtual_hash), p->server_hash, p->server_places * sizeof(uint32_t));
+	memcpy(at(s, s->port_ranges), p->range, p->n_ranges * sizeof(*p->range));
+	memcpy(at(s, s->ranges_hash), p->ranges_hash, p->ranges_places * sizeof(*p->ranges_hash));
 }
 
 static void write_pools(struct sl_snapshot *s, const struct plan *p)

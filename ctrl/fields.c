@@ -10,6 +10,7 @@
 #include <sluice/snapshot.h>
 
 #include "ctrl/address.h"
+#include "ctrl/fields_endpoints.h"
 #include "ctrl/fields_scheduling.h"
 #include "sluice/v1/backend_pool.pb-c.h"
 #include "sluice/v1/common.pb-c.h"
@@ -61,15 +62,7 @@ static int check_name(const struct fields_context *c, const char *field, const c
 		name, RESOURCE_NAME_MAX);
 }
 
-static int check_port(const struct fields_context *c, uint32_t port, uint16_t *out)
-{
-	if (port < 1 || port > UINT16_MAX)
-		return fields_refuse(c, "port", "%u is not in 1..65535", port);
-	*out = htons(port);
-	return 0;
-}
-
-static int check_host(const struct fields_context *c, const char *field, const char *text,
+int fields_check_host(const struct fields_context *c, const char *field, const char *text,
 		      struct sl_addr *addr)
 {
 	const char *wrong = *text ? address_parse_host(text, addr) : "is required";
@@ -85,26 +78,15 @@ static int decode_virtual_server(const struct fields_context *c, const Sluice__V
 	struct resource *r = c->r;
 	int rc;
 
-	if ((rc = check_name(c, "name", m->name)) ||
-	    (rc = check_host(c, "address", m->address, &r->virtual_server.addr)) ||
-	    (rc = check_port(c, m->port, &r->virtual_server.port)) ||
+	if ((rc = check_name(c, "name", m->name)) || (rc = fields_decode_endpoints(c, m)) ||
 	    (rc = check_name(c, "backend_pool", m->backend_pool)) ||
 	    (*m->local_address_pool &&
 	     (rc = check_name(c, "local_address_pool", m->local_address_pool))))
 		return rc;
-	switch ((int)m->protocol) {
-	case SLUICE__V1__PROTOCOL__PROTOCOL_TCP: r->virtual_server.proto = IPPROTO_TCP; break;
-	case SLUICE__V1__PROTOCOL__PROTOCOL_UDP: r->virtual_server.proto = IPPROTO_UDP; break;
-	case SLUICE__V1__PROTOCOL__PROTOCOL_UNSPECIFIED:
-		return fields_refuse(c, "protocol", "is required: tcp or udp");
-	default:
-		return fields_refuse(c, "protocol", "%d is not known: tcp or udp",
-				     (int)m->protocol);
-	}
 	if (m->max_mss && (m->max_mss < MSS_MIN || m->max_mss > MSS_MAX))
 		return fields_refuse(c, "max_mss", "%u is not 0 or in %d..%d", m->max_mss, MSS_MIN,
 				     MSS_MAX);
-	if (m->max_mss && m->protocol != SLUICE__V1__PROTOCOL__PROTOCOL_TCP)
+	if (m->max_mss && !fields_any_endpoint(r, IPPROTO_TCP))
 		return fields_refuse(c, "max_mss", "is for tcp");
 	r->virtual_server.max_mss = m->max_mss;
 	return fields_decode_scheduling(c, m);
@@ -148,9 +130,11 @@ static int decode_backend(const struct fields_context *c, const char *pool,
 		return problem_set(c->why, PROBLEM_INVALID_ARGUMENT,
 				   "backend_pool: \"%.80s\" is not a name", pool);
 	if ((rc = check_name(c, "name", m->name)) ||
-	    (rc = check_host(c, "address", m->address, &r->backend.addr)) ||
-	    (rc = check_port(c, m->port, &r->backend.port)))
+	    (rc = fields_check_host(c, "address", m->address, &r->backend.addr)))
 		return rc;
+	if (m->port > UINT16_MAX)
+		return fields_refuse(c, "port", "%u is not in 0..65535", m->port);
+	r->backend.port = htons(m->port);
 	if (m->weight > UINT16_MAX)
 		return fields_refuse(c, "weight", "%u is not in 0..65535", m->weight);
 	r->backend.weight = m->weight;
@@ -202,7 +186,7 @@ static int decode_local(const struct fields_context *c, const Sluice__V1__LocalA
 	r->local.n = m->n_addresses;
 	for (size_t i = 0; i < m->n_addresses && !rc; i++) {
 		r->local.ref[i] = SL_REF_NONE;
-		rc = check_host(c, "addresses", m->addresses[i], &r->local.addr[i]);
+		rc = fields_check_host(c, "addresses", m->addresses[i], &r->local.addr[i]);
 	}
 	if (rc)
 		return rc;
@@ -319,7 +303,9 @@ int fields_decode(struct resource *r, const char *pool, const ProtobufCMessage *
 
 void fields_free(struct resource *r)
 {
-	if (r->kind == RESOURCE_LOCAL_ADDRESS_POOL) {
+	if (r->kind == RESOURCE_VIRTUAL_SERVER) {
+		free(r->virtual_server.endpoint);
+	} else if (r->kind == RESOURCE_LOCAL_ADDRESS_POOL) {
 		free(r->local.addr);
 		free(r->local.ref);
 	} else if (r->kind == RESOURCE_INTERFACE) {
@@ -392,9 +378,7 @@ void fields_canonical(enum resource_kind kind, ProtobufCMessage *message)
 	Sluice__V1__Route *route = m;
 
 	switch (kind) {
-	case RESOURCE_VIRTUAL_SERVER:
-		address_canonical(((Sluice__V1__VirtualServer *)m)->address);
-		break;
+	case RESOURCE_VIRTUAL_SERVER: fields_canonical_endpoints(m); break;
 	case RESOURCE_BACKEND: address_canonical(((Sluice__V1__Backend *)m)->address); break;
 	case RESOURCE_INTERFACE: canonical_all(interface->addresses, interface->n_addresses); break;
 	case RESOURCE_LOCAL_ADDRESS_POOL:

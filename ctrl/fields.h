@@ -31,6 +31,10 @@ struct fields_context {
 int fields_refuse(const struct fields_context *c, const char *field, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* An address that can be served and routed to (address_parse_host), which is required. */
+int fields_check_host(const struct fields_context *c, const char *field, const char *text,
+		      struct sl_addr *addr);
+
 /* Free what fields_decode allocated. */
 void fields_free(struct resource *resource);
 

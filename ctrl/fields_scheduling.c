@@ -5,6 +5,7 @@
 
 #include <sluice/snapshot.h>
 
+#include "ctrl/fields_endpoints.h"
 #include "ctrl/maglev.h"
 
 #define QUIC_ID_DEFAULT 8
@@ -80,7 +81,7 @@ static int decode_quic(const struct fields_context *c, const Sluice__V1__Virtual
 				     "is for hash_key quic_connection_id");
 	if (!quic)
 		return 0;
-	if (c->r->virtual_server.proto != IPPROTO_UDP ||
+	if (!fields_all_endpoints(c->r, IPPROTO_UDP) ||
 	    c->r->virtual_server.scheduler == SL_SCHED_SH)
 		return fields_refuse(c, "hash_key",
 				     "quic_connection_id is for protocol udp with scheduler mh or "

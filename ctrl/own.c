@@ -77,7 +77,8 @@ static int add_all(struct own *own, const struct model *model, const struct rout
 	}
 	r = model_after(model, RESOURCE_VIRTUAL_SERVER, "");
 	for (; r && !rc; r = model_next(r))
-		rc = add(own, &r->virtual_server.addr, SL_OWN_VIRTUAL, r, why);
+		for (uint32_t i = 0; i < r->virtual_server.n_endpoints && !rc; i++)
+			rc = add(own, &r->virtual_server.endpoint[i].addr, SL_OWN_VIRTUAL, r, why);
 	r = model_after(model, RESOURCE_LOCAL_ADDRESS_POOL, "");
 	for (; r && !rc; r = model_next(r))
 		for (size_t i = 0; i < r->local.n && !rc; i++)
@@ -103,10 +104,12 @@ static void set_ports(struct own *own, const struct model *model, const struct r
 
 static size_t count_addresses(const struct model *model, const struct routes *routes)
 {
-	size_t n = 2 * routes->n_links + model->count[RESOURCE_VIRTUAL_SERVER];
-	const struct resource *r = model_after(model, RESOURCE_LOCAL_ADDRESS_POOL, "");
+	const struct resource *r = model_after(model, RESOURCE_VIRTUAL_SERVER, "");
+	size_t n = 2 * routes->n_links;
 
 	for (; r; r = model_next(r))
+		n += r->virtual_server.n_endpoints;
+	for (r = model_after(model, RESOURCE_LOCAL_ADDRESS_POOL, ""); r; r = model_next(r))
 		n += r->local.n;
 	return n;
 }

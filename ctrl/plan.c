@@ -2,7 +2,6 @@
 #include "ctrl/plan.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,9 +163,9 @@ static bool only_fullnat(const struct plan_pool *pool)
 }
 
 /* Every mode keeps the family: backends and local addresses must be of the server's. */
-static int check_families(const struct plan *plan, const struct plan_server *s, struct problem *why)
+static int check_family(const struct plan *plan, const struct plan_server *s, bool ipv6,
+			struct problem *why)
 {
-	bool ipv6 = !sl_addr_is_v4(&s->server->virtual_server.addr);
 	const struct plan_pool *pool = &plan->pool[s->pool];
 
 	if (pool->families & (ipv6 ? PLAN_IPV4 : PLAN_IPV6))
@@ -193,38 +192,12 @@ static int check_servers(const struct plan *plan, struct problem *why)
 {
 	int rc = 0;
 
-	for (uint32_t i = 0; i < plan->n_servers && !rc; i++)
-		rc = check_families(plan, &plan->server[i], why);
-	return rc;
-}
+	for (uint32_t i = 0; i < plan->n_endpoints && !rc; i++) {
+		const struct plan_endpoint *e = &plan->endpoint[i];
 
-static bool same_endpoint(const struct resource *a, const struct resource *b)
-{
-	return sl_addr_equal(&a->virtual_server.addr, &b->virtual_server.addr) &&
-	       a->virtual_server.port == b->virtual_server.port &&
-	       a->virtual_server.proto == b->virtual_server.proto;
-}
-
-static int hash_server(struct plan *plan, uint32_t position, struct problem *why)
-{
-	const struct resource *r = plan->server[position].server, *other;
-	uint32_t mask = plan->server_places - 1;
-	uint32_t i = sl_virtual_hash(sl_addr_fold(&r->virtual_server.addr), r->virtual_server.port,
-				     r->virtual_server.proto) &
-		     mask;
-
-	for (; plan->server_hash[i]; i = (i + 1) & mask) {
-		other = plan->server[plan->server_hash[i] - 1].server;
-		if (same_endpoint(r, other))
-			return problem_set(why, PROBLEM_ALREADY_EXISTS,
-					   "virtual_servers[%s]: %s port %u %s is also served by "
-					   "virtual_servers[%s]",
-					   r->name, message_of(r)->address, message_of(r)->port,
-					   r->virtual_server.proto == IPPROTO_TCP ? "tcp" : "udp",
-					   other->name);
+		rc = check_family(plan, e->of, !sl_addr_is_v4(&e->at->addr), why);
 	}
-	plan->server_hash[i] = position + 1;
-	return 0;
+	return rc;
 }
 
 static int list_servers(struct plan *plan, struct problem *why)
@@ -234,24 +207,19 @@ static int list_servers(struct plan *plan, struct problem *why)
 	int rc = 0;
 
 	free(plan->server);
-	free(plan->server_hash);
 	plan->n_servers = 0;
-	plan->server_places = rte_align32pow2(2 * count + 1);
 	plan->server = calloc(count + 1, sizeof(*plan->server));
-	plan->server_hash = calloc(plan->server_places, sizeof(*plan->server_hash));
-	if (!plan->server || !plan->server_hash)
+	if (!plan->server)
 		return no_memory(why);
 	for (uint32_t p = 0; p < plan->n_pools; p++)
 		memset(plan->pool[p].used, 0, sizeof(plan->pool[p].used));
 	for (; r && !rc; r = model_next(r)) {
-		struct plan_server *s = &plan->server[plan->n_servers];
+		struct plan_server *s = &plan->server[plan->n_servers++];
 
 		s->server = r;
 		rc = find_pools(plan, s, why);
-		if (!rc)
-			rc = hash_server(plan, plan->n_servers++, why);
 	}
-	return rc;
+	return rc ? rc : plan_list_endpoints(plan, why);
 }
 
 static int update_servers(struct plan *plan, struct problem *why)
@@ -310,8 +278,8 @@ void plan_free(struct plan *plan)
 	plan_free_pools(plan);
 	cycles_free(plan->cycles);
 	free(plan->local);
+	plan_free_endpoints(plan);
 	free(plan->server);
-	free(plan->server_hash);
 	free(plan->cycle);
 	free(plan);
 }

@@ -74,6 +74,12 @@ struct plan_server {
 	uint32_t local; /* in plan.local; PLAN_NO_LOCAL: none */
 };
 
+/* An endpoint: has a place of its own among the snapshot's virtual servers. */
+struct plan_endpoint {
+	const struct plan_server *of;
+	const struct resource_endpoint *at;
+};
+
 struct plan {
 	const struct model *model;
 
@@ -92,8 +98,14 @@ struct plan {
 	uint32_t n_local_addresses;
 	struct plan_server *server;
 	uint32_t n_servers;
-	uint32_t *server_hash; /* position + 1, as in the snapshot */
+	struct plan_endpoint *endpoint;
+	uint32_t n_endpoints;
+	uint32_t *server_hash; /* of those with one port: position + 1, as in the snapshot */
 	uint32_t server_places;
+	struct sl_port_range *range; /* of the others, as in the snapshot */
+	uint32_t n_ranges;
+	struct sl_port_ranges *ranges_hash;
+	uint32_t ranges_places;
 	uint64_t servers_made; /* of these and of the local address pools */
 	struct cycles *cycles;
 
@@ -141,6 +153,17 @@ int plan_fill_pools(struct plan *plan, struct problem *why);
 /* The nth backend of a pool. */
 const struct resource *plan_nth_backend(const struct plan *plan, const struct plan_pool *pool,
 					uint32_t n);
+
+/* ---- ctrl/plan_endpoints.c ---- */
+
+/* Endpoints of the servers, and what leads to them; each port of an address leads to one. */
+int plan_list_endpoints(struct plan *plan, struct problem *why);
+void plan_free_endpoints(struct plan *plan);
+
+#define PLAN_ENDPOINT_TEXT 80
+
+/* "192.0.2.80 port 80 tcp"; returns out, of PLAN_ENDPOINT_TEXT. */
+const char *plan_endpoint_text(const struct resource_endpoint *e, char *out);
 
 /* ---- ctrl/plan_modes.c ---- */
 

@@ -16,27 +16,43 @@ static const char *example(const struct plan *plan, const struct plan_pool *pool
 	return resource_path(RESOURCE_BACKEND, plan_nth_backend(plan, pool, i)->name, path);
 }
 
-/* The backend gets the packet with the port that the client asked for. */
-static int check_ports(const struct plan *plan, const struct plan_server *s, struct problem *why)
+/* What the backend gets is the port that the client asked for. */
+static bool reaches(const struct sl_backend *b, const struct resource_endpoint *e)
+{
+	return !(sl_mode_flags[b->mode] & SL_CONN_F_DIRECT) || !b->port ||
+	       (resource_endpoint_is_exact(e) && b->port == htons(e->port));
+}
+
+static int check_ports(const struct plan *plan, const struct plan_server *s,
+		       const struct resource_endpoint *e, struct problem *why)
 {
 	const struct plan_pool *pool = &plan->pool[s->pool];
-	char path[RESOURCE_PATH_SIZE];
+	char path[RESOURCE_PATH_SIZE], text[PLAN_ENDPOINT_TEXT];
 
 	for (uint32_t i = 0; i < pool->n; i++) {
 		const struct sl_backend *b = &pool->backend[i];
 
-		if (!(sl_mode_flags[b->mode] & SL_CONN_F_DIRECT) ||
-		    b->port == s->server->virtual_server.port)
+		if (reaches(b, e))
 			continue;
 		return problem_set(why, PROBLEM_FAILED_PRECONDITION,
-				   "%s.port: %u cannot be reached in mode %s: it has to be that of "
-				   "virtual_servers[%s], %u",
+				   "%s.port: %u cannot be reached in mode %s: it has to be 0 or "
+				   "that of virtual_servers[%s], %s",
 				   resource_path(RESOURCE_BACKEND,
 						 plan_nth_backend(plan, pool, i)->name, path),
 				   ntohs(b->port), sl_mode_names[b->mode], s->server->name,
-				   ntohs(s->server->virtual_server.port));
+				   plan_endpoint_text(e, text));
 	}
 	return 0;
+}
+
+static int check_all_ports(const struct plan *plan, const struct plan_server *s,
+			   struct problem *why)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < s->server->virtual_server.n_endpoints && !rc; i++)
+		rc = check_ports(plan, s, &s->server->virtual_server.endpoint[i], why);
+	return rc;
 }
 
 static bool has_direct(const struct plan_pool *pool)
@@ -61,7 +77,7 @@ int plan_check_modes(const struct plan *plan, struct problem *why)
 					   "%s is in mode fullnat",
 					   s->server->name,
 					   example(plan, pool, SL_MODE_FULLNAT, path));
-		if (has_direct(pool) && check_ports(plan, s, why))
+		if (has_direct(pool) && check_all_ports(plan, s, why))
 			return -EINVAL;
 	}
 	return 0;

@@ -54,6 +54,21 @@ struct resource_prefix {
 	uint8_t length;
 };
 
+/* Where clients reach a virtual server: ports in host order, one of them or a range. */
+struct resource_endpoint {
+	struct sl_addr addr;
+	uint16_t port;
+	uint16_t port_end; /* the last; of one port that port */
+	uint8_t proto;     /* IPPROTO_TCP, IPPROTO_UDP */
+	bool every_port;   /* all of them, where no other endpoint has one */
+};
+
+/* It has one port, and comes before ranges. */
+static inline bool resource_endpoint_is_exact(const struct resource_endpoint *e)
+{
+	return e->port == e->port_end;
+}
+
 struct resource {
 	RB_ENTRY(resource) node;
 	enum resource_kind kind;
@@ -73,12 +88,11 @@ struct resource {
 	/* The message's fields; ports in network byte order. */
 	union {
 		struct {
-			struct sl_addr addr;
-			uint16_t port;
-			uint8_t proto;     /* IPPROTO_TCP, IPPROTO_UDP */
-			uint8_t scheduler; /* enum sl_scheduler */
-			uint8_t hash_key;  /* enum sl_hash_key */
-			uint8_t quic_id;   /* bytes of a connection ID */
+			struct resource_endpoint *endpoint; /* its own first */
+			uint32_t n_endpoints;               /* at least 1 */
+			uint8_t scheduler;                  /* enum sl_scheduler */
+			uint8_t hash_key;                   /* enum sl_hash_key */
+			uint8_t quic_id;                    /* bytes of a connection ID */
 			bool expire_quiescent;
 			uint32_t max_connections;
 			uint16_t max_mss;

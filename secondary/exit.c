@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "secondary/exit.h"
 
-#include <sluice/snapshot.h>
+#include <sluice/virtual_server.h>
 
 #include "secondary/burst.h"
 #include "secondary/clamp.h"

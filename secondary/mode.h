@@ -6,6 +6,8 @@
 #ifndef MODE_H
 #define MODE_H
 
+#include <rte_branch_prediction.h>
+
 #include <sluice/drop.h>
 #include <sluice/snapshot.h>
 
@@ -26,6 +28,12 @@ struct mode_ops {
 					const struct sl_backend *backend, struct conn_new *c);
 	void (*abandon6)(struct worker *w, const struct conn_new *c);
 };
+
+/* The backend's port for a connection to port `asked`; both in network byte order. */
+static inline uint16_t mode_backend_port(const struct sl_backend *backend, uint16_t asked)
+{
+	return likely(backend->port) ? backend->port : asked;
+}
 
 extern const struct mode_ops mode_fullnat;
 extern const struct mode_ops mode_nat;

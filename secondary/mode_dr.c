@@ -15,7 +15,7 @@ static enum sl_drop_reason dr_prepare(struct worker *w, const struct sl_virtual_
 	c->key[SL_DIR_OUT] = (struct sl_tuple){
 		.proto = c->key[SL_DIR_IN].proto,
 		.saddr = sl_addr_v4(&backend->addr),
-		.sport = backend->port,
+		.sport = mode_backend_port(backend, c->key[SL_DIR_IN].dport),
 	};
 	c->port_pool = 0;
 	return MODE_READY;

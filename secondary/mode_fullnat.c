@@ -80,7 +80,7 @@ static enum sl_drop_reason fullnat_prepare(struct worker *w, const struct sl_vir
 	c->key[SL_DIR_OUT] = (struct sl_tuple){
 		.proto = c->key[SL_DIR_IN].proto,
 		.saddr = sl_addr_v4(&backend->addr),
-		.sport = backend->port,
+		.sport = mode_backend_port(backend, c->key[SL_DIR_IN].dport),
 	};
 	for (int i = 0; i < PORT_TRIES; i++) {
 		enum sl_drop_reason why = take_port(w, vs, backend, c, false);
@@ -116,7 +116,7 @@ static enum sl_drop_reason fullnat_prepare6(struct worker *w, const struct sl_vi
 	c->key6[SL_DIR_OUT] = (struct sl_tuple6){
 		.proto = c->key6[SL_DIR_IN].proto,
 		.saddr = backend->addr,
-		.sport = backend->port,
+		.sport = mode_backend_port(backend, c->key6[SL_DIR_IN].dport),
 	};
 	for (int i = 0; i < PORT_TRIES; i++) {
 		enum sl_drop_reason why = take_port(w, vs, backend, c, true);

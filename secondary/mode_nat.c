@@ -17,7 +17,7 @@ static enum sl_drop_reason nat_prepare(struct worker *w, const struct sl_virtual
 	c->key[SL_DIR_OUT] = (struct sl_tuple){
 		.proto = in->proto,
 		.saddr = sl_addr_v4(&backend->addr),
-		.sport = backend->port,
+		.sport = mode_backend_port(backend, in->dport),
 		.daddr = in->saddr,
 		.dport = in->sport,
 	};

@@ -15,7 +15,7 @@ static enum sl_drop_reason tunnel_prepare(struct worker *w, const struct sl_virt
 	c->key[SL_DIR_OUT] = (struct sl_tuple){
 		.proto = c->key[SL_DIR_IN].proto,
 		.saddr = sl_addr_v4(&backend->addr),
-		.sport = backend->port,
+		.sport = mode_backend_port(backend, c->key[SL_DIR_IN].dport),
 		.dport = backend->tunnel_port,
 	};
 	c->port_pool = 0;

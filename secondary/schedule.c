@@ -17,7 +17,7 @@
 
 #include <rte_branch_prediction.h>
 
-#include <sluice/snapshot.h>
+#include <sluice/virtual_server.h>
 
 #include "secondary/choose.h"
 #include "secondary/claims.h"

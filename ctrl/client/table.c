@@ -58,12 +58,32 @@ static void append_pair(char *cell, const char *fields, json_t *row)
 	append_value(cell, "", json_object_get(row, colon + 1));
 }
 
+/* Where a virtual server or a backend is reached. */
+static void append_endpoint(char *cell, const char *fields, json_t *row)
+{
+	json_t *end = json_object_get(row, "portEnd");
+	size_t more = json_array_size(json_object_get(row, "endpoints"));
+	char buffer[32];
+
+	append_pair(cell, fields, row);
+	if (!json_integer_value(json_object_get(row, strchr(fields, ':') + 1)))
+		append(cell, "*");
+	if (json_integer_value(end)) {
+		append(cell, "-");
+		append_value(cell, "", end);
+	}
+	snprintf(buffer, sizeof(buffer), " +%zu", more);
+	append(cell, more ? buffer : "");
+}
+
 /* The text of one cell, in `cell` of CELL_MAX bytes. */
 static void fill(char *cell, const struct column *column, json_t *row)
 {
 	cell[0] = '\0';
 	if (column->kind == COLUMN_PAIR) {
 		append_pair(cell, column->field, row);
+	} else if (column->kind == COLUMN_ENDPOINT) {
+		append_endpoint(cell, column->field, row);
 	} else {
 		json_t *value = json_object_get(row, column->field);
 

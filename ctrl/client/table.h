@@ -8,11 +8,12 @@
 #include "ctrl/client/client.h"
 
 enum column_kind {
-	COLUMN_TEXT,   /* strings, enums in their short form, lists joined by commas */
-	COLUMN_NUMBER, /* to the right */
-	COLUMN_COUNT,  /* how many elements a list has */
-	COLUMN_PAIR,   /* "field:field", as an address and its port */
-	COLUMN_STATE,  /* text, coloured by what it says */
+	COLUMN_TEXT,     /* strings, enums in their short form, lists joined by commas */
+	COLUMN_NUMBER,   /* to the right */
+	COLUMN_COUNT,    /* how many elements a list has */
+	COLUMN_PAIR,     /* "field:field", as an address and its port */
+	COLUMN_ENDPOINT, /* the same; port 0 is "*", "-END" of a range, "+N" more `endpoints` */
+	COLUMN_STATE,    /* text, coloured by what it says */
 };
 
 struct column {

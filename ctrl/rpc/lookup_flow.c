@@ -15,6 +15,7 @@
 #include <sluice/drop.h>
 #include <sluice/owner.h>
 #include <sluice/shm.h>
+#include <sluice/virtual_server.h>
 
 #include "ctrl/model.h"
 #include "ctrl/rpc/connection.h"

@@ -115,10 +115,12 @@ static const uint8_t sl_mode_flags[SL_MODE_MAX] __attribute__((unused)) = {
 #undef X
 };
 
+/* An endpoint of a virtual server: those of one have its reference, and all but the endpoint alike.
+ */
 struct sl_virtual_server {
 	struct sl_addr addr;
 	uint32_t ref;
-	uint16_t port;
+	uint16_t port; /* 0: a range of ports leads here */
 	uint8_t proto;
 	uint8_t scheduler;       /* enum sl_scheduler */
 	struct sl_span backends; /* struct sl_backend: its pool's */
@@ -138,10 +140,27 @@ struct sl_virtual_server {
 };
 static_assert(sizeof(struct sl_virtual_server) == 64, "one a cache line");
 
+/* Ports of one address and protocol that lead to a virtual server. */
+struct sl_port_range {
+	uint16_t first, last; /* host order */
+	uint32_t server;      /* position in virtual_servers */
+};
+static_assert(sizeof(struct sl_port_range) == 8, "no padding: compared as bytes");
+
+/* An address and protocol with such ranges: `count` of them, disjoint and ascending. */
+struct sl_port_ranges {
+	struct sl_addr addr;
+	uint32_t first; /* position in port_ranges */
+	uint32_t count; /* 0 in an empty place of the hash */
+	uint8_t proto;
+	uint8_t reserved[7];
+};
+static_assert(sizeof(struct sl_port_ranges) == 32, "two a cache line");
+
 struct sl_backend {
 	struct sl_addr addr;
 	uint32_t ref;
-	uint16_t port;
+	uint16_t port;   /* 0: the port that the client asked for */
 	uint16_t weight; /* 0: no new connections */
 	uint8_t mode;    /* enum sl_mode */
 	uint8_t resume;  /* per cent of the limit, under which a full one takes connections again */
@@ -215,6 +234,8 @@ struct sl_snapshot {
 	uint64_t content;               /* hash of that configuration: its etag, in binary */
 	struct sl_span virtual_servers; /* struct sl_virtual_server */
 	struct sl_span virtual_hash; /* uint32_t: position + 1, 0 empty; count is a power of two */
+	struct sl_span port_ranges;  /* struct sl_port_range */
+	struct sl_span ranges_hash;  /* struct sl_port_ranges; count is a power of two */
 	struct sl_span backends;     /* struct sl_backend; a pool's stand together */
 	struct sl_span cycles;       /* uint32_t, see sl_virtual_server.cycle */
 	struct sl_span local_addresses;      /* struct sl_local_address */
@@ -235,45 +256,6 @@ struct sl_snapshot {
 static inline const void *sl_snapshot_at(const struct sl_snapshot *s, struct sl_span span)
 {
 	return (const char *)s + span.offset;
-}
-
-/*
- * Hash of a virtual server's key; linear probing in virtual_hash. The product's middle bits are
- * taken, which high bits of a factor don't reach: the fold brings the address's last octet low.
- */
-static inline uint32_t sl_virtual_hash(uint32_t addr, uint16_t port, uint8_t proto)
-{
-	uint64_t x = (uint64_t)addr << 32 | (uint32_t)port << 8 | proto;
-
-	x = (x ^ x >> 32) * UINT64_C(0x9e3779b97f4a7c15);
-	return (uint32_t)(x >> 32);
-}
-
-/* NULL when nothing is served there. */
-static inline const struct sl_virtual_server *sl_virtual_server_find_addr(
-	const struct sl_snapshot *s, const struct sl_addr *addr, uint16_t port, uint8_t proto)
-{
-	const struct sl_virtual_server *all = sl_snapshot_at(s, s->virtual_servers);
-	const uint32_t *hash = sl_snapshot_at(s, s->virtual_hash);
-	uint32_t mask = s->virtual_hash.count - 1;
-	uint32_t i = sl_virtual_hash(sl_addr_fold(addr), port, proto) & mask;
-
-	for (; hash[i]; i = (i + 1) & mask) {
-		const struct sl_virtual_server *v = &all[hash[i] - 1];
-
-		if (v->port == port && v->proto == proto && sl_addr_equal(&v->addr, addr))
-			return v;
-	}
-	return NULL;
-}
-
-static inline const struct sl_virtual_server *sl_virtual_server_find(const struct sl_snapshot *s,
-								     uint32_t addr, uint16_t port,
-								     uint8_t proto)
-{
-	struct sl_addr v4 = sl_addr_of_v4(addr);
-
-	return sl_virtual_server_find_addr(s, &v4, port, proto);
 }
 
 static inline uint32_t sl_own_hash(uint32_t addr)

@@ -27,10 +27,17 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 static void check_spans(const struct sl_snapshot *s)
 {
 	FUZZ_CHECK(s->magic == SL_SNAPSHOT_MAGIC && s->size <= BED_HALF, "%u bytes", s->size);
-	FUZZ_CHECK(s->virtual_servers.count <= root->max_virtual_servers, "virtual servers");
+	const struct sl_virtual_server *v = sl_snapshot_at(s, s->virtual_servers);
+	const struct sl_port_range *range = sl_snapshot_at(s, s->port_ranges);
+
 	FUZZ_CHECK(s->backends.count <= root->max_backends, "backends");
 	FUZZ_CHECK(s->local_addresses.count <= root->max_local_addresses, "local addresses");
-	FUZZ_CHECK(s->virtual_hash.count > s->virtual_servers.count, "a hash without a free place");
+	for (uint32_t i = 0; i < s->virtual_servers.count; i++)
+		FUZZ_CHECK(SL_REF_ID(v[i].ref) < root->max_virtual_servers, "virtual servers");
+	for (uint32_t i = 0; i < s->port_ranges.count; i++)
+		FUZZ_CHECK(range[i].first <= range[i].last &&
+				   range[i].server < s->virtual_servers.count,
+			   "range %u", i);
 }
 
 /* The whole, compiled by who has nothing of it yet. */

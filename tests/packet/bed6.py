@@ -137,11 +137,12 @@ def same(found, wanted, what):
 class Talk6:
     """One client's connection over IPv6, judged packet by packet."""
 
-    def __init__(self, here, protocol=UDP, port=40000, client=CLIENT6, via=None):
+    def __init__(self, here, protocol=UDP, port=40000, client=CLIENT6, via=None,
+                 virtual=None):
         self.bed, self.protocol = here, protocol
         self.client = (client, port)
         self.client_mac = mac_of(via or client)
-        self.virtual = (VIRTUAL6, 53 if protocol is UDP else 80)
+        self.virtual = virtual or (VIRTUAL6, 53 if protocol is UDP else 80)
         self.local = self.backend = None
 
     def request(self, payload=b"", ip=None, ext=None, **l4):

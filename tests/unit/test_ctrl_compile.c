@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include <sluice/virtual_server.h>
+
 #include "ctrl/address.h"
 #include "ctrl/compile.h"
 #include "ctrl/cycle.h"
@@ -609,6 +611,110 @@ static void every_server_is_found(void **state)
 	}
 }
 
+#define RANGE_PORTS 40
+#define RANGE_TESTS 200
+
+/* What is at each port, read naively: one port, then a range, then all ports. */
+struct ports {
+	char at[3][RANGE_PORTS + 1]; /* by rank; 0 nothing, else the server's letter */
+};
+
+/* A few servers over few ports; what would be refused is left out. */
+static size_t random_servers(char *json, size_t room, struct ports *ports)
+{
+	size_t used = 0;
+
+	memset(ports, 0, sizeof(*ports));
+	for (char name = 'a'; name < 'i'; name++) {
+		uint32_t rank = random() % 3, first = 1 + random() % RANGE_PORTS;
+		uint32_t last = rank == 1 ? first + 1 + random() % 6 : first;
+		bool taken = last > RANGE_PORTS;
+
+		if (rank == 2)
+			first = 1, last = RANGE_PORTS;
+		for (uint32_t p = first; p <= last && !taken; p++)
+			taken = ports->at[rank][p];
+		if (taken)
+			continue;
+		memset(&ports->at[rank][first], name, last - first + 1);
+		used += snprintf(json + used, room - used,
+				 "%s{'name': '%c', 'address': '192.0.2.1', 'protocol': 'tcp',"
+				 "'backendPool': 'p', 'localAddressPool': 'l', 'port': %u,"
+				 "'portEnd': %u}",
+				 used ? "," : "", name, rank == 2 ? 0 : first,
+				 rank == 1 ? last : 0);
+	}
+	return used;
+}
+
+static void check_port(const struct ports *ports, uint32_t port)
+{
+	const struct sl_virtual_server *v =
+		sl_virtual_server_find(snapshot, addr("192.0.2.1"), htons(port), IPPROTO_TCP);
+	char wanted = 0;
+
+	for (int rank = 0; rank < 3 && !wanted; rank++)
+		wanted = ports->at[rank][port];
+	if (!wanted)
+		assert_null(v);
+	else if (!v || *model_name(model, IDS_VIRTUAL_SERVER, v->ref) != wanted)
+		fail_msg("port %u: not %c", port, wanted);
+}
+
+static void ranges_of_ports(void **state)
+{
+	char servers[4096], json[8192];
+	struct ports ports;
+
+	(void)state;
+	for (int i = 0; i < RANGE_TESTS; i++) {
+		random_servers(servers, sizeof(servers), &ports);
+		snprintf(json, sizeof(json),
+			 "{'backendPools': [{'name': 'p'}], 'localAddressPools': ["
+			 "{'name': 'l', 'addresses': ['198.51.100.10']}],"
+			 "'virtualServers': [%s]}",
+			 servers);
+		apply(json);
+		for (uint32_t port = 1; port <= RANGE_PORTS; port++)
+			check_port(&ports, port);
+		assert_null(sl_virtual_server_find(snapshot, addr("192.0.2.1"), 0, IPPROTO_TCP));
+		assert_null(
+			sl_virtual_server_find(snapshot, addr("192.0.2.1"), htons(5), IPPROTO_UDP));
+		assert_null(
+			sl_virtual_server_find(snapshot, addr("192.0.2.2"), htons(5), IPPROTO_TCP));
+		bed_json_free();
+	}
+}
+
+/* Endpoints of a group are one server; a greatest MSS is TCP's alone. */
+static void endpoints_of_a_group(void **state)
+{
+	const struct sl_virtual_server *one, *other, *udp;
+
+	(void)state;
+	apply("{'backendPools': [{'name': 'p', 'backends': ["
+	      " {'name': 'b', 'address': '198.51.100.101'}]}],"
+	      "'interfaces': [{'name': 'lan', 'addresses': ['198.51.100.1/24']}],"
+	      "'localAddressPools': [{'name': 'l', 'addresses': ['198.51.100.10']}],"
+	      "'virtualServers': [{'name': 'a', 'address': '192.0.2.1', 'port': 80,"
+	      " 'protocol': 'tcp', 'backendPool': 'p', 'localAddressPool': 'l', 'maxMss': 1400,"
+	      " 'endpoints': [{'address': '192.0.2.2', 'port': 8000, 'portEnd': 8999,"
+	      " 'protocol': 'tcp'}, {'address': '192.0.2.2', 'protocol': 'udp'}]}]}");
+	one = sl_virtual_server_find(snapshot, addr("192.0.2.1"), htons(80), IPPROTO_TCP);
+	other = sl_virtual_server_find(snapshot, addr("192.0.2.2"), htons(8999), IPPROTO_TCP);
+	udp = sl_virtual_server_find(snapshot, addr("192.0.2.2"), htons(65535), IPPROTO_UDP);
+	assert_true(one && other && udp);
+	assert_true(one != other && other != udp);
+	assert_int_equal(one->ref, other->ref);
+	assert_int_equal(one->ref, udp->ref);
+	assert_memory_equal(&one->backends, &udp->backends, sizeof(one->backends));
+	assert_memory_equal(&one->cycle, &udp->cycle, sizeof(one->cycle));
+	assert_int_equal(other->max_mss, 1400);
+	assert_int_equal(udp->max_mss, 0);
+	assert_non_null(sl_own_address_find(snapshot, addr("192.0.2.2")));
+	assert_null(sl_virtual_server_find(snapshot, addr("192.0.2.2"), htons(7999), IPPROTO_TCP));
+}
+
 /* Addresses and ports as operators number them: in sequence. Probes stay short. */
 static void hash_spreads_sequences(void **state)
 {
@@ -709,6 +815,8 @@ int main(void)
 		T(mh_size_of_a_pool),
 		T(limits_are_there),
 		T(every_server_is_found),
+		T(ranges_of_ports),
+		T(endpoints_of_a_group),
 		T(hash_spreads_sequences),
 		T(too_small_a_half),
 		T(stays_inside),

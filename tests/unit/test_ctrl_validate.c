@@ -35,10 +35,9 @@ static const struct one ones[] = {
 	{RESOURCE_BACKEND, "{'name': '-b', 'address': '192.0.2.1', 'port': 1}", NAME_RULE},
 	{RESOURCE_BACKEND, "{'name': 'b-', 'address': '192.0.2.1', 'port': 1}", NAME_RULE},
 	{RESOURCE_BACKEND, "{'name': 'a/b', 'address': '192.0.2.1', 'port': 1}", NAME_RULE},
-	{RESOURCE_BACKEND, "{'name': 'b', 'address': '192.0.2.1'}",
-	 "backend_pools[p].backends[b].port: 0 is not in 1..65535"},
+	{RESOURCE_BACKEND, "{'name': 'b', 'address': '192.0.2.1', 'port': 0}", NULL},
 	{RESOURCE_BACKEND, "{'name': 'b', 'address': '192.0.2.1', 'port': 65536}",
-	 "port: 65536 is not in 1..65535"},
+	 "backend_pools[p].backends[b].port: 65536 is not in 0..65535"},
 	{RESOURCE_BACKEND, "{'name': 'b', 'address': '192.0.2.1', 'port': 1, 'weight': 65536}",
 	 "weight: 65536 is not in 0..65535"},
 	{RESOURCE_BACKEND, "{'name': 'b', 'port': 1}", "address: is required"},
@@ -129,7 +128,37 @@ static const struct one ones[] = {
 	{RESOURCE_VIRTUAL_SERVER,
 	 "{'name': 'v', 'address': '192.0.2.1', 'port': 0, 'protocol': 'tcp',"
 	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
-	 "virtual_servers[v].port: 0 is not in 1..65535"},
+	 NULL},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 65536, 'protocol': 'tcp',"
+	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 "virtual_servers[v].port: 65536 is not in 0..65535"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 80, 'portEnd': 65535, 'protocol': 'tcp',"
+	 " 'backendPool': 'b', 'endpoints': [{'address': '2001:db8::1', 'protocol': 'udp'}]}",
+	 NULL},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 80, 'portEnd': 79, 'protocol': 'tcp',"
+	 " 'backendPool': 'b'}",
+	 "virtual_servers[v].port_end: 79 is before port, 80"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'portEnd': 79, 'protocol': 'tcp',"
+	 " 'backendPool': 'b'}",
+	 "virtual_servers[v].port_end: is for a port: port 0 is every port"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 80, 'protocol': 'tcp',"
+	 " 'backendPool': 'b', 'endpoints': [{'address': '192.0.2.2', 'port': 80,"
+	 " 'protocol': 'udp'}, {'port': 81, 'protocol': 'tcp'}]}",
+	 "virtual_servers[v].endpoints[1].address: is required"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 80, 'protocol': 'tcp',"
+	 " 'backendPool': 'b', 'endpoints': [{'address': '192.0.2.2', 'port': 80}]}",
+	 "virtual_servers[v].endpoints[0].protocol: is required: tcp or udp"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 80, 'protocol': 'udp', 'maxMss': 1400,"
+	 " 'backendPool': 'b', 'endpoints': [{'address': '192.0.2.2', 'port': 80,"
+	 " 'protocol': 'tcp'}]}",
+	 NULL},
 	{RESOURCE_VIRTUAL_SERVER,
 	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1,"
 	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
@@ -282,6 +311,16 @@ struct many {
 	"', 'protocol': 'tcp', 'backendPool': 'p', 'localAddressPool': 'l', " endpoint "}"
 #define BACKEND(name, endpoint) "{'name': '" name "', " endpoint "}"
 #define ENDPOINT                "'address': '198.51.100.9', 'port': 80"
+#define RANGE                   SERVER("v", "'address': '192.0.2.80', 'port': 80, 'portEnd': 89")
+#define OVERLAPPING             SERVER("w", "'address': '192.0.2.80', 'port': 89, 'portEnd': 99")
+#define INSIDE                  SERVER("w", "'address': '192.0.2.80', 'port': 85")
+#define BEHIND                  SERVER("y", "'address': '192.0.2.80', 'port': 90, 'portEnd': 99")
+#define EVERY                   SERVER("x", "'address': '192.0.2.80'")
+#define EVERY_TOO               SERVER("y", "'address': '192.0.2.80', 'port': 0")
+#define OTHER                   SERVER("w", "'address': '192.0.2.81', 'port': 80")
+#define GROUP(address)                                                                         \
+	SERVER("v", "'address': '192.0.2.80', 'port': 80, 'endpoints': [{'address': '" address \
+		    "', 'port': 80, 'protocol': 'tcp'}]")
 #define NO_LOCAL                                           \
 	"{'name': 'v', 'protocol': 'tcp', 'backendPool': " \
 	"'p', 'address': '192.0.2.80', 'port': 80}"
@@ -305,8 +344,30 @@ static const struct many manys[] = {
 	 .code = PROBLEM_FAILED_PRECONDITION,
 	 .reason = "virtual_servers[v].local_address_pool: there is no local address pool q"},
 
+	{.servers = RANGE "," INSIDE "," EVERY "," BEHIND},
+	{.servers = RANGE "," OVERLAPPING,
+	 .code = PROBLEM_ALREADY_EXISTS,
+	 .reason = "virtual_servers[w]: 192.0.2.80 ports 89-99 tcp overlaps with 192.0.2.80 ports "
+		   "80-89 tcp of virtual_servers[v]"},
+	{.servers = EVERY "," EVERY_TOO,
+	 .code = PROBLEM_ALREADY_EXISTS,
+	 .reason = "192.0.2.80 every port tcp is also served by virtual_servers["},
+	{.servers = GROUP("192.0.2.81") "," OTHER,
+	 .code = PROBLEM_ALREADY_EXISTS,
+	 .reason = "192.0.2.81 port 80 tcp is also served by virtual_servers["},
+	{.servers = GROUP("192.0.2.80"),
+	 .code = PROBLEM_ALREADY_EXISTS,
+	 .reason = "192.0.2.80 port 80 tcp is also served by virtual_servers[v]"},
+	{.servers = GROUP("198.51.100.10"),
+	 .code = PROBLEM_ALREADY_EXISTS,
+	 .reason = "198.51.100.10 is also of virtual_servers[v]"},
+	{.servers = GROUP("2001:db8::80"),
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "virtual_servers[v].backend_pool: p has a backend with an IPv4 address"},
+
 	{.backends = BACKEND("a", "'address': '198.51.100.9', 'port': 1") "," BACKEND(
 		 "b", "'address': '198.51.100.9', 'port': 2")},
+	{.backends = BACKEND("a", "'address': '198.51.100.9', 'port': 0")},
 	{.backends = BACKEND("a", "'address': '198.51.100.9', 'port': 1") "," BACKEND(
 		 "b", "'address': '198.51.100.9', 'port': 1"),
 	 .code = PROBLEM_ALREADY_EXISTS,
@@ -346,7 +407,14 @@ static const struct many manys[] = {
 	 .backends = BACKEND("a", "'address': '198.51.100.9', 'port': 81, 'forwardingMode': 'dr'"),
 	 .code = PROBLEM_FAILED_PRECONDITION,
 	 .reason = "backend_pools[p].backends[a].port: 81 cannot be reached in mode dr: it has to "
-		   "be that of virtual_servers[v], 80"},
+		   "be 0 or that of virtual_servers[v], 192.0.2.80 port 80 tcp"},
+	{.servers = NO_LOCAL,
+	 .backends = BACKEND("a", "'address': '198.51.100.9', 'forwardingMode': 'dr'")},
+	{.servers = RANGE,
+	 .backends = BACKEND("a", "'address': '198.51.100.9', 'port': 80, 'forwardingMode': 'dr'"),
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "backend_pools[p].backends[a].port: 80 cannot be reached in mode dr: it has to "
+		   "be 0 or that of virtual_servers[v], 192.0.2.80 ports 80-89 tcp"},
 	{.servers = NO_LOCAL,
 	 .backends = BACKEND("a", "'address': '10.0.0.1', 'port': 80, 'forwardingMode': 'dr'"),
 	 .routes = "{'name': 'r', 'prefix': '10.0.0.0/8', 'gateway': '198.51.100.254'}",

@@ -8,6 +8,7 @@
 #include <rte_ring_elem.h>
 
 #include <sluice/msg.h>
+#include <sluice/virtual_server.h>
 
 #include "tests/unit/lib/bed.h"
 
@@ -75,6 +76,7 @@ static void add_servers(struct layout *l)
 	struct sl_virtual_server *v = take(l, &l->s->virtual_servers, 2, sizeof(*v));
 	uint32_t *hash = take(l, &l->s->virtual_hash, 4, sizeof(*hash));
 
+	take(l, &l->s->ranges_hash, 1, sizeof(struct sl_port_ranges));
 	for (uint32_t i = 0; i < 2; i++) {
 		uint32_t at;
 
