@@ -52,6 +52,11 @@ static uint64_t lay_out(struct sl_snapshot *s, const struct plan *p)
 	s->route6_start = place(&l, p->routes.ranges[1].n, sizeof(struct sl_route6_start));
 	s->route6_hop = place(&l, p->routes.ranges[1].n, sizeof(uint32_t));
 	s->next_hops = place(&l, p->routes.n_hops, sizeof(struct sl_next_hop));
+	if (p->quiescent) {
+		s->quiescent_servers =
+			place(&l, p->model->root->max_virtual_servers, sizeof(uint32_t));
+		s->taking_backends = place(&l, p->model->root->max_backends, sizeof(uint32_t));
+	}
 	return l.size;
 }
 
@@ -83,7 +88,6 @@ static void write_server(const struct sl_snapshot *s, const struct plan *p,
 	out->scheduler = r->virtual_server.scheduler;
 	out->hash_key = r->virtual_server.hash_key;
 	out->quic_id = r->virtual_server.quic_id;
-	out->expire_quiescent = r->virtual_server.expire_quiescent;
 	out->slow_start = pool->slow_start * SL_TICK_HZ;
 	out->max_connections = r->virtual_server.max_connections;
 	out->max_mss = out->proto == IPPROTO_TCP ? r->virtual_server.max_mss : 0;
@@ -161,6 +165,23 @@ static void write_routes(struct sl_snapshot *s, const struct plan *p)
 		       p->routes.n_hops * sizeof(*p->routes.hop));
 }
 
+static void write_quiescent(struct sl_snapshot *s, const struct plan *p)
+{
+	uint32_t *server = at(s, s->quiescent_servers), *taking = at(s, s->taking_backends);
+	const struct sl_backend *b = at(s, s->backends);
+
+	if (!p->quiescent)
+		return;
+	memset(server, 0xff, s->quiescent_servers.count * sizeof(*server)); /* SL_REF_NONE */
+	memset(taking, 0xff, s->taking_backends.count * sizeof(*taking));
+	for (uint32_t i = 0; i < p->n_servers; i++)
+		if (p->server[i].server->virtual_server.expire_quiescent)
+			server[SL_REF_ID(p->server[i].server->ref)] = p->server[i].server->ref;
+	for (uint32_t i = 0; i < s->backends.count; i++)
+		if (b[i].weight)
+			taking[SL_REF_ID(b[i].ref)] = b[i].ref;
+}
+
 static void write_timeouts(struct sl_snapshot *s, const struct model *model)
 {
 	static const uint32_t defaults[SL_CONN_STATE_MAX] = {
@@ -211,6 +232,7 @@ static void write_all(struct sl_snapshot *header, const struct plan *plan,
 	write_pools(s, plan);
 	write_locals(s, plan);
 	write_routes(s, plan);
+	write_quiescent(s, plan);
 	write_timeouts(s, plan->model);
 	s->route_epoch = !before ? 1 : before->route_epoch + !same_routes(s, before);
 	s->own_epoch = !before ? 1 : before->own_epoch + !same_own(s, before);

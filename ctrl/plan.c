@@ -208,6 +208,7 @@ static int list_servers(struct plan *plan, struct problem *why)
 
 	free(plan->server);
 	plan->n_servers = 0;
+	plan->quiescent = false;
 	plan->server = calloc(count + 1, sizeof(*plan->server));
 	if (!plan->server)
 		return no_memory(why);
@@ -217,6 +218,7 @@ static int list_servers(struct plan *plan, struct problem *why)
 		struct plan_server *s = &plan->server[plan->n_servers++];
 
 		s->server = r;
+		plan->quiescent |= r->virtual_server.expire_quiescent;
 		rc = find_pools(plan, s, why);
 	}
 	return rc ? rc : plan_list_endpoints(plan, why);

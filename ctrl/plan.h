@@ -106,6 +106,7 @@ struct plan {
 	uint32_t n_ranges;
 	struct sl_port_ranges *ranges_hash;
 	uint32_t ranges_places;
+	bool quiescent;        /* a server ends connections to drained backends */
 	uint64_t servers_made; /* of these and of the local address pools */
 	struct cycles *cycles;
 

@@ -10,7 +10,6 @@
 
 #include "secondary/checkpoint.h"
 #include "secondary/purge.h"
-#include "secondary/quiescent.h"
 #include "secondary/ramp.h"
 #include "secondary/worker.h"
 
@@ -34,18 +33,16 @@ void command_switch_snapshot(struct worker *w)
 	if (next) {
 		/* the former snapshot may be overwritten by now: compare with what was kept of it
 		 */
-		if (any_shorter(next->timeout, w->timeout))
+		if (any_shorter(next->timeout, w->timeout) || next->quiescent_servers.count)
 			conn_look_at_all(w);
 		memcpy(w->timeout, next->timeout, sizeof(w->timeout));
 		w->slot->worker.revision = next->revision;
 		w->slot->worker.content = next->content;
 	}
 	w->snapshot = next;
-	if (!next)
-		return;
 	ramp_switch(w);
-	quiescent_switch(w);
-	checkpoint_read(w);
+	if (next)
+		checkpoint_read(w);
 }
 
 static void execute(struct worker *w, const struct sl_command *c)

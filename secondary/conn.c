@@ -397,6 +397,7 @@ void conn_set_state(struct worker *w, struct conn_table *t, struct sl_conn_core 
 
 #define SWEEP_NS     UINT64_C(1000000000) /* the whole table in this time */
 #define SWEEP_LOOKS  8192                 /* entries a slice at most */
+#define SWEEP_DUE    256                  /* entries read a slice at most */
 #define SWEEP_CLOSES 32                   /* connections ended a slice at most */
 
 /* A due entry: end it, or look again when it may be due. Returns true when ended. */
@@ -419,13 +420,14 @@ void conn_look_at_all(struct worker *w)
 	w->conns6.recheck = w->conns6.shared->capacity;
 }
 
-static bool sweep_one(struct worker *w, struct conn_table *t, uint32_t i)
+/* Has the entry to be read? Most are told by the array alone. */
+static bool sweep_look(const struct worker *w, struct conn_table *t, uint32_t i)
 {
 	bool look = t->check[i] <= w->clock.tick || t->recheck;
 
 	if (t->recheck)
 		t->recheck--;
-	return t->check[i] && look && sweep_due(w, t, i);
+	return t->check[i] && look;
 }
 
 /* Entries come due with time; what a slice leaves, the next turn's slice does. */
@@ -443,10 +445,13 @@ static uint32_t sweep_owed(const struct worker *w, struct conn_table *t)
 
 static void sweep_table(struct worker *w, struct conn_table *t)
 {
-	uint32_t looks = sweep_owed(w, t), closed = 0;
+	uint32_t looks = sweep_owed(w, t), due = 0, closed = 0;
 
-	while (looks-- && closed < SWEEP_CLOSES) {
-		closed += sweep_one(w, t, t->swept);
+	while (looks-- && due < SWEEP_DUE && closed < SWEEP_CLOSES) {
+		if (sweep_look(w, t, t->swept)) {
+			due++;
+			closed += sweep_due(w, t, t->swept);
+		}
 		t->swept = t->swept + 1 == t->shared->capacity ? 0 : t->swept + 1;
 		t->owed--;
 	}

@@ -16,6 +16,7 @@
 #include "secondary/burst.h"
 #include "secondary/command.h"
 #include "secondary/profile.h"
+#include "secondary/ramp.h"
 #include "secondary/repair.h"
 #include "secondary/worker.h"
 
@@ -140,6 +141,8 @@ static void slow_jobs(struct worker *w)
 
 	if (unlikely(w->purge.pending))
 		purge_slice(w);
+	if (unlikely(w->ramp_walk.pending))
+		ramp_slice(w);
 	if (!fresh) {
 		if (conn_sweep_behind(w))
 			conn_sweep(w);
@@ -161,14 +164,19 @@ static uint64_t sleep_after(uint64_t silence)
 	return RTE_MIN(RTE_MAX(ns, (uint64_t)IDLE_SLEEP_MIN), (uint64_t)IDLE_SLEEP_MAX);
 }
 
+/* What is done in slices: a turn does one. */
+static bool slices_left(const struct worker *w)
+{
+	return conn_sweep_behind(w) || w->purge.pending || w->ramp_walk.pending;
+}
+
 /* `quiet_since`: TSC of the last turn that had work. */
 static void idle(struct worker *w, uint64_t quiet_since)
 {
 	uint64_t second = w->clock.tsc_ms * 1000; /* longer silence makes no difference */
 	uint64_t silence = RTE_MIN(w->clock.tsc - quiet_since, second) * 1000000 / w->clock.tsc_ms;
 
-	/* nor while many connections are to end: a turn ends only a few */
-	if (w->root->idle_spin || silence < IDLE_SPIN || conn_sweep_behind(w) || w->purge.pending)
+	if (w->root->idle_spin || silence < IDLE_SPIN || slices_left(w))
 		rte_pause();
 	else
 		nanosleep(&(struct timespec){.tv_nsec = (long)sleep_after(silence)}, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Virtual servers with expire_quiescent end their connections to backends that were removed or
- * drained (weight 0). What is needed for that is gathered from a snapshot when the worker
- * switches to it; the sweep then looks at every connection once, within a second.
+ * drained (weight 0). The snapshot says which they are; after a switch the sweep looks at every
+ * connection once, within a second.
  */
 #ifndef QUIESCENT_H
 #define QUIESCENT_H
@@ -17,18 +17,22 @@
 
 #include "secondary/worker.h"
 
-/* Room for it. -ENOMEM. */
-int quiescent_prepare(struct worker *w);
+/* Is it in one of the snapshot's tables of references by id? */
+static inline bool quiescent_lists(const struct sl_snapshot *s, struct sl_span table, uint32_t ref)
+{
+	const uint32_t *by_id = sl_snapshot_at(s, table);
 
-/* There is another snapshot. Costs nothing where no virtual server wants it. */
-void quiescent_switch(struct worker *w);
+	return SL_REF_ID(ref) < table.count && by_id[SL_REF_ID(ref)] == ref;
+}
 
 /* Has this connection to end? */
 static inline bool quiescent_ends(const struct worker *w, const struct sl_conn_core *e)
 {
-	return unlikely(w->quiescent.any) &&
-	       w->quiescent.server[SL_REF_ID(e->virtual_server)] == e->virtual_server &&
-	       w->quiescent.backend[SL_REF_ID(e->backend)] != e->backend;
+	const struct sl_snapshot *s = w->snapshot;
+
+	return s && unlikely(s->quiescent_servers.count) &&
+	       quiescent_lists(s, s->quiescent_servers, e->virtual_server) &&
+	       !quiescent_lists(s, s->taking_backends, e->backend);
 }
 
 #endif

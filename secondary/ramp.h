@@ -5,6 +5,10 @@
  * saw it take connections, in its slot, so that a worker that takes over goes on with that.
  * Backends that begin together share as if there were no slow start.
  *
+ * After a switch of snapshots the pools are walked for that, a slice in a turn of the loop, so that
+ * no packet waits for more than a slice. A backend that the walk has not met yet is one that
+ * begins. The walk is the process's own; who takes over from one that dies walks again.
+ *
  * A scheduler that walks or hashes passes by a backend as often as is missing to its whole share;
  * by hash the same clients at a time, so that each client moves once. lc and wlc weigh by it.
  */
@@ -23,8 +27,11 @@
 
 #define RAMP_WHOLE 256
 
-/* There is another snapshot: note who begins and who has none now. */
+/* There is another snapshot: begin to note who begins and who has none now. */
 void ramp_switch(struct worker *w);
+
+/* One slice of that. */
+void ramp_slice(struct worker *w);
 
 /* What of its share a backend gets now: 1 to RAMP_WHOLE. */
 static inline uint32_t ramp_share(const struct worker *w, const struct sl_virtual_server *vs,
@@ -33,7 +40,11 @@ static inline uint32_t ramp_share(const struct worker *w, const struct sl_virtua
 	const struct sl_ramp *r = &w->slot->ramp[SL_REF_ID(b->ref)];
 	uint32_t elapsed = w->clock.tick - r->since;
 
-	if (likely(!vs->slow_start) || r->ref != b->ref || elapsed >= vs->slow_start)
+	if (likely(!vs->slow_start))
+		return RAMP_WHOLE;
+	if (r->ref != b->ref)
+		return 1;
+	if (elapsed >= vs->slow_start)
 		return RAMP_WHOLE;
 	return 1 + elapsed * (uint64_t)(RAMP_WHOLE - 1) / vs->slow_start;
 }

@@ -12,7 +12,6 @@
 #include "secondary/choose.h"
 #include "secondary/command.h"
 #include "secondary/local_port.h"
-#include "secondary/quiescent.h"
 #include "secondary/repair.h"
 #include "secondary/worker.h"
 
@@ -39,8 +38,6 @@ int takeover_prepare(struct worker *w, struct sl_root *root, unsigned int id)
 	rc = neigh_prepare(w);
 	if (!rc)
 		rc = choose_prepare(w);
-	if (!rc)
-		rc = quiescent_prepare(w);
 	return rc ? rc : local_port_prepare(w);
 }
 

@@ -56,13 +56,15 @@ struct worker {
 	uint32_t *others;     /* per backend id: connections of other workers, as last read */
 	uint64_t ramp_draws;  /* of slow start: ramp.h */
 	struct {
-		bool any;
-		uint32_t *server;  /* per id: reference of one that wants it */
-		uint32_t *backend; /* per id: reference of one that takes connections */
-	} quiescent;               /* quiescent.h */
-	struct purge purge;        /* of connections, on request */
-	uint32_t spare_turn;       /* where to look for a backend with room: choose.c */
-	uint32_t icmp_tokens;      /* ICMP errors that may still be sent in this second */
+		bool pending;
+		bool noting; /* a pool's backends, which before were searched for one that is known
+			      */
+		bool first;  /* none of them was */
+		uint32_t server, backend; /* next, in the snapshot */
+	} ramp_walk;                      /* ramp.h */
+	struct purge purge;               /* of connections, on request */
+	uint32_t spare_turn;              /* where to look for a backend with room: choose.c */
+	uint32_t icmp_tokens;             /* ICMP errors that may still be sent in this second */
 	uint32_t icmp_second;
 	uint16_t ip_id; /* of packets that are ours */
 };

@@ -135,8 +135,7 @@ struct sl_virtual_server {
 	uint16_t max_mss;     /* bytes, host order; a SYN that says more is changed. 0: none is */
 	uint32_t max_connections; /* over all workers; 0: no limit */
 	uint32_t slow_start;      /* ticks; 0: none */
-	bool expire_quiescent;    /* end connections to backends that are gone or drained */
-	uint8_t reserved[3];
+	uint8_t reserved[4];
 };
 static_assert(sizeof(struct sl_virtual_server) == 64, "one a cache line");
 
@@ -249,6 +248,12 @@ struct sl_snapshot {
 	uint32_t route_epoch;                /* differs from the last snapshot's when routes do */
 	uint32_t own_epoch;                  /* likewise, when own addresses do */
 	uint32_t timeout[SL_CONN_STATE_MAX]; /* ticks, by enum sl_conn_state */
+	/*
+	 * For virtual servers that end their connections to backends that are gone or drained;
+	 * without any both are empty. By id, references; SL_REF_NONE: not one of them.
+	 */
+	struct sl_span quiescent_servers; /* uint32_t: those servers */
+	struct sl_span taking_backends;   /* uint32_t: backends with a weight */
 };
 
 #define SL_SNAPSHOT_MAGIC 0x534c534eu /* "SLSN" */

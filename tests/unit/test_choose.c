@@ -441,6 +441,15 @@ static void assert_share(uint32_t wanted, double from, double to)
 		fail_msg("scheduler %u: %f is not in %f..%f", vs->scheduler, share, from, to);
 }
 
+/* Another snapshot: the loop goes on until the walk is done. */
+static void switch_ramps(void)
+{
+	struct worker *w = &bed[0]->worker;
+
+	for (ramp_switch(w); w->ramp_walk.pending;)
+		ramp_slice(w);
+}
+
 /* The last of four comes back: nothing at first, then what is its own, whatever the scheduler. */
 static void slow_start(void **state)
 {
@@ -453,14 +462,14 @@ static void slow_start(void **state)
 		vs->hash_key = all[s] == SL_SCHED_MH ? SL_HASH_KEY_SOURCE_IP : SL_HASH_KEY_NONE;
 		vs->slow_start = 100;
 		backend[3].weight = 0;
-		ramp_switch(&bed[0]->worker);
+		switch_ramps();
 		bed[0]->worker.clock.tick += 1000;
 		assert_share(3, 0, 0);
 		backend[3].weight = 1;
-		ramp_switch(&bed[0]->worker);
+		switch_ramps();
 		assert_share(3, 0, 0.02);
 		bed[0]->worker.clock.tick += 50;
-		ramp_switch(&bed[0]->worker); /* another configuration does not begin it anew */
+		switch_ramps();               /* another configuration does not begin it anew */
 		assert_share(3, 0.115, 0.17); /* a half of 3.5 */
 		bed_attach(bed[0]);           /* nor another process */
 		bed[0]->worker.snapshot = bed[0]->served;
@@ -477,7 +486,7 @@ static void slow_start_of_all(void **state)
 	(void)state;
 	begin(1, 4, SL_SCHED_WLC);
 	vs->slow_start = 100;
-	ramp_switch(&bed[0]->worker);
+	switch_ramps();
 	for (uint32_t i = 0; i < 4; i++) {
 		assert_int_equal(ramp_share(&bed[0]->worker, vs, &backend[i]), RAMP_WHOLE);
 		assert_share(i, 0.249, 0.251);
@@ -487,28 +496,46 @@ static void slow_start_of_all(void **state)
 
 /* ---- ended with their backend ---- */
 
+/* A table of references by id behind all else of the snapshot. */
+static uint32_t *add_table(struct sl_span *span, uint32_t n)
+{
+	struct sl_snapshot *s = bed[0]->served;
+	uint32_t *table = (uint32_t *)((char *)s + s->size);
+
+	*span = (struct sl_span){s->size, n};
+	s->size += n * sizeof(*table);
+	memset(table, 0xff, n * sizeof(*table));
+	return table;
+}
+
 static void expire_quiescent(void **state)
 {
 	struct sl_conn_core e = {0};
+	struct sl_snapshot *s;
 	struct worker *w;
+	uint32_t *taking;
 
 	(void)state;
 	begin(1, 3, SL_SCHED_RR);
 	w = &bed[0]->worker;
+	s = bed[0]->served;
 	e.virtual_server = vs->ref;
 	e.backend = backend[1].ref;
-	backend[1].weight = 0;
-	quiescent_switch(w);
 	assert_false(quiescent_ends(w, &e)); /* not wanted */
-	vs->expire_quiescent = true;
-	quiescent_switch(w);
+	add_table(&s->quiescent_servers, 4)[SL_REF_ID(vs->ref)] = vs->ref;
+	taking = add_table(&s->taking_backends, 8);
+	taking[SL_REF_ID(backend[2].ref)] = backend[2].ref;
 	assert_true(quiescent_ends(w, &e)); /* drained */
 	e.backend = backend[2].ref;
 	assert_false(quiescent_ends(w, &e));
+	e.backend = SL_REF(SL_REF_ID(backend[2].ref), 2);
+	assert_true(quiescent_ends(w, &e)); /* another has its id */
 	e.backend = SL_REF(40, 1);
-	assert_true(quiescent_ends(w, &e)); /* removed */
-	e.virtual_server = SL_REF(9, 1);
+	assert_true(quiescent_ends(w, &e)); /* beyond the table */
+	e.virtual_server = SL_REF(SL_REF_ID(vs->ref), 2);
 	assert_false(quiescent_ends(w, &e)); /* of a server that was removed itself */
+	e.virtual_server = SL_REF(9, 1);
+	assert_false(quiescent_ends(w, &e));
 	end(1);
 }
 

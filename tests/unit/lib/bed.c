@@ -8,7 +8,6 @@
 
 #include "secondary/choose.h"
 #include "secondary/local_port.h"
-#include "secondary/quiescent.h"
 
 #define SERVERS   16
 #define BACKENDS  64
@@ -78,8 +77,6 @@ void bed_attach(struct bed *b)
 
 	free(w->ports_used);
 	free(w->others);
-	free(w->quiescent.server);
-	free(w->quiescent.backend);
 	memset(w, 0, sizeof(*w));
 	w->root = &b->root;
 	w->slot = &b->slot;
@@ -94,7 +91,7 @@ void bed_attach(struct bed *b)
 	conn_attach(&w->conns6, &b->slot.conns6, b->root.seed);
 	w->conns.swept_ns = ns;
 	w->conns6.swept_ns = ns;
-	if (local_port_prepare(w) || choose_prepare(w) || quiescent_prepare(w))
+	if (local_port_prepare(w) || choose_prepare(w))
 		abort();
 }
 
@@ -137,8 +134,6 @@ void bed_free(struct bed *b)
 
 	free(b->worker.ports_used);
 	free(b->worker.others);
-	free(b->worker.quiescent.server);
-	free(b->worker.quiescent.backend);
 	free(s->server_claims);
 	free(s->backend_claims);
 	free(s->overload);
