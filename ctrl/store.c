@@ -13,6 +13,7 @@
 #include <sluice/log.h>
 
 #include "ctrl/store_check.h"
+#include "ctrl/store_copy.h"
 #include "ctrl/store_load.h"
 #include "ctrl/store_schema.h"
 #include "ctrl/store_write.h"
@@ -22,120 +23,15 @@ SL_LOG_TYPE(store_log, "sluice.ctrl.store");
 #define TIDY_ROWS  1000 /* removed at a time */
 #define TIDY_PAGES 256  /* copied at a time */
 
-/* A revision of more changes is not carried out again on the copy: its pages are copied. */
-#define COPY_CHANGES 10000
-
 struct store {
 	char *path;
-	char *copy_path;
 	struct store_db main;
-	struct store_db copy;   /* not open when it could not be written */
-	bool copy_behind;       /* store_tidy makes it anew, */
-	sqlite3_backup *backup; /* which is under way */
+	struct store_copy copy;
 	char *set_aside;
 	bool from_copy;
 	struct store_retention retention;
 	struct store_pending pending;
 };
-
-/* ---- the copy ---- */
-
-/* It is made again at the next start. */
-static void lose_copy(struct store *store, const char *why)
-{
-	sl_log(store_log, ERR, "the copy %s: %s: it is given up until the next start",
-	       store->copy_path, why);
-	sqlite3_backup_finish(store->backup);
-	store->backup = NULL;
-	store_db_close(&store->copy);
-	unlink(store->copy_path);
-}
-
-static uint64_t last_chain(sqlite3 *db, uint64_t *number)
-{
-	sqlite3_stmt *s = NULL;
-	uint64_t chain = 0;
-
-	*number = 0;
-	if (sqlite3_prepare_v2(db,
-			       "SELECT number, chain FROM revision ORDER BY number DESC LIMIT 1",
-			       -1, &s, NULL) == SQLITE_OK &&
-	    sqlite3_step(s) == SQLITE_ROW) {
-		*number = (uint64_t)sqlite3_column_int64(s, 0);
-		chain = (uint64_t)sqlite3_column_int64(s, 1);
-	}
-	sqlite3_finalize(s);
-	return chain;
-}
-
-/*
- * So many pages at a time (all: -1) from the file to the copy. What is written to the file
- * meanwhile goes to the pages that were copied, too, because it is by the same connection.
- */
-static int copy_pages(struct store *store, int pages)
-{
-	int code;
-
-	if (!store->backup)
-		store->backup = sqlite3_backup_init(store->copy.db, "main", store->main.db, "main");
-	code = store->backup ? sqlite3_backup_step(store->backup, pages) : SQLITE_ERROR;
-	if (code == SQLITE_OK)
-		return SQLITE_OK;
-	sqlite3_backup_finish(store->backup);
-	store->backup = NULL;
-	if (code != SQLITE_DONE)
-		return code;
-	store->copy.content = store->main.content;
-	store->copy.chain = store->main.chain;
-	store->copy_behind = false;
-	return SQLITE_OK;
-}
-
-static void remove_file(const char *path)
-{
-	static const char *const suffixes[] = {"", "-wal", "-shm"};
-	char name[4096];
-
-	for (int i = 0; i < 3; i++) {
-		snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
-		unlink(name);
-	}
-}
-
-/* Open the copy; when it is not the file's, make it from that. */
-static int open_copy(struct store *store, struct problem *why)
-{
-	struct store_db *copy = &store->copy;
-	uint64_t number, own_number;
-	bool same;
-
-	if (store_schema_open(store->copy_path, &copy->db, why)) {
-		store_db_close(copy);
-		remove_file(store->copy_path);
-		if (store_schema_open(store->copy_path, &copy->db, why))
-			return -EINVAL;
-	}
-	/* The one transaction that may be missing after a kill changes both. */
-	same = last_chain(copy->db, &number) == last_chain(store->main.db, &own_number) &&
-	       number == own_number;
-	if (!same && copy_pages(store, -1) != SQLITE_OK)
-		return problem_set(why, PROBLEM_UNAVAILABLE, "cannot be written: %s",
-				   sqlite3_errmsg(copy->db));
-	/* After the pages: they bring the file's own settings along. */
-	if (sqlite3_exec(copy->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;", NULL,
-			 NULL, NULL) != SQLITE_OK ||
-	    store_db_prepare(copy) != SQLITE_OK)
-		return problem_set(why, PROBLEM_UNAVAILABLE, "%s", sqlite3_errmsg(copy->db));
-	copy->content = store->main.content;
-	copy->chain = store->main.chain;
-	return 0;
-}
-
-/* A transaction on the copy, when it has had those before. */
-static bool copy_follows(const struct store *store)
-{
-	return store->copy.db && !store->copy_behind;
-}
 
 /* ---- transactions ---- */
 
@@ -161,10 +57,7 @@ int store_commit(struct store *store, const struct store_revision *revision, str
 		store->pending = (struct store_pending){0};
 	if (revision->pending.revision)
 		store->pending = revision->pending;
-	if (revision->changes->n > COPY_CHANGES)
-		store->copy_behind = true;
-	if (copy_follows(store) && store_write(&store->copy, revision, now) != SQLITE_OK)
-		lose_copy(store, sqlite3_errmsg(store->copy.db));
+	store_copy_write(&store->copy, revision, now);
 	return 0;
 }
 
@@ -174,8 +67,8 @@ void store_audit(struct store *store, const struct store_audit *entries, size_t 
 		sl_log(store_log, ERR, "the audit log: %zu entries are lost: %s", n,
 		       sqlite3_errmsg(store->main.db));
 		store_db_undo(&store->main);
-	} else if (store->copy.db && store_write_audit(&store->copy, entries, n) != SQLITE_OK) {
-		lose_copy(store, sqlite3_errmsg(store->copy.db));
+	} else {
+		store_copy_write_audit(&store->copy, entries, n);
 	}
 }
 
@@ -277,9 +170,7 @@ bool store_tidy(struct store *store)
 	uint64_t first = first_kept(store);
 	int n;
 
-	if (store->copy.db && store->copy_behind && copy_pages(store, TIDY_PAGES) != SQLITE_OK)
-		lose_copy(store, sqlite3_errmsg(store->copy.db));
-	if (store->copy.db && store->copy_behind)
+	if (store_copy_catch_up(&store->copy, &store->main, TIDY_PAGES))
 		return true;
 	if (!something_to_forget(store, first))
 		return false;
@@ -287,8 +178,8 @@ bool store_tidy(struct store *store)
 	if (n < 0)
 		sl_log(store_log, ERR, "old revisions cannot be removed: %s",
 		       sqlite3_errmsg(store->main.db));
-	if (store->copy.db && tidy(&store->copy, first, store->retention.audit) < 0)
-		lose_copy(store, sqlite3_errmsg(store->copy.db));
+	if (store->copy.db.db && tidy(&store->copy.db, first, store->retention.audit) < 0)
+		store_copy_lose(&store->copy, sqlite3_errmsg(store->copy.db.db));
 	return n >= TIDY_ROWS;
 }
 
@@ -387,21 +278,21 @@ static int use_copy(struct store *store, const struct sl_root *root, struct mode
 	char *aside = NULL;
 	int rc;
 
-	if (!exists(store->copy_path))
-		return problem_set(why, PROBLEM_DATA_LOSS, "%s: is not there", store->copy_path);
-	rc = open_and_load(store, store->copy_path, root, model, why);
+	if (!exists(store->copy.path))
+		return problem_set(why, PROBLEM_DATA_LOSS, "%s: is not there", store->copy.path);
+	rc = open_and_load(store, store->copy.path, root, model, why);
 	if (rc) {
 		if (why->code == PROBLEM_DATA_LOSS)
-			move_aside(store->copy_path, &aside, why);
+			move_aside(store->copy.path, &aside, why);
 		free(aside);
 		return rc;
 	}
 	model_free(*model);
 	*model = NULL;
 	store_db_close(&store->main);
-	if (rename(store->copy_path, store->path))
+	if (rename(store->copy.path, store->path))
 		return problem_set(why, PROBLEM_UNAVAILABLE, "%s: cannot be moved to %s: %s",
-				   store->copy_path, store->path, strerror(errno));
+				   store->copy.path, store->path, strerror(errno));
 	rc = open_and_load(store, store->path, root, model, why);
 	if (rc)
 		return rc;
@@ -416,7 +307,7 @@ static int open_main(struct store *store, const struct sl_root *root, struct mod
 {
 	int rc;
 
-	if (!exists(store->path) && exists(store->copy_path)) {
+	if (!exists(store->path) && exists(store->copy.path)) {
 		sl_log(store_log, ERR, "database %s is not there, but its copy is", store->path);
 		rc = use_copy(store, root, model, why);
 		if (!rc || why->code != PROBLEM_DATA_LOSS)
@@ -445,18 +336,15 @@ struct store *store_open(const char *path, const struct sl_root *root, struct mo
 	why->code = PROBLEM_NONE;
 	if (store) {
 		store->path = strdup(path);
-		if (asprintf(&store->copy_path, "%s.copy", path) < 0)
-			store->copy_path = NULL;
+		if (asprintf(&store->copy.path, "%s.copy", path) < 0)
+			store->copy.path = NULL;
 		store->retention = (struct store_retention){STORE_KEEP_REVISIONS, STORE_KEEP_DAYS,
 							    STORE_KEEP_AUDIT};
 	}
-	if (!store || !store->path || !store->copy_path)
+	if (!store || !store->path || !store->copy.path)
 		problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory");
 	else if (!open_main(store, root, model, why)) {
-		struct problem copy;
-
-		if (open_copy(store, &copy))
-			lose_copy(store, copy.text);
+		store_copy_open(&store->copy, &store->main);
 		return store;
 	}
 	store_close(store);
@@ -467,11 +355,9 @@ void store_close(struct store *store)
 {
 	if (!store)
 		return;
-	sqlite3_backup_finish(store->backup);
+	store_copy_close(&store->copy);
 	store_db_close(&store->main);
-	store_db_close(&store->copy);
 	free(store->set_aside);
-	free(store->copy_path);
 	free(store->path);
 	free(store);
 }

@@ -69,7 +69,7 @@ struct store_pending {
 /* As it is in the file at opening, and after each commit. */
 const struct store_pending *store_pending(const struct store *store);
 
-/* ---- for the thread that writes (ctrl/apply.c): the only one to call these ---- */
+/* ---- for the thread that writes (ctrl/background.h): the only one to call these ---- */
 
 struct store_revision {
 	uint64_t number; /* greater than any before; 0: no resource changes, see the rest */
