@@ -1,180 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Resolving a request. Whatever replaces more than one resource (a pool with its backends, the
- * whole configuration) is a merge of two sorted sequences: the new resources and
- * those of the model. Equal names are an update, or nothing; what is only in the model is deleted.
- */
+/* Resolving a request: what it means. What replaces more than one resource is merged. */
 #include "ctrl/change.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctrl/change_merge.h"
 #include "ctrl/mask.h"
 #include "sluice/v1/backend_pool.pb-c.h"
 #include "sluice/v1/config.pb-c.h"
-#include "sluice/v1/interface.pb-c.h"
 #include "sluice/v1/virtual_server.pb-c.h"
-
-/* New resources, to be sorted by name. Owned until the merge takes them. */
-struct batch {
-	struct resource **list;
-	size_t n, room;
-};
 
 static int no_memory(struct problem *why)
 {
 	return problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "out of memory");
 }
-
-static int batch_add(struct batch *batch, struct resource *r)
-{
-	if (batch->n == batch->room) {
-		size_t room = batch->room ? 2 * batch->room : 16;
-		void *list = realloc(batch->list, room * sizeof(*batch->list));
-
-		if (!list)
-			return -ENOMEM;
-		batch->list = list;
-		batch->room = room;
-	}
-	batch->list[batch->n++] = r;
-	return 0;
-}
-
-static void batch_free(struct batch *batch)
-{
-	for (size_t i = 0; i < batch->n; i++)
-		resource_free(batch->list[i]);
-	free(batch->list);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp((*(struct resource *const *)a)->name, (*(struct resource *const *)b)->name);
-}
-
-/* How many from the first on have names that rise. */
-static size_t batch_rising(const struct batch *batch)
-{
-	size_t i = 1;
-
-	while (i < batch->n && by_name(&batch->list[i - 1], &batch->list[i]) < 0)
-		i++;
-	return i;
-}
-
-/* Sorted, as most that are written by a program are already, and without a name twice. */
-static int batch_sort(struct batch *batch, struct problem *why)
-{
-	char path[RESOURCE_PATH_SIZE];
-	const struct resource *r;
-	size_t rising;
-
-	if (batch_rising(batch) >= batch->n)
-		return 0;
-	qsort(batch->list, batch->n, sizeof(*batch->list), by_name);
-	rising = batch_rising(batch);
-	if (rising >= batch->n)
-		return 0;
-	r = batch->list[rising];
-	return problem_set(why, PROBLEM_INVALID_ARGUMENT, "%s: is there twice",
-			   resource_path(r->kind, r->name, path));
-}
-
-/* ---- the list of changes ---- */
-
-static bool same(const struct resource *a, const struct resource *b)
-{
-	return a->packed_len == b->packed_len && !memcmp(a->packed, b->packed, a->packed_len);
-}
-
-/* An update keeps the ids of what it keeps. */
-static void inherit_ids(const struct model *model, struct resource *after,
-			const struct resource *before)
-{
-	after->ref = before->ref;
-	if (after->kind != RESOURCE_LOCAL_ADDRESS_POOL ||
-	    after->local.n > ids_capacity(model->ids[IDS_LOCAL_ADDRESS]))
-		return; /* nothing to keep, or refused anyhow */
-	for (size_t i = 0; i < after->local.n; i++)
-		for (size_t j = 0; j < before->local.n; j++)
-			if (sl_addr_equal(&after->local.addr[i], &before->local.addr[j]))
-				after->local.ref[i] = before->local.ref[j];
-}
-
-/* Takes `after`, also when it fails or nothing changes. */
-static int add(struct change_set *set, const struct resource *before, struct resource *after,
-	       struct problem *why)
-{
-	if (before && after && same(before, after)) {
-		resource_free(after);
-		return 0;
-	}
-	if (set->n == set->room) {
-		size_t room = set->room ? 2 * set->room : 16;
-		void *list = realloc(set->list, room * sizeof(*set->list));
-
-		if (!list) {
-			resource_free(after);
-			return no_memory(why);
-		}
-		set->list = list;
-		set->room = room;
-	}
-	if (before && after)
-		inherit_ids(set->model, after, before);
-	set->list[set->n++] = (struct change){(struct resource *)before, after};
-	*(!before ? &set->created : after ? &set->updated : &set->deleted) += 1;
-	return 0;
-}
-
-/* An interface is there as long as its port: without configuration it has no addresses. */
-static int remove_or_clear(struct change_set *set, const struct resource *before,
-			   struct problem *why)
-{
-	const struct sl_root *root = set->model->root;
-
-	for (unsigned int i = 0; before->kind == RESOURCE_INTERFACE && i < root->n_ports; i++) {
-		Sluice__V1__Interface empty = SLUICE__V1__INTERFACE__INIT;
-		struct resource *after;
-
-		if (strcmp(root->port[i].name, before->name))
-			continue;
-		empty.name = before->name;
-		after = resource_new(RESOURCE_INTERFACE, NULL, &empty.base, why);
-		return after ? add(set, before, after, why) : -EINVAL;
-	}
-	return add(set, before, NULL, why);
-}
-
-/*
- * Merge the sorted batch with the model's resources from `old` on: all of the kind, or one
- * pool's backends.
- */
-static int merge(struct change_set *set, struct batch *batch, const struct resource *old,
-		 const char *pool, struct problem *why)
-{
-	int rc = batch_sort(batch, why);
-
-	for (size_t i = 0; !rc && (old || i < batch->n);) {
-		const struct resource *now = old;
-		struct resource *new = i < batch->n ? batch->list[i] : NULL;
-		int order = !old ? 1 : !new ? -1 : strcmp(old->name, new->name);
-
-		if (order <= 0)
-			old = pool ? model_next_backend(old) : model_next(old);
-		if (order >= 0)
-			batch->list[i++] = NULL;
-		if (order < 0)
-			rc = remove_or_clear(set, now, why);
-		else
-			rc = add(set, order == 0 ? now : NULL, new, why);
-	}
-	return rc;
-}
-
-/* ---- what a request means ---- */
 
 static int check_etag(const struct model *model, const struct resource *now,
 		      enum resource_kind kind, const char *name, const char *etag,
@@ -200,7 +41,7 @@ static int check_etag(const struct model *model, const struct resource *now,
 }
 
 /* Make the resource, compare the message's etag, and put it on the batch. */
-static int batch_new(struct change_set *set, struct batch *batch, enum resource_kind kind,
+static int batch_new(struct change_set *set, struct change_batch *batch, enum resource_kind kind,
 		     const char *pool, const void *message, struct problem *why)
 {
 	struct resource *r = resource_new(kind, pool, message, why);
@@ -212,14 +53,14 @@ static int batch_new(struct change_set *set, struct batch *batch, enum resource_
 	if (*etag && !set->no_etags) /* few have one, and there may be many */
 		rc = check_etag(set->model, model_find(set->model, kind, r->name), kind, r->name,
 				etag, why);
-	if (!rc && batch_add(batch, r))
+	if (!rc && change_batch_add(batch, r))
 		rc = no_memory(why);
 	if (rc)
 		resource_free(r);
 	return rc;
 }
 
-static int batch_backends(struct change_set *set, struct batch *batch,
+static int batch_backends(struct change_set *set, struct change_batch *batch,
 			  const Sluice__V1__BackendPool *pool, struct problem *why)
 {
 	int rc = 0;
@@ -232,12 +73,13 @@ static int batch_backends(struct change_set *set, struct batch *batch,
 static int replace_backends(struct change_set *set, const Sluice__V1__BackendPool *pool,
 			    struct problem *why)
 {
-	struct batch batch = {0};
+	struct change_batch batch = {0};
 	int rc = batch_backends(set, &batch, pool, why);
 
 	if (!rc)
-		rc = merge(set, &batch, model_backends(set->model, pool->name), pool->name, why);
-	batch_free(&batch);
+		rc = change_merge(set, &batch, model_backends(set->model, pool->name), pool->name,
+				  why);
+	change_batch_free(&batch);
 	return rc;
 }
 
@@ -301,7 +143,7 @@ static int resolve_one(struct change_set *set, const struct apply_request *q, st
 		resource_free(r);
 		return rc;
 	}
-	rc = add(set, now, r, why);
+	rc = change_add(set, now, r, why);
 	if (!rc && q->kind == RESOURCE_BACKEND_POOL && (!q->mask || mask_has(q->mask, "backends")))
 		rc = replace_backends(set, (const Sluice__V1__BackendPool *)q->message, why);
 	return rc;
@@ -345,63 +187,63 @@ static int resolve_delete(struct change_set *set, const struct apply_request *q,
 	if (!rc)
 		rc = check_unused(set->model, q->kind, name, why);
 	if (!rc)
-		rc = add(set, now, NULL, why);
+		rc = change_add(set, now, NULL, why);
 	if (q->kind != RESOURCE_BACKEND_POOL)
 		return rc;
 	for (const struct resource *b = model_backends(set->model, name); b && !rc;
 	     b = model_next_backend(b))
-		rc = add(set, b, NULL, why);
+		rc = change_add(set, b, NULL, why);
 	return rc;
 }
 
 /* Put the sorted batch into what the model has, of which nothing goes. */
-static int put(struct change_set *set, struct batch *batch, struct problem *why)
+static int put(struct change_set *set, struct change_batch *batch, struct problem *why)
 {
-	int rc = batch_sort(batch, why);
+	int rc = change_batch_sort(batch, why);
 
 	for (size_t i = 0; i < batch->n && !rc; i++) {
 		struct resource *r = batch->list[i];
 
 		batch->list[i] = NULL;
-		rc = add(set, model_find(set->model, r->kind, r->name), r, why);
+		rc = change_add(set, model_find(set->model, r->kind, r->name), r, why);
 	}
 	return rc;
 }
 
 /* What a Config says of a kind, for the whole kind or as far as it goes. */
-static int finish_kind(struct change_set *set, enum resource_kind kind, struct batch *batch,
+static int finish_kind(struct change_set *set, enum resource_kind kind, struct change_batch *batch,
 		       bool keep, struct problem *why)
 {
 	return keep ? put(set, batch, why)
-		    : merge(set, batch, model_after(set->model, kind, ""), NULL, why);
+		    : change_merge(set, batch, model_after(set->model, kind, ""), NULL, why);
 }
 
 /* By a Config's repeated field. */
 static int replace_kind(struct change_set *set, enum resource_kind kind, void *const *messages,
 			size_t n, bool keep, struct problem *why)
 {
-	struct batch batch = {0};
+	struct change_batch batch = {0};
 	int rc = 0;
 
 	for (size_t i = 0; i < n && !rc; i++)
 		rc = batch_new(set, &batch, kind, NULL, messages[i], why);
 	if (!rc)
 		rc = finish_kind(set, kind, &batch, keep, why);
-	batch_free(&batch);
+	change_batch_free(&batch);
 	return rc;
 }
 
 static int replace_all_backends(struct change_set *set, const Sluice__V1__Config *config, bool keep,
 				struct problem *why)
 {
-	struct batch batch = {0};
+	struct change_batch batch = {0};
 	int rc = 0;
 
 	for (size_t i = 0; i < config->n_backend_pools && !rc; i++)
 		rc = batch_backends(set, &batch, config->backend_pools[i], why);
 	if (!rc)
 		rc = finish_kind(set, RESOURCE_BACKEND, &batch, keep, why);
-	batch_free(&batch);
+	change_batch_free(&batch);
 	return rc;
 }
 
@@ -456,11 +298,11 @@ int change_resolve(struct change_set *set, struct model *model, const struct app
 }
 
 /* The resources of one kind move from the list to the batch. */
-static int batch_kind(struct batch *batch, enum resource_kind kind, struct past *past, size_t *i,
-		      struct problem *why)
+static int batch_kind(struct change_batch *batch, enum resource_kind kind, struct past *past,
+		      size_t *i, struct problem *why)
 {
 	for (; *i < past->n && past->list[*i]->kind == kind; ++*i) {
-		if (batch_add(batch, past->list[*i]))
+		if (change_batch_add(batch, past->list[*i]))
 			return no_memory(why);
 		past->list[*i] = NULL;
 	}
@@ -476,12 +318,12 @@ int change_resolve_past(struct change_set *set, struct model *model, struct past
 	*set = (struct change_set){.model = model};
 	rc = check_whole_etag(model, etag, why);
 	for (int kind = 0; kind < RESOURCE_KIND_MAX && !rc; kind++) {
-		struct batch batch = {0};
+		struct change_batch batch = {0};
 
 		rc = batch_kind(&batch, kind, past, &i, why);
 		if (!rc)
 			rc = finish_kind(set, kind, &batch, false, why);
-		batch_free(&batch);
+		change_batch_free(&batch);
 	}
 	return rc;
 }
