@@ -14,7 +14,8 @@
  * file's fsync. A file that is damaged is set aside as FILE.damaged-TIME and the copy takes its
  * place: nothing is lost, or after a power failure that also damages FILE, the last seconds. When
  * the copy is unusable as well, an empty store takes its place: what that means for the
- * workers is apply's business (ctrl/apply.c). A file of a newer schema is left alone and refused.
+ * workers is apply's business (ctrl/transaction.c). A file of a newer schema is left alone and
+ * refused.
  */
 #ifndef CTRL_STORE_H
 #define CTRL_STORE_H

@@ -118,7 +118,7 @@ static char *write_config(void)
 	return json;
 }
 
-/* As ctrl/apply.c does it. Milliseconds to check and compile. */
+/* As ctrl/transaction.c does it. Milliseconds to check and compile. */
 static double apply(const struct apply_request *request)
 {
 	static unsigned int half;

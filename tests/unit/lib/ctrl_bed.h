@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * For tests of the control daemon's core: shared memory in the heap with ports "wan" and "lan",
- * configurations from JSON, and changes tried against a model as ctrl/apply.c does it.
+ * configurations from JSON, and changes tried against a model as ctrl/transaction.c does it.
  */
 #ifndef TESTS_UNIT_CTRL_BED_H
 #define TESTS_UNIT_CTRL_BED_H
