@@ -387,8 +387,16 @@ void conn_set_state(struct worker *w, struct conn_table *t, struct sl_conn_core 
 {
 	uint32_t due = w->clock.tick + timeout_of(w, state);
 	uint32_t *check = &t->check[conn_number(t, e)];
+	bool established = state == SL_CONN_ESTABLISHED;
 
-	e->state = state;
+	if (established || e->state == SL_CONN_ESTABLISHED) {
+		conn_intend(w);
+		flow_stats_established(w, e, established ? 1 : -1);
+		e->state = state;
+		conn_agreed(w);
+	} else {
+		e->state = state;
+	}
 	if (due < *check)
 		*check = due;
 }

@@ -199,7 +199,7 @@ int conn_open(struct worker *w, struct conn_table *t, const struct conn_new *c, 
 /* End a connection: index, local port, entry. */
 void conn_close(struct worker *w, struct conn_table *t, struct sl_conn_core *e);
 
-/* Change state: the sweep must not look later than the new state's timeout says. */
+/* Change to another state: the sweep must not look later than its timeout says. */
 void conn_set_state(struct worker *w, struct conn_table *t, struct sl_conn_core *e, uint8_t state);
 
 /* Timeouts became shorter, or backends went: within a second the sweep looks at what is open. */

@@ -58,8 +58,19 @@ static inline void flow_stats_gauge(struct sl_flow_stats *s, uint32_t ref, int b
 		s->active += (uint32_t)by;
 }
 
+/* A connection of a backend is established, or is no longer. */
+static inline void flow_stats_established(struct worker *w, const struct sl_conn_core *e, int by)
+{
+	struct sl_flow_stats *s = flow_stats_backend(w, e->backend);
+
+	if (likely(s->ref == e->backend))
+		s->established += (uint32_t)by;
+}
+
 static inline void flow_stats_closed(struct worker *w, const struct sl_conn_core *e)
 {
+	if (unlikely(e->state == SL_CONN_ESTABLISHED))
+		flow_stats_established(w, e, -1);
 	flow_stats_gauge(flow_stats_virtual_server(w, e->virtual_server), e->virtual_server, -1);
 	flow_stats_gauge(flow_stats_backend(w, e->backend), e->backend, -1);
 	claims_release(w, e->virtual_server, e->backend);
@@ -88,13 +99,15 @@ static inline void flow_stats_rebuild_begin(struct worker *w)
 	for (uint32_t i = 0; i < w->root->max_virtual_servers; i++)
 		w->slot->virtual_server_stats[i].active = 0;
 	for (uint32_t i = 0; i < w->root->max_backends; i++)
-		w->slot->backend_stats[i].active = 0;
+		w->slot->backend_stats[i].active = w->slot->backend_stats[i].established = 0;
 }
 
 static inline void flow_stats_readopted(struct worker *w, const struct sl_conn_core *e)
 {
 	flow_stats_gauge(flow_stats_virtual_server(w, e->virtual_server), e->virtual_server, 1);
 	flow_stats_gauge(flow_stats_backend(w, e->backend), e->backend, 1);
+	if (e->state == SL_CONN_ESTABLISHED)
+		flow_stats_established(w, e, 1);
 }
 
 /*

@@ -153,6 +153,7 @@ static void flow_add(Sluice__V1__FlowStats *m, const struct sl_flow_stats *stats
 		return;
 	m->connections += load(&stats->connections);
 	m->active_connections += __atomic_load_n(&stats->active, __ATOMIC_RELAXED);
+	m->established_connections += __atomic_load_n(&stats->established, __ATOMIC_RELAXED);
 	m->in_packets += load(&stats->packets[SL_DIR_IN]);
 	m->in_bytes += load(&stats->bytes[SL_DIR_IN]);
 	m->out_packets += load(&stats->packets[SL_DIR_OUT]);
@@ -221,9 +222,9 @@ void stats_seen_free(struct stats_seen *seen)
 
 static uint64_t sum_of(const Sluice__V1__FlowStats *m, uint32_t ref)
 {
-	const uint64_t figures[] = {m->connections, m->active_connections, m->in_packets,
-				    m->in_bytes,    m->out_packets,        m->out_bytes,
-				    m->overloaded};
+	const uint64_t figures[] = {
+		m->connections, m->active_connections, m->in_packets, m->in_bytes,
+		m->out_packets, m->out_bytes,          m->overloaded, m->established_connections};
 	uint64_t sum = ref + UINT64_C(1);
 
 	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)

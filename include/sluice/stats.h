@@ -82,7 +82,8 @@ struct sl_flow_stats {
 	uint64_t connections; /* opened since */
 	uint64_t packets[2];  /* by enum sl_conn_dir */
 	uint64_t bytes[2];
-	uint64_t reserved[2];
+	uint32_t established; /* gauge of a backend: of `active`, TCP's in state ESTABLISHED */
+	uint32_t reserved[3];
 };
 static_assert(sizeof(struct sl_flow_stats) == 64, "one cache line");
 

@@ -60,6 +60,23 @@ static void close_first(struct bed *b)
 	conn_close(&b->worker, t, conn_core(t, find(b, 0)));
 }
 
+static void change_state(struct bed *b, uint32_t n, uint8_t state)
+{
+	struct conn_table *t = flows_table(b, &flows);
+
+	conn_set_state(&b->worker, t, conn_core(t, find(b, n)), state);
+}
+
+static void establish_first(struct bed *b)
+{
+	change_state(b, 0, SL_CONN_ESTABLISHED);
+}
+
+static void end_second(struct bed *b)
+{
+	change_state(b, 1, SL_CONN_FIN_WAIT);
+}
+
 /* The same memory here as it is there: after a fork the addresses are the same. */
 static void copy(pid_t from, void *at, size_t size)
 {
@@ -113,6 +130,19 @@ static void judge_ports(struct bed *b, int steps, uint32_t open)
 	SAY(taken + open == b->slot.ports_per_pool);
 }
 
+static void judge_gauges(struct bed *b, int steps, uint32_t open)
+{
+	const struct conn_table *t = flows_table(b, &flows);
+	uint32_t established = 0;
+
+	for (uint32_t i = 0; i < CAPACITY; i++)
+		established += t->check[i] && conn_core(t, i)->state == SL_CONN_ESTABLISHED;
+	SAY(conn_count(t) == open);
+	SAY(b->slot.backend_stats[5].active == open);
+	SAY(b->slot.virtual_server_stats[3].active == open);
+	SAY(b->slot.backend_stats[5].established == established);
+}
+
 static void judge(struct bed *b, int steps, bool changed_is_open)
 {
 	uint32_t changed = changed_is_open ? 0 : FORMER;
@@ -126,9 +156,7 @@ static void judge(struct bed *b, int steps, bool changed_is_open)
 		open++;
 		SAY(sl_conn_read(flows_shared(b, &flows), find(b, changed), &copy));
 	}
-	SAY(conn_count(flows_table(b, &flows)) == open);
-	SAY(b->slot.backend_stats[5].active == open);
-	SAY(b->slot.virtual_server_stats[3].active == open);
+	judge_gauges(b, steps, open);
 	judge_ports(b, steps, open);
 	for (uint32_t n = 10; n < 10 + CAPACITY - open; n++) { /* and it is as good as new */
 		struct conn_new c = flows_new(b, &flows, n);
@@ -179,6 +207,8 @@ static void die_everywhere(bool ipv6, void (*operation)(struct bed *), bool chan
 
 	for (uint32_t n = 0; n < FORMER; n++)
 		open_one(b, n);
+	for (uint32_t n = 1; n < FORMER; n++)
+		change_state(b, n, SL_CONN_ESTABLISHED);
 	for (steps = 0; steps < 20000; steps++) {
 		pid_t judge_pid = fork();
 
@@ -190,7 +220,7 @@ static void die_everywhere(bool ipv6, void (*operation)(struct bed *), bool chan
 			break;
 	}
 	assert_int_equal(WEXITSTATUS(status), 2);
-	assert_true(steps > 100);
+	assert_true(steps > 20);
 	bed_free(b);
 }
 
@@ -204,6 +234,19 @@ static void closing(void **state)
 {
 	(void)state;
 	die_everywhere(false, close_first, true);
+}
+
+/* All but the first are. */
+static void established(void **state)
+{
+	(void)state;
+	die_everywhere(false, establish_first, true);
+}
+
+static void established_no_longer(void **state)
+{
+	(void)state;
+	die_everywhere(false, end_second, true);
 }
 
 static void opening6(void **state)
@@ -238,9 +281,13 @@ static void nothing_intended(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(opening),          cmocka_unit_test(closing),
-		cmocka_unit_test(opening6),         cmocka_unit_test(closing6),
+		cmocka_unit_test(opening),
+		cmocka_unit_test(closing),
+		cmocka_unit_test(opening6),
+		cmocka_unit_test(closing6),
 		cmocka_unit_test(nothing_intended),
+		cmocka_unit_test(established),
+		cmocka_unit_test(established_no_longer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
