@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import re
+import socket
 import socketserver
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 import paths  # noqa: F401
 
 import checks
-from checks import equal
+from checks import equal, eventually
 from instance import ROOT, SLUICECTL, Instance
 
 sys.path.insert(0, f"{ROOT}/tests/ipvsadm")
@@ -99,7 +100,8 @@ class Canned(http.server.BaseHTTPRequestHandler):
 
     def GetStats(self, _):
         def flow(name, n):
-            return {"name": name, "connections": str(1234 * n), "activeConnections": "17",
+            return {"name": name, "connections": str(1234 * n), "activeConnections": "21",
+                    "establishedConnections": "17",
                     "inPackets": str(56789 * n), "outPackets": str(45678901 * n),
                     "inBytes": str(7890123456 * n), "outBytes": str(123456789012345 * n)}
         pools = {p["name"]: p.get("backends", []) for p in self.server.config["backendPools"]}
@@ -215,6 +217,46 @@ def named_by_others(ipvsadm, instance):
     ipvsadm.done("-C")
 
 
+def thresholds(ipvsadm, instance):
+    """Saved and restored, and what they come to here."""
+    ipvsadm.done("-A -t 192.0.2.81:80 -s sh -b sh-port")
+    ipvsadm.done("-a -t 192.0.2.81:80 -r 198.51.100.101 -m -x 40 -y 10")
+    ipvsadm.done("-a -t 192.0.2.81:80 -r 198.51.100.102 -m -x 40 -y 30")
+    config = instance.api.call("ConfigService/GetConfig")
+    equal([(b["maxConnections"], b["resumePercent"]) for b in config["backendPools"][0]["backends"]],
+          [(40, 25), (40, 75)], "limits")
+    equal(config["virtualServers"][0]["hashKey"], "HASH_KEY_SOURCE_IP_PORT", "key")
+    saved = ipvsadm.done("-S -n")
+    assert " -b sh-port\n" in saved and " -x 40 -y 10\n" in saved and " -x 40\n" in saved, saved
+    ipvsadm.done("-C")
+    ipvsadm.done("-R", text=saved)
+    equal(ipvsadm.done("-S -n"), saved, "restored")
+    ipvsadm.done("-C")
+
+
+def active(ipvsadm, instance):
+    """Established is active; before and after it, and of UDP, it is not."""
+    ipvsadm.done("-A -t 192.0.2.80:80 -s rr")
+    ipvsadm.done("-a -t 192.0.2.80:80 -r 198.51.100.101 --fullnat")
+    ipvsadm.done("-A -u 192.0.2.80:53 -s rr")
+    ipvsadm.done("-a -u 192.0.2.80:53 -r 198.51.100.101 --fullnat")
+
+    def counted(service):
+        return ipvsadm.done(f"-Ln {service}").splitlines()[-1].split()[-2:]
+
+    with instance.socket("server", address=("198.51.100.101", 80)) as server, \
+            instance.socket("client") as tcp, \
+            instance.socket("client", socket.SOCK_DGRAM) as udp:
+        server.listen()
+        tcp.connect(("192.0.2.80", 80))
+        udp.sendto(b"x", ("192.0.2.80", 53))
+        eventually(5, "established", lambda: counted("-t 192.0.2.80:80") == ["1", "0"])
+        eventually(5, "of UDP", lambda: counted("-u 192.0.2.80:53") == ["0", "1"])
+        tcp.shutdown(socket.SHUT_WR)
+        eventually(5, "no longer", lambda: counted("-t 192.0.2.80:80") == ["0", "1"])
+    ipvsadm.done("-C")
+
+
 def atomic(ipvsadm, _):
     """-R happens whole or not at all, and says which line is wrong."""
     ipvsadm.done("-A -t 192.0.2.82:80 -s rr")
@@ -236,6 +278,8 @@ def refusals(ipvsadm, _):
                        ("-A --sctp-service 192.0.2.82:80 -s rr", "SCTP"),
                        ("-A -t 192.0.2.82:80 -s lblc", "lblc"),
                        ("-A -t 192.0.2.82:80 -s rr -b flag-1", "scheduler flags"),
+                       ("-A -t 192.0.2.82:80 -s sh -b sh-port,sh-fallback", "sh-fallback"),
+                       ("-a -t 192.0.2.81:80 -r 198.51.100.101 -m -x 1000 -y 333", "percentage"),
                        ("-A -t 192.0.2.82:80 -s rr --pe sip", "persistence engines"),
                        ("-a -t 192.0.2.81:80 -r 198.51.100.101 -i --tun-type gue", "tunnels"),
                        ("-Z", "counters"), ("-Z -t 192.0.2.81:80", "counters"),
@@ -280,10 +324,12 @@ def tests(report):
                 with report.case(name):
                     replay(name, program, instance.socket_path)
             for name, needs in (("servers-nat", {"nat"}), ("servers-dr", {"dr"}),
-                                ("servers-mixed", {"nat", "dr"}), ("restore", {"nat"})):
+                                ("servers-mixed", {"nat", "dr"}), ("restore", {"nat"}),
+                                ("limits", {"nat"})):
                 with report.case(name):
                     servers(program, instance, name, needs)
             for name, run in (("FullNAT", fullnat), ("made by others", named_by_others),
+                              ("thresholds", thresholds), ("active connections", active),
                               ("-R whole or not", atomic), ("refused by name", refusals),
                               ("many at once", together)):
                 with report.case(name):

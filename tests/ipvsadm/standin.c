@@ -116,12 +116,12 @@ static int change_server(int option, struct service *service, const struct ip_vs
 {
 	struct ip_vs_dest_user *found = find_server(service, d);
 
+	if (option != IP_VS_SO_SET_DELDEST && (d->weight < 0 || d->l_threshold > d->u_threshold))
+		return refuse(ERANGE);
 	switch (option) {
 	case IP_VS_SO_SET_ADDDEST:
 		if (found)
 			return refuse(EEXIST);
-		if (d->weight < 0)
-			return refuse(ERANGE);
 		service->server[service->n++] = *d;
 		return 0;
 	case IP_VS_SO_SET_EDITDEST:
@@ -225,6 +225,7 @@ static int show_servers(struct ip_vs_get_dests *to)
 			.u_threshold = d->u_threshold,
 			.l_threshold = d->l_threshold,
 			.activeconns = getenv("IPVS_TRAFFIC") ? 17 : 0,
+			.inactconns = getenv("IPVS_TRAFFIC") ? 4 : 0,
 			.stats = traffic(1),
 		};
 	}

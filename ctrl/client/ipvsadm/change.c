@@ -16,6 +16,10 @@ static int set_service(json_t *service, const struct ipvs_request *request)
 		return ipvs_refuse("Scheduler or persistence engine not found: %s (there are %s)",
 				   request->scheduler, ipvs_schedulers(known, sizeof(known)));
 	json_object_set_new(service, "scheduler", json_string(value));
+	if (request->by_port)
+		json_object_set_new(service, "hashKey", json_string("HASH_KEY_SOURCE_IP_PORT"));
+	else
+		json_object_del(service, "hashKey");
 	if (*request->laddr_pool)
 		json_object_set_new(service, "localAddressPool", json_string(request->laddr_pool));
 	return IPVS_OK;
@@ -88,6 +92,23 @@ static int give_local_addresses(json_t *config, json_t *service)
 	return IPVS_OK;
 }
 
+/* What ipvsadm's thresholds say; without them there is no limit. */
+static int set_thresholds(json_t *backend, unsigned int upper, unsigned int lower)
+{
+	unsigned int percent = upper ? ipvs_resume_percent(upper, lower) : 0;
+
+	if (lower > upper)
+		return ipvs_refuse(
+			"Numerical result out of range: l-threshold is over u-threshold");
+	if (upper && !percent)
+		return ipvs_refuse("Operation not supported: l-threshold %u is no whole percentage "
+				   "of u-threshold %u",
+				   lower, upper);
+	json_object_set_new(backend, "maxConnections", json_integer(upper));
+	json_object_set_new(backend, "resumePercent", json_integer(percent));
+	return IPVS_OK;
+}
+
 static int set_server(json_t *config, json_t *service, json_t *backend,
 		      const struct ipvs_request *request)
 {
@@ -96,6 +117,8 @@ static int set_server(json_t *config, json_t *service, json_t *backend,
 	if (!ipvs_method_known(method))
 		return ipvs_refuse("Operation not supported: forwarding method %s", method->option);
 	if (method->needs_local && give_local_addresses(config, service) != IPVS_OK)
+		return IPVS_REFUSED;
+	if (set_thresholds(backend, request->upper, request->lower) != IPVS_OK)
 		return IPVS_REFUSED;
 	json_object_set_new(backend, "weight", json_integer(request->weight));
 	json_object_set_new(backend, "forwardingMode", json_string(method->mode));

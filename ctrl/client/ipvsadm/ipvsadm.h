@@ -105,9 +105,12 @@ struct ipvs_request {
 	char laddr[INET6_ADDRSTRLEN];
 	char laddr_pool[64]; /* a local address pool's name; "" when not given */
 	char scheduler[32];  /* ipvsadm's name */
+	char flags[64];      /* of -b, as given */
 	const struct ipvs_method *method;
 	long weight;
-	unsigned int timeout[3]; /* of --set: tcp, tcpfin, udp; 0 is as it was */
+	unsigned int upper, lower; /* thresholds; 0: none was given */
+	bool by_port;              /* of -b: hashed by address and port */
+	unsigned int timeout[3];   /* of --set: tcp, tcpfin, udp; 0 is as it was */
 };
 
 /* ---- map.c ---- */
@@ -134,6 +137,16 @@ bool ipvs_scheduler_value(const char *name, char *value, size_t size);
 const char *ipvs_schedulers(char *buffer, size_t size);
 /* The name of the API's value, or of what an absent one stands for. */
 const char *ipvs_scheduler_name(const char *value, char *buffer, size_t size);
+/* What -b says of a virtual server ("sh-port"), or "". */
+const char *ipvs_scheduler_flags(json_t *service);
+/*
+ * A backend's limits as ipvsadm's thresholds. Its lower one, when none is set, is three quarters of
+ * the upper, in the kernel as here; so that is shown as none.
+ */
+unsigned int ipvs_upper_threshold(json_t *backend);
+unsigned int ipvs_lower_threshold(json_t *backend);
+/* The resume_percent that comes to `lower` of `upper`; 0: none does. */
+unsigned int ipvs_resume_percent(unsigned int upper, unsigned int lower);
 
 /* ---- options.c ---- */
 

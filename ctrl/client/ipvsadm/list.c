@@ -110,24 +110,29 @@ static void print_server(const struct listing *l, json_t *service, json_t *pool,
 {
 	unsigned int given = l->request->given, weight = 1;
 	char where[300], name[256];
-	uint64_t active;
+	json_t *flow;
+	uint64_t active, inactive;
 
 	ipvs_print_endpoint(where, sizeof(where), ipvs_text(backend, "address"),
 			    ipvs_number(backend, "port"), short_protocol(service), l->numeric);
 	snprintf(name, sizeof(name), "%s/%s", ipvs_text(pool, "name"), ipvs_text(backend, "name"));
-	active = count(flow_of(l->stats, "backends", name), "activeConnections");
+	flow = flow_of(l->stats, "backends", name);
+	active = count(flow, "establishedConnections");
+	inactive = count(flow, "activeConnections") - active;
 	if (json_object_get(backend, "weight"))
 		weight = ipvs_number(backend, "weight");
 	printf("  -> %-28s", where);
 	if (given & (IPVS_STATS | IPVS_RATE))
 		print_counters(l, "backends", name);
 	else if (given & IPVS_THRESHOLDS)
-		printf(" %-10u %-10u %-10" PRIu64 " %-10u\n", 0, 0, active, 0);
+		printf(" %-10u %-10u %-10" PRIu64 " %-10" PRIu64 "\n",
+		       ipvs_upper_threshold(backend), ipvs_lower_threshold(backend), active,
+		       inactive);
 	else if (given & IPVS_PERSISTENT_CONN)
-		printf(" %-9u %-11u %-10" PRIu64 " %-10u\n", weight, 0, active, 0);
+		printf(" %-9u %-11u %-10" PRIu64 " %-10" PRIu64 "\n", weight, 0, active, inactive);
 	else
-		printf(" %-7s %-6u %-10" PRIu64 " %-10u\n", ipvs_method_of(pool, backend)->shown,
-		       weight, active, 0);
+		printf(" %-7s %-6u %-10" PRIu64 " %-10" PRIu64 "\n",
+		       ipvs_method_of(pool, backend)->shown, weight, active, inactive);
 }
 
 static void print_service(const struct listing *l, json_t *service)
@@ -144,9 +149,12 @@ static void print_service(const struct listing *l, json_t *service)
 		printf("%-33s", line);
 		print_counters(l, "virtualServers", ipvs_text(service, "name"));
 	} else {
-		printf("%s %s\n", line,
+		const char *flags = ipvs_scheduler_flags(service);
+
+		printf(*flags ? "%s %s (%s)\n" : "%s %s\n", line,
 		       ipvs_scheduler_name(ipvs_text(service, "scheduler"), scheduler,
-					   sizeof(scheduler)));
+					   sizeof(scheduler)),
+		       flags);
 	}
 	sorted = ipvs_sorted(json_object_get(pool, "backends"), !(l->request->given & IPVS_NOSORT));
 	json_array_foreach (sorted, i, backend)

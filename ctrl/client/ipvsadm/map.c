@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Names of ipvsadm and the API's. What the API does not know is refused by its name. */
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -66,4 +67,43 @@ const char *ipvs_schedulers(char *buffer, size_t size)
 const char *ipvs_scheduler_name(const char *value, char *buffer, size_t size)
 {
 	return *value ? enum_short("scheduler", value, buffer, size) : "wrr";
+}
+
+/* ipvsadm's flags for hashing schedulers, each only for its own. */
+const char *ipvs_scheduler_flags(json_t *service)
+{
+	const char *scheduler = ipvs_text(service, "scheduler");
+
+	if (strcmp(ipvs_text(service, "hashKey"), "HASH_KEY_SOURCE_IP_PORT") != 0)
+		return "";
+	return strcmp(scheduler, "SCHEDULER_SH") == 0   ? "sh-port"
+	       : strcmp(scheduler, "SCHEDULER_MH") == 0 ? "mh-port"
+							: "";
+}
+
+#define DEFAULT_RESUME 75
+
+unsigned int ipvs_upper_threshold(json_t *backend)
+{
+	return ipvs_number(backend, "maxConnections");
+}
+
+unsigned int ipvs_lower_threshold(json_t *backend)
+{
+	unsigned int percent = ipvs_number(backend, "resumePercent");
+
+	if (!percent || percent == DEFAULT_RESUME)
+		return 0;
+	return (unsigned int)((uint64_t)ipvs_upper_threshold(backend) * percent / 100);
+}
+
+unsigned int ipvs_resume_percent(unsigned int upper, unsigned int lower)
+{
+	unsigned int percent = 1;
+
+	if (!lower)
+		return DEFAULT_RESUME;
+	while (percent < 100 && (uint64_t)upper * percent / 100 < lower)
+		percent++;
+	return (uint64_t)upper * percent / 100 == lower ? percent : 0;
 }

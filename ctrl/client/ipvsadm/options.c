@@ -95,9 +95,9 @@ static const struct {
 	{"netmask", 'M', WANTED, IPVS_NETMASK, "netmask", "persistence"},
 	{"pe", 0, WANTED, IPVS_PE, "pe", "persistence engines"},
 	{"ops", 'o', NONE, IPVS_OPS, "ops", "one-packet scheduling"},
-	{"sched-flags", 'b', WANTED, IPVS_SCHED_FLAGS, "sched-flags", "scheduler flags"},
-	{"u-threshold", 'x', WANTED, IPVS_UTHRESHOLD, "u-threshold", "thresholds"},
-	{"l-threshold", 'y', WANTED, IPVS_LTHRESHOLD, "l-threshold", "thresholds"},
+	{"sched-flags", 'b', WANTED, IPVS_SCHED_FLAGS, "sched-flags", NULL},
+	{"u-threshold", 'x', WANTED, IPVS_UTHRESHOLD, "u-threshold", NULL},
+	{"l-threshold", 'y', WANTED, IPVS_LTHRESHOLD, "l-threshold", NULL},
 	{"tun-type", 0, WANTED, IPVS_TUN_TYPE, "tun-type", "tunnels' settings"},
 	{"tun-port", 0, WANTED, IPVS_TUN_PORT, "tun-port", "tunnels' settings"},
 	{"tun-nocsum", 0, NONE, IPVS_TUN_CSUM, "tun-nocsum", "tunnels' settings"},
@@ -113,6 +113,9 @@ static const struct {
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
+
+static const char *const scheduler_flags[] = {"flag-1",  "flag-2",      "flag-3",  "sh-fallback",
+					      "sh-port", "mh-fallback", "mh-port", NULL};
 
 /* Wrong usage: the sentence, and ipvsadm's exit code. */
 #define USAGE(...) (ipvs_refuse(__VA_ARGS__), IPVS_USAGE)
@@ -188,6 +191,17 @@ static int read_weight(struct ipvs_request *request, const char *text)
 	return IPVS_OK;
 }
 
+static int read_threshold(const char *text, const char *said, unsigned int *threshold)
+{
+	char *end;
+	long number = strtol(text, &end, 10);
+
+	if (end == text || *end || number < 0 || number > 0x7fffffff)
+		return USAGE("illegal %s specified", said);
+	*threshold = (unsigned int)number;
+	return IPVS_OK;
+}
+
 static int read_laddr(struct ipvs_request *request, const char *text)
 {
 	struct ipvs_endpoint endpoint;
@@ -216,6 +230,11 @@ static int read_option(struct ipvs_request *request, size_t i, const char *text)
 	case IPVS_SERVER: return read_server(request, text);
 	case IPVS_WEIGHT: return read_weight(request, text);
 	case IPVS_LADDR: return read_laddr(request, text);
+	case IPVS_UTHRESHOLD: return read_threshold(text, "u_threshold", &request->upper);
+	case IPVS_LTHRESHOLD: return read_threshold(text, "l_threshold", &request->lower);
+	case IPVS_SCHED_FLAGS:
+		snprintf(request->flags, sizeof(request->flags), "%s", text);
+		return IPVS_OK;
 	case IPVS_LADDR_POOL:
 		snprintf(request->laddr_pool, sizeof(request->laddr_pool), "%s", text);
 		return IPVS_OK;
@@ -311,6 +330,29 @@ static void fill_in(struct ipvs_request *request)
 		request->server.port = request->service.port;
 }
 
+/* "sh-port,flag-2", of the scheduler's own: the ports take part in the hash. */
+static int read_flags(struct ipvs_request *request)
+{
+	char words[sizeof(request->flags)], own[sizeof(request->scheduler) + 8], *rest, *word;
+
+	strcpy(words, request->flags);
+	snprintf(own, sizeof(own), "%s-port", request->scheduler);
+	for (word = strtok_r(words, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+		size_t i = 0;
+
+		while (scheduler_flags[i] && strcmp(scheduler_flags[i], word) != 0)
+			i++;
+		if (!scheduler_flags[i])
+			return USAGE("invalid scheduler flag `%s'", word);
+		if (word[2] == '-' && strncmp(word, own, 3) != 0)
+			return USAGE("incompatible scheduler flag `%s'", word);
+		if (strcmp(word, own) != 0)
+			return ipvs_refuse("Operation not supported: scheduler flags (%s)", word);
+		request->by_port = true;
+	}
+	return IPVS_OK;
+}
+
 static int read_rest(struct ipvs_request *request, poptContext context)
 {
 	const char *extra;
@@ -361,6 +403,8 @@ int ipvs_parse(int argc, char **argv, struct ipvs_request *request)
 		request->command = (enum ipvs_command)(c - COMMAND);
 		result = read_rest(request, context);
 		fill_in(request);
+		if (result == IPVS_OK)
+			result = read_flags(request);
 	}
 	poptFreeContext(context);
 	return result;
@@ -370,11 +414,11 @@ void ipvs_help(FILE *to)
 {
 	fputs(VERSION_LINE
 	      "usage:\n"
-	      "  ipvsadm -A|-E SERVICE [-s SCHEDULER] [--laddr-pool NAME]\n"
+	      "  ipvsadm -A|-E SERVICE [-s SCHEDULER] [-b FLAGS] [--laddr-pool NAME]\n"
 	      "                                             add or edit a virtual service\n"
 	      "  ipvsadm -D SERVICE                         delete it\n"
 	      "  ipvsadm -C                                 delete all\n"
-	      "  ipvsadm -a|-e SERVICE -r SERVER [METHOD] [-w WEIGHT]\n"
+	      "  ipvsadm -a|-e SERVICE -r SERVER [METHOD] [-w WEIGHT] [-x MOST] [-y LESS]\n"
 	      "                                             add or edit a real server\n"
 	      "  ipvsadm -d SERVICE -r SERVER               delete it\n"
 	      "  ipvsadm -L|-l [SERVICE] [-n] [--stats|--rate|--thresholds|--persistent-conn]\n"

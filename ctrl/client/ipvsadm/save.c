@@ -37,8 +37,13 @@ static void save_server(json_t *service, json_t *pool, json_t *backend, const ch
 
 	ipvs_print_endpoint(where, sizeof(where), ipvs_text(backend, "address"),
 			    ipvs_number(backend, "port"), udp ? "udp" : "tcp", numeric);
-	printf("-a %s -r %s %s -w %d%s\n", option, where, method->option,
+	printf("-a %s -r %s %s -w %d%s", option, where, method->option,
 	       weight ? (int)json_integer_value(weight) : 1, method->tail);
+	if (ipvs_upper_threshold(backend))
+		printf(" -x %u", ipvs_upper_threshold(backend));
+	if (ipvs_lower_threshold(backend))
+		printf(" -y %u", ipvs_lower_threshold(backend));
+	printf("\n");
 }
 
 static void save_service(json_t *config, json_t *service, bool numeric)
@@ -47,12 +52,15 @@ static void save_service(json_t *config, json_t *service, bool numeric)
 	json_t *sorted = ipvs_sorted(json_object_get(pool, "backends"), true);
 	const char *local = ipvs_text(service, "localAddressPool");
 	bool own = strcmp(local, ipvs_text(service, "name")) == 0;
+	const char *flags = ipvs_scheduler_flags(service);
 	char option[320], scheduler[64];
 	size_t i;
 
 	service_option(option, sizeof(option), service, numeric);
 	printf("-A %s -s %s", option,
 	       ipvs_scheduler_name(ipvs_text(service, "scheduler"), scheduler, sizeof(scheduler)));
+	if (*flags)
+		printf(" -b %s", flags);
 	printf(*local && !own ? " --laddr-pool %s\n" : "\n", local);
 	if (own)
 		save_local(config, service, option);
