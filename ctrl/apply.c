@@ -70,12 +70,16 @@ void apply_audit(struct apply *a, const struct store_audit *entry)
 
 static void on_caught_up(void *arg, const struct apply_result *result)
 {
-	(void)arg;
+	struct apply *a = arg;
+
 	if (result->problem.code)
 		sl_log(apply_log, ERR,
 		       "revision %" PRIu64 ": is stored, but the workers don't use it: %s: %s",
 		       result->revision, problem_code_name(result->problem.code),
 		       result->problem.text);
+	a->catching_up = false;
+	if (a->caught_up)
+		a->caught_up(a->caught_up_arg);
 }
 
 /* A stored configuration may not fit a changed boot configuration: then it is said, and stays. */
@@ -86,13 +90,24 @@ static void begin(struct apply *a)
 
 	confirmation_wait(a->confirmation, store_pending(a->store));
 	tidy_begin(a->tidy);
-	if (transaction_store_lost(a))
+	if (transaction_store_lost(a)) {
 		sl_log(apply_log, ERR,
 		       "the database has no configuration, but the workers use revision %" PRIu64
 		       ": they keep it; apply a whole configuration to replace it",
 		       transaction_running(a));
-	else if (a->ctrl->model->revision && apply_submit(a, &nothing, on_caught_up, NULL, &why))
-		sl_log(apply_log, ERR, "%s", why.text);
+	} else if (a->ctrl->model->revision) {
+		a->catching_up = !apply_submit(a, &nothing, on_caught_up, a, &why);
+		if (!a->catching_up)
+			sl_log(apply_log, ERR, "%s", why.text);
+	}
+}
+
+void apply_when_caught_up(struct apply *a, void (*then)(void *arg), void *arg)
+{
+	a->caught_up = then;
+	a->caught_up_arg = arg;
+	if (!a->catching_up)
+		then(arg);
 }
 
 struct apply *apply_new(struct ctrl *ctrl, struct store *store)
@@ -147,6 +162,7 @@ void apply_free(struct apply *a)
 
 	if (!a)
 		return;
+	a->caught_up = NULL;
 	background_free(a->background);
 	publish_free(a->publish);
 	compiler_free(a->compiler);

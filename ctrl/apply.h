@@ -119,9 +119,16 @@ struct store;
 
 /*
  * ctrl's base, root, model and primary are set. Also compares what the workers use with the
- * model, and publishes it when they differ. NULL with errno.
+ * model, and publishes it when they differ: a predecessor may have been killed between the
+ * two. NULL with errno.
  */
 struct apply *apply_new(struct ctrl *ctrl, struct store *store);
+
+/*
+ * Have `then` called once, when the workers use the model or the log says why they don't; at once
+ * when that is so. Not after apply_free.
+ */
+void apply_when_caught_up(struct apply *apply, void (*then)(void *arg), void *arg);
 
 /* Requests that wait or are under way are answered unavailable; a commit under way is finished. */
 void apply_free(struct apply *apply);

@@ -51,8 +51,45 @@ struct daemon {
 	struct event *on_int;
 	struct event *on_primary; /* a pidfd */
 	int primary_fd;
+	bool serving;
 	int exit_code;
 };
+
+/*
+ * The API answers when the workers use what the database has, so that whoever asks a daemon that is
+ * just back finds one revision; or after so long, to tell those who look why that is not so.
+ */
+#define SERVE_AT_LAST_S 1
+
+static void serve(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->serving)
+		return;
+	d->serving = true;
+	rpc_serve(d->rpc);
+	sl_log(ctrl_log, NOTICE, "ready: revision %llu, %zu virtual servers, API at %s",
+	       (unsigned long long)d->ctrl.model->revision,
+	       d->ctrl.model->count[RESOURCE_VIRTUAL_SERVER], d->api.socket);
+}
+
+static void serve_at_last(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	serve(arg);
+}
+
+static int serve_soon(struct daemon *d)
+{
+	const struct timeval last = {.tv_sec = SERVE_AT_LAST_S};
+
+	if (event_base_once(d->ctrl.base, -1, EV_TIMEOUT, serve_at_last, d, &last))
+		return -ENOMEM;
+	apply_when_caught_up(d->ctrl.apply, serve, d);
+	return 0;
+}
 
 static void end(evutil_socket_t signal, short what, void *arg)
 {
@@ -204,7 +241,9 @@ static int start(struct daemon *d, const char *program, const struct options *o)
 	if (!c->events)
 		return failed("the events", ENOMEM);
 	d->rpc = rpc_new(c, &d->api);
-	return d->rpc ? 0 : -EINVAL;
+	if (!d->rpc)
+		return -EINVAL;
+	return serve_soon(d) ? failed("the API", ENOMEM) : 0;
 }
 
 /* In the reverse order of the start; what was not started is NULL. */
@@ -241,14 +280,10 @@ int sl_ctrl_main(int argc, char **argv)
 		return rc == 1 ? 0 : 2;
 	signal(SIGPIPE, SIG_IGN);
 	umask(027);
-	if (start(&d, argv[0], &o)) {
+	if (start(&d, argv[0], &o))
 		d.exit_code = 1;
-	} else {
-		sl_log(ctrl_log, NOTICE, "ready: revision %llu, %zu virtual servers, API at %s",
-		       (unsigned long long)d.ctrl.model->revision,
-		       d.ctrl.model->count[RESOURCE_VIRTUAL_SERVER], o.socket);
+	else
 		event_base_dispatch(d.ctrl.base);
-	}
 	stop(&d);
 	/* No rte_eal_cleanup: a death inside it would leave the library's shared locks taken. */
 	return d.exit_code;

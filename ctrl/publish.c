@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,12 @@ static uint64_t used_by(const struct publish *p, unsigned int worker)
 	return __atomic_load_n(&p->root->worker[worker]->worker.snapshot_in_use, __ATOMIC_SEQ_CST);
 }
 
+/* Within its use of a snapshot: then the word stays. */
+static bool primary_died(const struct publish *p)
+{
+	return kill(p->root->primary_pid, 0) && errno == ESRCH;
+}
+
 /*
  * Does anybody use another generation than the current one? Then it is the other half's. A
  * worker without a process leaves its word behind, and takes the current one when it starts.
@@ -92,7 +99,7 @@ static bool half_busy(const struct publish *p, struct problem *why)
 		}
 	}
 	used = __atomic_load_n(&p->root->primary_snapshot_in_use, __ATOMIC_SEQ_CST);
-	if (!used || used == generation)
+	if (!used || used == generation || primary_died(p))
 		return false;
 	problem_set(why, PROBLEM_UNAVAILABLE,
 		    "the primary still uses the configuration before "
@@ -196,17 +203,25 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 /* A ring that is full belongs to a worker that is gone, or that will be late anyhow. */
+static void tell_worker(struct publish *p, unsigned int worker, uint64_t generation)
+{
+	const struct sl_command command = {
+		.id = p->told.id,
+		.type = SL_COMMAND_SNAPSHOT,
+		.argument = generation,
+	};
+
+	commands_send(p->commands, worker, command);
+}
+
 static void tell_workers(struct publish *p, uint64_t generation)
 {
-	struct sl_command command = {.type = SL_COMMAND_SNAPSHOT, .argument = generation};
-
 	commands_collect(p->commands);
 	commands_forget(&p->told);
 	commands_wait(p->commands, &p->told);
-	command.id = p->told.id;
 	p->waiting = 0;
 	for (unsigned int w = 0; w < p->root->n_workers; w++) {
-		commands_send(p->commands, w, command);
+		tell_worker(p, w, generation);
 		if (state_of(p, w) == SL_WORKER_RUNNING)
 			p->waiting |= UINT32_C(1) << w;
 	}
@@ -220,6 +235,13 @@ static void on_primary(void *arg, int status, const char *text)
 		       text);
 }
 
+static void tell_primary(struct publish *p)
+{
+	if (p->primary &&
+	    primary_request(p->primary, SL_PRIMARY_SNAPSHOT, 0, PRIMARY_MS, on_primary, NULL))
+		on_primary(NULL, -ENOMEM, "out of memory");
+}
+
 void publish_go(struct publish *p, publish_fn done, void *arg)
 {
 	uint64_t generation, now = current(p);
@@ -229,15 +251,29 @@ void publish_go(struct publish *p, publish_fn done, void *arg)
 	__atomic_store_n(&p->root->arena.current, SL_CURRENT(generation, now ? !(now & 1) : 0),
 			 __ATOMIC_SEQ_CST);
 	tell_workers(p, generation);
-	if (p->primary &&
-	    primary_request(p->primary, SL_PRIMARY_SNAPSHOT, 0, PRIMARY_MS, on_primary, NULL))
-		on_primary(NULL, -ENOMEM, "out of memory");
+	tell_primary(p);
 	p->done = done;
 	p->arg = arg;
 	wait_ms(p, PUBLISH_ACK_MS);
 }
 
 /* ---- life ---- */
+
+/*
+ * A predecessor killed between the store that makes a half current and the last command: nobody
+ * would tell the others, and the half that they use would never be free for a next publication.
+ */
+static void tell_who_was_not(struct publish *p)
+{
+	uint64_t generation = current(p) >> 1;
+
+	if (!generation)
+		return;
+	for (unsigned int w = 0; w < p->root->n_workers; w++)
+		if (used_by(p, w) != generation)
+			tell_worker(p, w, generation);
+	tell_primary(p);
+}
 
 struct publish *publish_new(struct event_base *base, struct sl_root *root,
 			    struct commands *commands, struct primary_client *primary)
@@ -257,6 +293,7 @@ struct publish *publish_new(struct event_base *base, struct sl_root *root,
 		return NULL;
 	}
 	commands_wait(commands, &p->told);
+	tell_who_was_not(p);
 	return p;
 }
 

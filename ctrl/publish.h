@@ -19,7 +19,10 @@ struct event_base;
 struct primary_client;
 struct publish;
 
-/* NULL with errno. The primary is told of publications; without one (NULL) nobody is. */
+/*
+ * Tells those of the current snapshot whom a killed predecessor had not told. NULL with errno. The
+ * primary is told of publications; without one (NULL) nobody is.
+ */
 struct publish *publish_new(struct event_base *base, struct sl_root *root,
 			    struct commands *commands, struct primary_client *primary);
 void publish_free(struct publish *publish);

@@ -27,6 +27,9 @@ struct apply {
 	struct audit *audit;
 	struct confirmation *confirmation;
 	struct tidy *tidy;
+	bool catching_up;             /* the workers don't use the model yet, after a start */
+	void (*caught_up)(void *arg); /* NULL: nobody wants to know */
+	void *caught_up_arg;
 };
 
 /* Carry out apply->job, which is NULL when it is answered. */

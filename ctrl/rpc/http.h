@@ -63,8 +63,12 @@ struct http_handler {
 struct http_server *http_server_new(struct event_base *base, const struct http_limits *limits,
 				    struct rpc_budget *budget, const struct http_handler *handler);
 
-/* Serve on a listening socket, which is taken over; with TLS when `tls` is not NULL. -ENOMEM. */
+/*
+ * Serve on a listening socket, which is taken over; with TLS when `tls` is not NULL. -ENOMEM. Who
+ * connects before http_server_start waits.
+ */
 int http_server_listen(struct http_server *server, evutil_socket_t fd, struct ssl_ctx_st *tls);
+void http_server_start(struct http_server *server);
 
 /* Every exchange under way is `gone`. */
 void http_server_free(struct http_server *server);

@@ -117,6 +117,7 @@ struct http_server {
 	struct event_base *base;
 	struct event *tick;
 	struct event *resume; /* accepting */
+	bool started;
 	struct http_limits limits;
 	struct rpc_budget *budget;
 	struct http_handler handler;

@@ -76,8 +76,16 @@ static void on_resume(evutil_socket_t fd, short events, void *arg)
 
 	(void)fd;
 	(void)events;
+	if (!server->started)
+		return;
 	LIST_FOREACH (listener, &server->listeners, link)
 		evconnlistener_enable(listener->listener);
+}
+
+void http_server_start(struct http_server *server)
+{
+	server->started = true;
+	on_resume(-1, 0, server);
 }
 
 /* Out of descriptors, most likely. The listener stays readable: wait for the tick, don't spin. */
@@ -133,9 +141,9 @@ int http_server_listen(struct http_server *server, evutil_socket_t fd, struct ss
 	if (l) {
 		l->server = server;
 		l->tls = tls;
-		l->listener =
-			evconnlistener_new(server->base, on_accept, l,
-					   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+		l->listener = evconnlistener_new(
+			server->base, on_accept, l,
+			LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
 	}
 	if (!l || !l->listener) {
 		free(l);

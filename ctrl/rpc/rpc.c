@@ -202,6 +202,11 @@ struct rpc *rpc_new(struct ctrl *ctrl, const struct rpc_config *config)
 	return NULL;
 }
 
+void rpc_serve(struct rpc *rpc)
+{
+	http_server_start(rpc->server);
+}
+
 void rpc_free(struct rpc *rpc)
 {
 	if (!rpc)

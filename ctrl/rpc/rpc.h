@@ -40,11 +40,13 @@ struct rpc_config {
 void rpc_config_init(struct rpc_config *config);
 
 /*
- * Serve ctrl: the socket with mode 0660; a file of one that nobody serves is replaced. `config` is
- * copied. NULL with errno, the reason logged: EADDRINUSE when somebody serves it, EEXIST when the
- * path is no socket.
+ * An API of ctrl: the socket with mode 0660; a file of one that nobody serves is replaced. `config`
+ * is copied. Who connects before rpc_serve waits. NULL with errno, the reason logged: EADDRINUSE
+ * when somebody serves it, EEXIST when the path is no socket.
  */
 struct rpc *rpc_new(struct ctrl *ctrl, const struct rpc_config *config);
+
+void rpc_serve(struct rpc *rpc);
 
 /* Calls under way end without an answer. */
 void rpc_free(struct rpc *rpc);

@@ -19,11 +19,11 @@ APPLY, GET = "ConfigService/ApplyConfig", "ConfigService/GetConfig"
 class Applier(threading.Thread):
     """Applies one edition after the other, and knows which was acknowledged."""
 
-    def __init__(self, bed):
+    def __init__(self, api, acknowledged):
         super().__init__(daemon=True)
-        self.api = bed.instance.api
-        self.acknowledged = bed.edition
-        self.tried = bed.edition
+        self.api = api
+        self.acknowledged = acknowledged
+        self.tried = acknowledged
         self.busy = threading.Event()
 
     def run(self):
@@ -37,27 +37,34 @@ class Applier(threading.Thread):
             pass  # it was killed under our hands
 
 
-def in_step(bed):
-    listed = bed.instance.api.call("WorkerService/ListWorkers")
-    return {w.get("generation") for w in listed["workers"]} == {listed.get("generation")}
+def used(instance):
+    """What each worker forwards by: generation, revision, its etag."""
+    listed = instance.api.call("WorkerService/ListWorkers")
+    return [(w.get("generation") == listed.get("generation"), w.get("revision"),
+             w.get("configEtag")) for w in listed["workers"]]
 
 
-def one_whole_revision(bed, applier):
-    """Configuration, database and workers agree, on what was acknowledged or on what came next."""
-    config = bed.instance.api.call(GET)
-    bed.edition = edition_of(config)
-    assert applier.acknowledged <= bed.edition <= applier.tried, \
-        f"edition {bed.edition}, acknowledged {applier.acknowledged}, tried {applier.tried}"
-    equal(stored_revision(bed.instance), int(config["revision"]), "revision in the database")
+def in_step(instance, config):
+    return set(used(instance)) == {(True, config["revision"], config["etag"])}
 
-    eventually(5, "workers in step", lambda: in_step(bed))
-    equal(probed(bed.instance), bed.edition % 2, "edition that the workers forward by")
+
+def one_whole_revision(instance, acknowledged, tried):
+    """Configuration, database and workers agree, from ctrl's first answer on, on what was acknowledged
+    or on what came next. Returns the edition."""
+    config, by = instance.api.call(GET), used(instance)
+    equal(set(by), {(True, config["revision"], config["etag"])}, "what workers use")
+    found = edition_of(config)
+    assert acknowledged <= found <= tried, \
+        f"edition {found}, acknowledged {acknowledged}, tried {tried}"
+    equal(stored_revision(instance), int(config["revision"]), "revision in the database")
+    equal(probed(instance), found % 2, "edition that the workers forward by")
+    return found
 
 
 def ctrl_kill(bed, _):
     """At a random instant of an apply."""
     ctrl = bed.instance.pid("ctrl")
-    applier = Applier(bed)
+    applier = Applier(bed.instance.api, bed.edition)
 
     def happen():
         applier.start()
@@ -69,7 +76,7 @@ def ctrl_kill(bed, _):
         eventually(5, "ctrl's end", lambda: not alive(ctrl))
         bed.instance.appliance("start-ctrl")
     bed.event("ctrl_kill", "ctrl killed in an apply", happen)
-    one_whole_revision(bed, applier)
+    bed.edition = one_whole_revision(bed.instance, applier.acknowledged, applier.tried)
 
 
 def filled(bed):
@@ -93,7 +100,8 @@ def full_restart(bed, more):
         began = time.monotonic()
         bed.instance.appliance("start-all")
         found["seconds"] = time.monotonic() - began
-        eventually(10, "workers in step", lambda: in_step(bed))
+        config = bed.instance.api.call(GET)
+        eventually(10, "workers in step", lambda: in_step(bed.instance, config))
         found["back"] = filled(bed)
     bed.event("full_restart", f"full restart, {before} connections", happen, rest=3)
     bed.everybody_talks()

@@ -47,7 +47,7 @@ def equal(found, wanted, what="value"):
     assert found == wanted, f"{what}: wanted {wanted!r}, found {found!r}"
 
 
-def eventually(seconds, what, condition):
+def eventually(seconds, what, condition, pause=0.02):
     """Poll until the condition is true and return what it gave."""
     until = time.monotonic() + seconds
     while True:
@@ -55,7 +55,7 @@ def eventually(seconds, what, condition):
         if value:
             return value
         assert time.monotonic() < until, f"{what}: not within {seconds} s"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def main(tests):

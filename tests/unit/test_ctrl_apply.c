@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -332,6 +333,21 @@ static void the_primary_reads_a_snapshot(void **state)
 	assert_int_equal(wait_for(3)->problem.code, 0);
 }
 
+static void the_primary_dies_while_it_reads_a_snapshot(void **state)
+{
+	pid_t child = fork();
+
+	(void)state;
+	if (!child)
+		_exit(0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	ctrl.root->primary_pid = child;
+	applied(bed_good);
+	ctrl.root->primary_snapshot_in_use = 1;
+	applied("{}");
+	applied(bed_good);
+}
+
 static void requests_are_carried_out_in_order(void **state)
 {
 	struct apply_request one = {.op = APPLY_CONFIG};
@@ -399,6 +415,51 @@ static void published_when_the_store_is_ahead(void **state)
 	assert_int_equal(generation(), 2);
 	assert_int_equal(current()->revision, 2);
 	assert_int_equal(slot(0)->worker.snapshot_in_use, 2);
+}
+
+static void see_generation(void *arg)
+{
+	uint64_t *seen = arg;
+
+	*seen = slot(0)->worker.snapshot_in_use;
+}
+
+/* Nobody is answered before the workers use what is stored. */
+static void caught_up_is_told_when_it_is_so(void **state)
+{
+	uint64_t seen = 0;
+
+	(void)state;
+	apply_when_caught_up(ctrl.apply, see_generation, &seen); /* nothing is stored: at once */
+	applied(bed_good);
+	applied("{}");
+	stop();
+	ctrl.root->arena.current = SL_CURRENT(1, 0);
+	for (unsigned int w = 0; w < WORKERS; w++)
+		slot(w)->worker.snapshot_in_use = 1;
+	start();
+	apply_when_caught_up(ctrl.apply, see_generation, &seen);
+	assert_int_equal(seen, 0);
+	let_run(50);
+	assert_int_equal(seen, 2);
+}
+
+/* Killed between making a half current and telling everybody: who was not told is, and then there
+ * is room for the next one. */
+static void told_by_the_next_one(void **state)
+{
+	(void)state;
+	applied(bed_good);
+	applied("{}");
+	stop();
+	slot(1)->worker.snapshot_in_use = 1;
+	start();
+	let_run(50);
+	assert_int_equal(generation(), 2);
+	assert_int_equal(slot(1)->worker.snapshot_in_use, 2);
+	assert_int_equal(commands[0], 2); /* that one knew */
+	applied(bed_good);
+	assert_int_equal(slot(1)->worker.snapshot_in_use, 3);
 }
 
 static int create_pool(void)
@@ -717,10 +778,13 @@ int main(void)
 		T(a_worker_that_hangs),
 		T(a_worker_that_dies),
 		T(the_primary_reads_a_snapshot),
+		T(the_primary_dies_while_it_reads_a_snapshot),
 		T(requests_are_carried_out_in_order),
 		T(restarted_without_a_difference),
 		T(published_again_on_a_fresh_arena),
 		T(published_when_the_store_is_ahead),
+		T(caught_up_is_told_when_it_is_so),
+		T(told_by_the_next_one),
 		T(a_lost_database),
 		T(ended_with_requests_waiting),
 		T(goes_back_unless_confirmed),

@@ -102,7 +102,10 @@ static int set_up(void **state)
 	base = event_base_new();
 	snprintf(path, sizeof(path), "/tmp/test-http-%d.sock", getpid());
 	server = http_server_new(base, &limits, &budget, &handler);
-	return http_server_listen(server, unix_socket_listen(path, 0660), NULL);
+	if (http_server_listen(server, unix_socket_listen(path, 0660), NULL))
+		return -1;
+	http_server_start(server);
+	return 0;
 }
 
 static int tear_down(void **state)

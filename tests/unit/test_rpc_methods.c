@@ -229,6 +229,8 @@ static int set_up(void **state)
 	rpc_config_init(&config);
 	strcpy(config.socket, path);
 	rpc = rpc_new(&ctrl, &config);
+	if (rpc)
+		rpc_serve(rpc);
 	return rpc ? 0 : -1;
 }
 
