@@ -121,9 +121,11 @@ class Instance:
         return f"{self.name}-{side}"
 
     def socket(self, side, kind=socket.SOCK_STREAM, address=None, timeout=10):
-        """A kernel's socket in the namespace `client` or `server`, bound to the address if any."""
+        """A kernel's socket in the namespace `client` or `server`, bound to the address if any,
+        whose family it has."""
+        family = socket.AF_INET6 if address and ":" in address[0] else socket.AF_INET
         with inside(self.namespace(side)):
-            made = socket.socket(socket.AF_INET, kind)
+            made = socket.socket(family, kind)
         made.settimeout(timeout)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if address:

@@ -65,8 +65,12 @@ class Flow:
 
 
 class Traffic:
-    def __init__(self, instance, tcp=16, udp=16):
+    """Of any addresses: where clients are, what they connect to, where it is answered."""
+
+    def __init__(self, instance, tcp=16, udp=16, clients=CLIENTS, virtual=VIRTUAL,
+                 servers=BACKENDS):
         self.instance = instance
+        self.clients, self.virtual, self.servers = clients, virtual, servers
         self.counts = {socket.SOCK_STREAM: tcp, socket.SOCK_DGRAM: udp}
         self.selector = selectors.DefaultSelector()
         self.flows = []
@@ -79,12 +83,12 @@ class Traffic:
     def __enter__(self):
         try:
             for kind in self.counts:
-                for address in BACKENDS:
+                for address in self.servers:
                     self._serve(kind, address)
             self.thread.start()
             for kind, count in self.counts.items():
                 for n in range(count):
-                    self.open(kind, CLIENTS[n % len(CLIENTS)])
+                    self.open(kind, self.clients[n % len(self.clients)])
         except BaseException:
             self.__exit__()
             raise
@@ -132,11 +136,11 @@ class Traffic:
             found.setdefault(owner[flow.protocol, flow.port], []).append(flow)
         return found
 
-    def open(self, kind, address=CLIENTS[0], timeout=5):
+    def open(self, kind, address=None, timeout=5):
         """One more client."""
-        sock = self.instance.socket("client", kind, (address, 0), timeout)
+        sock = self.instance.socket("client", kind, (address or self.clients[0], 0), timeout)
         try:
-            sock.connect((VIRTUAL, PORT))
+            sock.connect((self.virtual, PORT))
         except OSError:
             sock.close()
             raise
