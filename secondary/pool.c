@@ -17,14 +17,15 @@
 #include <string.h>
 
 #include <rte_atomic.h>
+#include <rte_common.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
 #include <rte_mbuf_dyn.h>
 #include <rte_mempool.h>
-#include <rte_prefetch.h>
 #include <rte_ring.h>
 
-#define AHEAD    32 /* buffers whose marks are fetched before their turn */
+#include "secondary/pool_marks.h"
+
 #define NOBODY   UINT_MAX
 #define EVERYONE (UINT_MAX - 1)
 
@@ -52,45 +53,12 @@ size_t sl_pool_size(uint32_t capacity)
 	return sizeof(struct sl_pool) + 2 * (size_t)capacity * sizeof(void *);
 }
 
-static struct rte_mbuf **all_of(struct sl_pool *p)
-{
-	return (struct rte_mbuf **)&p->stack[p->capacity];
-}
-
 /* ---- marks and rings ------------------------------------------------------------- */
-
-/* See <sluice/pool.h>; the worker is in the low bits. */
-enum mark {
-	MARK_MINE = 0x00,
-	MARK_LENT = 0x20,
-	MARK_HELD = 0x40,
-	MARK_BACK = 0x60,
-	MARK_QUARANTINED_FOREIGN = 0x80,
-	MARK_QUARANTINED = 0xa0,
-};
-static_assert(SL_MAX_WORKERS <= 0x20, "a worker fits the low bits of a mark");
-
-static uint8_t *mark_of(const struct sl_pool *p, void *m)
-{
-	return (uint8_t *)m + p->mark_offset;
-}
 
 static void mark_all(const struct sl_pool *p, void *const *objs, unsigned int n, unsigned int mark)
 {
 	for (unsigned int i = 0; i < n; i++)
 		*mark_of(p, objs[i]) = (uint8_t)mark;
-}
-
-static void **place(struct rte_ring *r, uint32_t at)
-{
-	return &((void **)&r[1])[at & r->mask];
-}
-
-static void mark_places(const struct sl_pool *p, struct rte_ring *r, uint32_t from, uint32_t to,
-			unsigned int mark)
-{
-	for (; from != to; from++)
-		*mark_of(p, *place(r, from)) = (uint8_t)mark;
 }
 
 /* Who dies after head moved leaves what he was about to pass on between tail and head. */
@@ -179,8 +147,7 @@ static void pool_free(struct rte_mempool *mp)
 	(void)mp; /* the memory is the slot's */
 }
 
-/* The owner's go to its stack, a guest's to the ring back. */
-static int pool_put(struct sl_pool *p, void *const *objs, unsigned int n)
+int pool_put(struct sl_pool *p, void *const *objs, unsigned int n)
 {
 	if (owns(p)) {
 		stack_push(p, objs, n);
@@ -217,6 +184,20 @@ static unsigned int pool_count(const struct rte_mempool *mp)
 	return ((const struct sl_pool *)mp->pool_data)->count;
 }
 
+/* Where a buffer begins tells it from all others, in steps no longer than the shortest. */
+static void number_places(struct sl_pool *p, size_t size)
+{
+	uintptr_t last = 0;
+
+	p->first = UINTPTR_MAX;
+	for (uint32_t i = 0; i < p->capacity; i++) {
+		p->first = RTE_MIN(p->first, (uintptr_t)p->stack[i]);
+		last = RTE_MAX(last, (uintptr_t)p->stack[i]);
+	}
+	p->place_shift = rte_log2_u32((uint32_t)size + 1) - 1;
+	p->places = (uint32_t)((last - p->first) >> p->place_shift) + 1;
+}
+
 struct rte_mempool *sl_pool_create(const char *name, struct sl_pool *pool, uint16_t data_room,
 				   int socket)
 {
@@ -246,6 +227,7 @@ struct rte_mempool *sl_pool_create(const char *name, struct sl_pool *pool, uint1
 		goto fail;
 	rte_mempool_obj_iter(mp, rte_pktmbuf_init, NULL);
 	memcpy(all_of(pool), pool->stack, pool->capacity * sizeof(pool->stack[0]));
+	number_places(pool, mp->elt_size);
 	return mp;
 fail:
 	rte_mempool_free(mp);
@@ -269,119 +251,6 @@ unsigned int sl_pool_collect(struct sl_pool *p)
 		total += n;
 	}
 	return total;
-}
-
-/* ---- after a death ---------------------------------------------------------------- */
-
-/* What was not published is in the dead one's hands as before. */
-static void unproduce(const struct sl_pool *p, struct rte_ring *r, unsigned int mark)
-{
-	mark_places(p, r, r->prod.tail, r->prod.head, mark);
-	rte_compiler_barrier();
-	r->prod.head = r->prod.tail;
-}
-
-/* What was not used is in the ring as before; its producer may be adding to it. */
-static void unconsume(const struct sl_pool *p, struct rte_ring *r, unsigned int mark)
-{
-	mark_places(p, r, r->cons.tail, __atomic_load_n(&r->prod.tail, __ATOMIC_ACQUIRE), mark);
-	r->cons.head = r->cons.tail;
-}
-
-/* Marks are far apart: the walk would wait for memory at each. */
-static void prefetch_mark(const struct sl_pool *p, struct rte_mbuf *const *list, uint32_t i,
-			  uint32_t n)
-{
-	if (i + AHEAD < n)
-		rte_prefetch0(mark_of(p, list[i + AHEAD]));
-}
-
-/* Own buffers that are neither on the stack nor lent. */
-static void quarantine_own(struct sl_pool *p)
-{
-	struct rte_mbuf **all = all_of(p), **on_stack = (struct rte_mbuf **)p->stack;
-	uint32_t mine = 0;
-
-	for (uint32_t i = 0; i < p->capacity; i++) {
-		uint8_t *mark = mark_of(p, all[i]);
-
-		prefetch_mark(p, all, i, p->capacity);
-		if (*mark != MARK_MINE && *mark != MARK_QUARANTINED)
-			continue;
-		*mark = MARK_QUARANTINED;
-		mine++;
-	}
-	for (uint32_t i = 0; i < p->count; i++) {
-		prefetch_mark(p, on_stack, i, p->count);
-		*mark_of(p, on_stack[i]) = MARK_MINE;
-	}
-	p->quarantined = mine - p->count;
-}
-
-/* Others' buffers that the dead one had. Returns how many. */
-static uint32_t quarantine_foreign(struct sl_pool *p, unsigned int id)
-{
-	struct rte_mbuf **all = all_of(p);
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < p->capacity; i++) {
-		uint8_t *mark = mark_of(p, all[i]);
-
-		prefetch_mark(p, all, i, p->capacity);
-		if (*mark == (MARK_HELD | id))
-			*mark = (uint8_t)(MARK_QUARANTINED_FOREIGN | id);
-		n += *mark == (MARK_QUARANTINED_FOREIGN | id);
-	}
-	return n;
-}
-
-void sl_pool_repair(struct sl_pool *const *pools, unsigned int n_pools, unsigned int id,
-		    struct rte_ring *const *redirect_in, struct rte_ring *const *redirect_out)
-{
-	struct sl_pool *own = pools[id];
-
-	own->quarantined_foreign = 0;
-	for (unsigned int i = 0; i < n_pools; i++) {
-		if (i == id)
-			continue;
-		unproduce(own, redirect_out[i], MARK_MINE);
-		unproduce(pools[i], pools[i]->back[id], MARK_HELD | id);
-		unconsume(own, redirect_in[i], MARK_LENT | id);
-		unconsume(own, own->back[i], MARK_BACK | i);
-		own->quarantined_foreign += quarantine_foreign(pools[i], id);
-	}
-	quarantine_own(own);
-}
-
-/* Room for the list is on the stack of the program: a burst at a time. */
-static void give_quarantined(struct sl_pool *p, unsigned int mark)
-{
-	struct rte_mbuf **all = all_of(p);
-	void *found[SL_BURST];
-	unsigned int n = 0;
-
-	for (uint32_t i = 0; i < p->capacity; i++) {
-		if (*mark_of(p, all[i]) == mark)
-			found[n++] = all[i];
-		if (n == SL_BURST || (n && i + 1 == p->capacity)) {
-			pool_put(p, found, n);
-			n = 0;
-		}
-	}
-}
-
-unsigned int sl_pool_settle(struct sl_pool *const *pools, unsigned int n_pools, unsigned int id)
-{
-	struct sl_pool *own = pools[id];
-	unsigned int n = own->quarantined;
-
-	if (n)
-		give_quarantined(own, MARK_QUARANTINED);
-	for (unsigned int i = 0; own->quarantined_foreign && i < n_pools; i++)
-		if (i != id)
-			give_quarantined(pools[i], MARK_QUARANTINED_FOREIGN | id);
-	own->quarantined_foreign = 0;
-	return n;
 }
 
 static const struct rte_mempool_ops owner_ops = {

@@ -49,6 +49,14 @@ static void pools_of(const struct worker *w, struct sl_pool *pools[SL_MAX_WORKER
 		pools[i] = w->root->worker[i]->pool;
 }
 
+int repair_prepare(const struct worker *w)
+{
+	struct sl_pool *pools[SL_MAX_WORKERS];
+
+	pools_of(w, pools);
+	return sl_pool_prepare(pools, w->n_workers);
+}
+
 static void repair_buffers(struct worker *w)
 {
 	struct rte_ring *out[SL_MAX_WORKERS];

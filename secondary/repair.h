@@ -4,6 +4,9 @@
 
 struct worker;
 
+/* Memory for what follows. 0 or -errno. */
+int repair_prepare(const struct worker *w);
+
 /* Make a slot whole whose holder died. The lease is held, no packet was touched yet. */
 void repair_slot(struct worker *w);
 

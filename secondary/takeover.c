@@ -35,7 +35,9 @@ int takeover_prepare(struct worker *w, struct sl_root *root, unsigned int id)
 	clock_init(&w->clock);
 	conn_attach(&w->conns, &w->slot->conns, root->seed);
 	conn_attach(&w->conns6, &w->slot->conns6, root->seed);
-	rc = neigh_prepare(w);
+	rc = repair_prepare(w);
+	if (!rc)
+		rc = neigh_prepare(w);
 	if (!rc)
 		rc = choose_prepare(w);
 	return rc ? rc : local_port_prepare(w);

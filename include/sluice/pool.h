@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Buffer pools with one owner, as mempool ops of our own (name "sl_owner").
- * Implemented in secondary/pool.c, since a worker owns its pool.
+ * Implemented in secondary/pool.c and pool_repair.c, since a worker owns its pool.
  *
  * Each worker has a pool. Its free list is a stack that only the owner touches,
  * so no atomic is needed and a dead owner's stack is whole: `count` is the
@@ -49,10 +49,13 @@ struct sl_pool {
 	uint32_t capacity;                     /* buffers; primary, at creation */
 	struct rte_ring *back[SL_MAX_WORKERS]; /* producer: worker [i]; consumer: the owner */
 	int32_t mark_offset;                   /* of the mark in a buffer; primary, at creation */
-	uint32_t count;                        /* on the stack; owner */
-	uint32_t quarantined;                  /* own buffers that are; owner */
-	uint32_t quarantined_foreign;          /* others' in the former owner's hands; owner */
-	void *stack[];                         /* owner; then all buffers, see sl_pool_all */
+	uint32_t place_shift;         /* log2 of bytes that hold one buffer at most; as above */
+	uint32_t places;              /* such, from the first buffer to the last; as above */
+	uintptr_t first;              /* the lowest buffer; as above */
+	uint32_t count;               /* on the stack; owner */
+	uint32_t quarantined;         /* own buffers that are; owner */
+	uint32_t quarantined_foreign; /* others' in the former owner's hands; owner */
+	void *stack[];                /* owner; then all buffers, see sl_pool_all */
 };
 
 /* Bytes that a struct sl_pool for `capacity` buffers takes. */
@@ -84,6 +87,9 @@ unsigned int sl_pool_borrow(const struct sl_pool *own, struct rte_ring *ring, st
 
 /* A device delivered these own buffers: they are not quarantined. Only while some are. */
 void sl_pool_delivered(struct sl_pool *own, struct rte_mbuf **m, unsigned int n);
+
+/* Memory of the process's own for the two below, which can't fail then. 0 or -ENOMEM. */
+int sl_pool_prepare(struct sl_pool *const *pools, unsigned int n_pools);
 
 /*
  * After the former owner's death, before first use. `pools` are all workers', redirect_in[i]

@@ -55,7 +55,7 @@ static int make_pools(void **state)
 		if (!mempool[i])
 			return -1;
 	}
-	return 0;
+	return sl_pool_prepare(pools, 2);
 }
 
 static void owner_only(void **state)
