@@ -114,8 +114,10 @@ static uint64_t age_ms(uint64_t beat_ns)
 static void look_at_beat(struct process *p, const struct sl_worker_slot *slot,
 			 unsigned int watchdog, uint64_t now)
 {
-	const uint64_t *word = p->stage == PROCESS_ACTIVE ? &slot->worker.heartbeat_ns
-							  : &slot->standby[p->k].beat_ns;
+	/* From the lease on it beats as a worker: to repair may take longer than a watchdog's time.
+	 */
+	bool works = p->stage == PROCESS_ACTIVE || holds_lease(p, slot);
+	const uint64_t *word = works ? &slot->worker.heartbeat_ns : &slot->standby[p->k].beat_ns;
 	uint64_t beat = __atomic_load_n(word, __ATOMIC_RELAXED);
 
 	if (now < p->next_look)
@@ -123,7 +125,7 @@ static void look_at_beat(struct process *p, const struct sl_worker_slot *slot,
 	p->next_look = now + PROCESS_LOOK_MS;
 	p->missed = beat == p->beat ? p->missed + 1 : 0;
 	p->beat = beat;
-	if (p->stage == PROCESS_WAITING)
+	if (!works)
 		watchdog += STANDBY_BEAT;
 	if (p->missed * PROCESS_LOOK_MS >= watchdog)
 		end_by_force(p, slot, "hung for %" PRIu64 " ms", age_ms(beat));

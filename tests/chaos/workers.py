@@ -60,8 +60,9 @@ def kill_in_takeover(bed, n):
 def kill_in_init(bed, n):
     """A process that starts, at any moment of the library's initialisation, then the worker."""
     def happen():
-        before = bed.instance.workers()[n]
         old = set(bed.slot(n))
+        before = bed.whole()[n]  # after it: a standby that was replaced on its own is none of these
+        old |= {before["pid"], before["standbyPid"]}
         kill(before["standbyPid"])
         fresh = eventually(15, "a new standby", lambda: set(bed.slot(n)) - old)
         time.sleep(bed.random.random() * 0.04)
