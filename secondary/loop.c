@@ -184,8 +184,9 @@ static void idle(struct worker *w, uint64_t quiet_since)
 
 static void account(struct worker *w, bool busy, uint64_t since)
 {
-	uint64_t spent = rte_rdtsc() - since;
+	uint64_t now = rte_rdtsc(), spent = now - since;
 
+	w->slot->worker.turned_tsc = now;
 	w->stats->loops++;
 	if (busy)
 		w->stats->busy_cycles += spent;
@@ -193,30 +194,45 @@ static void account(struct worker *w, bool busy, uint64_t since)
 		w->stats->idle_cycles += spent;
 }
 
+static void turn(struct worker *w, struct burst *b, uint64_t *quiet_since)
+{
+	uint64_t since = rte_rdtsc();
+	unsigned int n;
+
+	slow_jobs(w);
+	command_drain(w);
+	neigh_drain_events(w);
+	w->stats->buffers_returned += sl_pool_collect(w->slot->pool);
+	profile_mark(w, SL_STAGE_MESSAGES, 0);
+	n = receive_all(w, b);
+	profile_mark(w, SL_STAGE_RECEIVE, 0); /* ports that had nothing */
+	tx_flush(w);
+	profile_mark(w, SL_STAGE_TRANSMIT, n);
+	if (n)
+		*quiet_since = w->clock.tsc;
+	else
+		idle(w, *quiet_since);
+	profile_mark(w, SL_STAGE_IDLE, 0);
+	account(w, n != 0, since);
+}
+
+void loop_first(struct worker *w)
+{
+	uint64_t before = w->slot->worker.turned_tsc, quiet_since = rte_rdtsc();
+	struct burst b;
+
+	turn(w, &b, &quiet_since);
+	if (before)
+		w->slot->worker.takeover_us =
+			(w->slot->worker.turned_tsc - before) * 1000 / w->clock.tsc_ms;
+}
+
 void loop_run(struct worker *w, const volatile sig_atomic_t *stop)
 {
 	struct burst b;
 	uint64_t quiet_since = rte_rdtsc();
 
-	while (!*stop) {
-		uint64_t since = rte_rdtsc();
-		unsigned int n;
-
-		slow_jobs(w);
-		command_drain(w);
-		neigh_drain_events(w);
-		w->stats->buffers_returned += sl_pool_collect(w->slot->pool);
-		profile_mark(w, SL_STAGE_MESSAGES, 0);
-		n = receive_all(w, &b);
-		profile_mark(w, SL_STAGE_RECEIVE, 0); /* ports that had nothing */
-		tx_flush(w);
-		profile_mark(w, SL_STAGE_TRANSMIT, n);
-		if (n)
-			quiet_since = w->clock.tsc;
-		else
-			idle(w, quiet_since);
-		profile_mark(w, SL_STAGE_IDLE, 0);
-		account(w, n != 0, since);
-	}
+	while (!*stop)
+		turn(w, &b, &quiet_since);
 	tx_flush(w);
 }

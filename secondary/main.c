@@ -209,6 +209,7 @@ static void leave(struct worker *w)
 static int work(struct sl_root *root, const struct options *o)
 {
 	struct clock now;
+	uint64_t got_ns;
 	bool owner_died;
 	int rc = takeover_prepare(&self, root, o->id);
 
@@ -224,12 +225,16 @@ static int work(struct sl_root *root, const struct options *o)
 		return 1;
 	}
 	takeover_bind(&self, owner_died);
+	got_ns = self.clock.ns;
+	loop_first(&self);
+	takeover_end();
 	clock_init(&now);
 	sl_log(worker_log, INFO,
 	       "worker %u: running, %u connections, snapshot %" PRIu64 ", %" PRIu64
-	       " us after it got the lease",
+	       " us after it got the lease, %" PRIu64 " us after the last one's last turn",
 	       o->id, conn_count(&self.conns) + conn_count(&self.conns6),
-	       self.slot->worker.snapshot_in_use, (now.ns - self.clock.ns) / 1000);
+	       self.slot->worker.snapshot_in_use, (now.ns - got_ns) / 1000,
+	       self.slot->worker.takeover_us);
 	loop_run(&self, &stop);
 	leave(&self);
 	return 0;

@@ -109,5 +109,9 @@ void takeover_bind(struct worker *w, bool owner_died)
 	slot->worker.heartbeat_ns = w->clock.ns;
 	command_switch_snapshot(w);
 	__atomic_store_n(&slot->worker.running, 1, __ATOMIC_RELEASE);
+}
+
+void takeover_end(void)
+{
 	go_first(false);
 }

@@ -110,6 +110,11 @@ static double worker_takeovers(const struct sl_worker_slot *slot)
 	return slot->supervisor.takeovers;
 }
 
+static double worker_takeover(const struct sl_worker_slot *slot)
+{
+	return (double)load(&slot->worker.takeover_us) / 1000000;
+}
+
 static const struct {
 	const char *name, *type, *help;
 	double (*value)(const struct sl_worker_slot *slot);
@@ -121,6 +126,8 @@ static const struct {
 	{"sluice_worker_deaths_total", "counter", "Processes that ended unasked.", worker_deaths},
 	{"sluice_worker_takeovers_total", "counter", "Times that a standby went on.",
 	 worker_takeovers},
+	{"sluice_worker_takeover_seconds", "gauge",
+	 "Time without a worker when the process last changed.", worker_takeover},
 	{"sluice_worker_connections", "gauge", "Connections open.", worker_connections},
 	{"sluice_worker_connections_max", "gauge", "Connections that there is room for.",
 	 worker_capacity},

@@ -64,6 +64,7 @@ static Sluice__V1__Worker *worker_view(struct rpc_call *call, const struct sl_wo
 	if (m->generation)
 		m->config_etag =
 			rpc_format(call, "%s", resource_etag_text(slot->worker.content, etag));
+	m->takeover_us = slot->worker.takeover_us;
 	m->connections = sl_conn_open_count(&slot->conns) + sl_conn_open_count(&slot->conns6);
 	return m;
 }

@@ -160,6 +160,8 @@ struct sl_worker_slot {
 		uint32_t conn_intent; /* not 0 while what is derived may differ from the entries */
 		uint64_t revision;    /* read from the snapshot in use when it was taken, */
 		uint64_t content;     /* to be compared with what the store says */
+		uint64_t turned_tsc;  /* end of its last turn; 0: none yet. Outlives a process */
+		uint64_t takeover_us; /* from there to the end of the successor's first one */
 	} worker __rte_cache_aligned;
 
 	/* Writer: ctrl. Until then (CLOCK_MONOTONIC) the worker keeps its profile. */

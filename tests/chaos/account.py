@@ -15,6 +15,11 @@ def pauses(found):
     return {"p50": percentile(found, 0.5), "p99": percentile(found, 0.99), "max": max(found)}
 
 
+def takeovers(looks):
+    """For how long nobody worked in a slot, by the appliance's own word: its share of the pauses."""
+    return [us for k in looks for us in k.get("takeover_us", ())]
+
+
 class Account:
     def __init__(self):
         self.looks = {}  # name -> what the generator said of each event
@@ -30,12 +35,15 @@ class Account:
             looks = self.looks.get(name)
             if not looks:
                 continue
-            yield {"name": name, "count": sum(k["events"] for k in looks),
+            event = {"name": name, "count": sum(k["events"] for k in looks),
                    "packets_sent": sum(k["sent"] for k in looks),
                    "packets_lost": sum(k["lost"] for k in looks),
                    "connections": max(k["connections"] for k in looks),
                    "connections_lost": sum(k["connections_lost"] for k in looks),
                    "pause_us": pauses([k["pause_us"] for k in looks])}
+            if takeovers(looks):
+                event["takeover_us"] = pauses(takeovers(looks))
+            yield event
 
     def write(self, path):
         with open(path, "w", encoding="ascii") as file:
@@ -45,11 +53,12 @@ class Account:
     def table(self):
         """A line for each kind of event."""
         yield (f"{'event':30} {'times':>6} {'sent':>10} {'lost':>8} {'worst':>7} {'broken':>6}"
-               f" {'p50 us':>8} {'p99 us':>8} {'max us':>8}")
+               f" {'p50 us':>8} {'p99 us':>8} {'max us':>8} {'own p50':>8} {'own p99':>8}")
         for kind, looks in self.kinds.items():
             p = pauses([k["pause_us"] for k in looks])
+            own = pauses(takeovers(looks) or [0])
             yield (f"{kind:30} {sum(k['events'] for k in looks):6}"
                    f" {sum(k['sent'] for k in looks):10} {sum(k['lost'] for k in looks):8}"
                    f" {max(k['lost'] for k in looks):7}"
                    f" {sum(k['connections_lost'] for k in looks):6}"
-                   f" {p['p50']:8} {p['p99']:8} {p['max']:8}")
+                   f" {p['p50']:8} {p['p99']:8} {p['max']:8} {own['p50']:8} {own['p99']:8}")

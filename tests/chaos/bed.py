@@ -57,7 +57,7 @@ class Bed:
 
     def __exit__(self, kind=None, *_):
         if kind:
-            print(self.instance.appliance("logs"), flush=True)
+            print(self.instance.appliance("ps"), self.instance.appliance("logs"), sep="\n", flush=True)
         if self.load:
             self.load.__exit__()
         self.instance.__exit__()
@@ -107,7 +107,7 @@ class Bed:
 
     def event(self, name, kind, happen, events=1, rest=BEFORE):
         """Let it happen under load, and account for it. `name` None: it is only told."""
-        self.whole()
+        before = self.whole()
         self.load.look_at_rest()
         self.load.go()
         time.sleep(BEFORE)
@@ -121,6 +121,7 @@ class Bed:
         found["connections"] = self.connections
         found["connections_lost"] = tcp["broken"] + found["moved"]
         found["events"] = events
+        found["takeover_us"] = self.instance.takeovers(before)
         if name:
             self.account.add(name, kind, found)
         else:

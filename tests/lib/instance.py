@@ -105,6 +105,11 @@ class Instance:
         ready = all(w["state"] == "running" and "standbyPid" in w for w in listed.values())
         return listed if ready else None
 
+    def takeovers(self, before):
+        """For how long nobody worked, in us, in each slot that has another process than then."""
+        return [int(now["takeoverUs"]) for n, now in self.workers().items()
+                if now["pid"] != before[n]["pid"] and "takeoverUs" in now]
+
     def connections(self, **filters):
         """All connections that fit, page by page."""
         found, token = [], ""

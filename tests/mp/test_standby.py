@@ -27,6 +27,7 @@ RATE, FLOWS = 10000, 8
 BURST = 64        # packets: a receive burst and a transmit burst
 ROUNDS = 8
 WATCHDOG = 500    # ms, the default
+SLACK_US = 1000   # a turn may end long after it has sent
 SETTLE = 0.3      # seconds after an event in which what is on its way arrives
 
 SINKS = {**CONFIG, "backend_pools": CONFIG["backend_pools"] + [{"name": "sink", "backends": [
@@ -42,7 +43,7 @@ def ready(instance):
 
 def event(instance, pace, traffic, happen):
     """Let it happen between two looks; what the generator says of it, and nothing broken."""
-    ready(instance)
+    before = ready(instance)
     time.sleep(SETTLE)
     pace.since()
     traffic.mark()
@@ -53,7 +54,7 @@ def event(instance, pace, traffic, happen):
     equal([f.error for f in traffic.flows if f.error], [], "broken connections")
     said = pace.since()
     equal((said["wrong"], said["doubled"]), (0, 0), "wrong and doubled datagrams")
-    return said
+    return {**said, "takeovers": instance.takeovers(before)}
 
 
 def told(name, found, limit):
@@ -67,6 +68,14 @@ def told(name, found, limit):
     return pauses
 
 
+def shares(found, pauses):
+    """What the worker's own word has of the pauses: one each, and not more than was seen outside."""
+    own = sorted(us for f in found for us in f["takeovers"])
+    print(f"    of these nobody worked: median {own[len(own) // 2]} us, max {own[-1]} us", flush=True)
+    equal(len(own), len(found), "take-overs")
+    assert 0 < own[len(own) // 2] <= pauses[len(pauses) // 2] + SLACK_US, f"{own}, {pauses}"
+
+
 def undisturbed(instance, pace, traffic):
     """What this machine does to the generator itself."""
     told("nothing", [event(instance, pace, traffic, lambda: None) for _ in range(ROUNDS)], 0)
@@ -78,7 +87,8 @@ def restarts(instance, pace, traffic):
         found.append(event(instance, pace, traffic, lambda n=n: instance.api.call(
             "WorkerService/RestartWorker", {"id": n % 2})))
         equal(sum(f.lost for f in traffic.flows), 0, "echoes lost")
-    told("graceful restart", found, 0)
+    pauses = told("graceful restart", found, 0)
+    shares(found, pauses)
 
 
 def all_at_a_signal(instance, pace, traffic):
@@ -101,7 +111,7 @@ def kills(instance, pace, traffic):
         equal(now["pid"], before["standbyPid"], "who goes on")
 
     found = [event(instance, pace, traffic, lambda n=n: kill(n % 2)) for n in range(ROUNDS)]
-    told("kill -9 with a standby", found, BURST)
+    shares(found, told("kill -9 with a standby", found, BURST))
 
 
 def running_other(instance, n, before):
