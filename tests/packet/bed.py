@@ -12,6 +12,7 @@ with Scapy's arithmetic, which shares nothing with ours.
 import collections
 import os
 import select
+import signal
 import socket
 import struct
 import sys
@@ -27,8 +28,8 @@ from scapy.packet import Raw  # noqa: E402,F401
 from scapy.utils import checksum  # noqa: E402
 
 from api import counters  # noqa: E402
-from checks import equal  # noqa: E402
-from instance import Instance, inside  # noqa: E402
+from checks import equal, eventually  # noqa: E402
+from instance import Instance, alive, inside  # noqa: E402
 
 conf.verb = 0
 
@@ -91,10 +92,7 @@ class Bed(Instance):
     def __enter__(self):
         super().__enter__()
         try:
-            for side, namespace in SIDES.items():
-                self.sockets[side] = self._open(side, namespace)
-                self.mac[side] = self.api.call("InterfaceService/GetInterface",
-                                               {"name": side})["mac"].lower()
+            self._attach()
             if self.config:
                 self.apply(self.config)
         except BaseException:
@@ -103,9 +101,29 @@ class Bed(Instance):
         return self
 
     def __exit__(self, *_):
+        self._detach()
+        super().__exit__()
+
+    def restart(self, workers):
+        """Everything ends and starts again, with so many workers."""
+        self._detach()
+        primary, ctrl = self.pid("primary"), self.pid("ctrl")
+        os.kill(primary, signal.SIGTERM)
+        for pid in (primary, ctrl):
+            eventually(20, f"the end of {pid}", lambda p=pid: not alive(p))
+        self.appliance("start-all", str(workers))
+        self._attach()
+
+    def _attach(self):
+        for side, namespace in SIDES.items():
+            self.sockets[side] = self._open(side, namespace)
+            self.mac[side] = self.api.call("InterfaceService/GetInterface",
+                                           {"name": side})["mac"].lower()
+
+    def _detach(self):
         for opened in self.sockets.values():
             opened.close()
-        super().__exit__()
+        self.sockets.clear()
 
     def _open(self, side, namespace):
         with inside(self.namespace(namespace)):
