@@ -21,6 +21,7 @@
 #include <sluice/shm.h>
 
 #include "primary/boot_config.h"
+#include "primary/deal.h"
 #include "primary/eal.h"
 #include "primary/poller.h"
 #include "primary/hugepages.h"
@@ -164,6 +165,7 @@ static struct sl_root *build(void)
 	root = shm_create(&config);
 	if (root && !eal_find_locks() && !ports_start(&config, root)) {
 		steering_start(&config, root);
+		deal_checkpoints(root->runtime_dir, root->n_workers, root->seed);
 		shm_publish(root);
 		return root;
 	}

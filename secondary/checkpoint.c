@@ -12,8 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <rte_hash_crc.h>
-
+#include <sluice/checkpoint.h>
 #include <sluice/log.h>
 #include <sluice/owner.h>
 #include <sluice/shm.h>
@@ -23,26 +22,7 @@
 
 SL_LOG_TYPE(checkpoint_log, "sluice.worker.checkpoint");
 
-#define MAGIC      UINT64_C(0x534c55494345434b) /* "SLUICECK" */
-#define FORMAT     2     /* of the header, and of what struct sl_conn means; not the ABI number */
 #define BEAT_EVERY 65536 /* entries */
-#define TICK_NS    (UINT64_C(1000000000) / SL_TICK_HZ)
-#define HEADER_CRC offsetof(struct header, header_crc)
-
-struct header {
-	uint64_t magic;
-	uint32_t format;
-	uint32_t n_workers;
-	uint32_t worker;
-	uint32_t tick;        /* when it was written, in the entries' time */
-	uint64_t realtime_ns; /* likewise */
-	uint64_t seed;
-	uint32_t entry_size[2]; /* IPv4, IPv6 */
-	uint32_t count[2];      /* entries that follow: IPv4's, then IPv6's */
-	uint32_t entries_crc;   /* CRC32C */
-	uint32_t header_crc;    /* of all before it */
-};
-static_assert(sizeof(struct header) == 64, "no padding is written");
 
 /* In the file's order. */
 static struct conn_table *table(struct worker *w, unsigned int family)
@@ -60,21 +40,17 @@ static uint64_t realtime_ns(void)
 
 static void path_of(const struct worker *w, char path[PATH_MAX], const char *suffix)
 {
-	snprintf(path, PATH_MAX, "%s/checkpoint/worker-%u%s", w->root->runtime_dir, w->id, suffix);
+	char directory[sizeof(w->root->runtime_dir) + sizeof("/checkpoint")];
+
+	snprintf(directory, sizeof(directory), "%s/checkpoint", w->root->runtime_dir);
+	sl_checkpoint_path(path, directory, w->id, suffix);
 }
 
 /* ---- writing ----------------------------------------------------------------------- */
 
-static struct header header_for(const struct worker *w)
+static struct sl_checkpoint header_for(const struct worker *w)
 {
-	return (struct header){
-		.magic = MAGIC,
-		.format = FORMAT,
-		.entry_size = {sizeof(struct sl_conn), sizeof(struct sl_conn6)},
-		.n_workers = w->n_workers,
-		.worker = w->id,
-		.seed = w->root->seed,
-	};
+	return sl_checkpoint_of(w->id, w->n_workers, w->root->seed);
 }
 
 static int put(FILE *file, const void *data, size_t len)
@@ -87,7 +63,7 @@ static void *entry_of(const struct conn_table *t, uint32_t i)
 	return (char *)t->entry + ((uint64_t)i << t->entry_shift);
 }
 
-static int write_entries(struct worker *w, FILE *file, struct header *h, unsigned int family)
+static int write_entries(struct worker *w, FILE *file, struct sl_checkpoint *h, unsigned int family)
 {
 	const struct conn_table *t = table(w, family);
 	uint32_t size = h->entry_size[family];
@@ -108,7 +84,7 @@ static int write_entries(struct worker *w, FILE *file, struct header *h, unsigne
 /* The header comes last: a file without one was not finished. */
 static int write_file(struct worker *w, FILE *file)
 {
-	struct header h = {0};
+	struct sl_checkpoint h = {0};
 	int rc = put(file, &h, sizeof(h));
 
 	h = header_for(w);
@@ -116,7 +92,7 @@ static int write_file(struct worker *w, FILE *file)
 	h.tick = w->clock.tick;
 	for (unsigned int family = 0; family < 2 && !rc; family++)
 		rc = write_entries(w, file, &h, family);
-	h.header_crc = rte_hash_crc(&h, HEADER_CRC, 0);
+	h.header_crc = sl_checkpoint_header_crc(&h);
 	rewind(file);
 	if (!rc)
 		rc = put(file, &h, sizeof(h));
@@ -208,7 +184,7 @@ static struct endpoints endpoints4(const struct worker *w, const struct sl_conn 
 		.local = sl_addr_of_v4(out->daddr),
 		.local_port = rte_be_to_cpu_16(out->dport),
 		.reply_to_client = out->daddr == in->saddr && out->dport == in->sport,
-		.client_owner = sl_owner_client(in->saddr, in->sport, w->root->seed, w->n_workers),
+		.client_owner = sl_owner_conn(e, w->root->seed, w->n_workers),
 	};
 }
 
@@ -222,8 +198,7 @@ static struct endpoints endpoints6(const struct worker *w, const struct sl_conn6
 		.local_port = rte_be_to_cpu_16(out->dport),
 		.reply_to_client =
 			sl_addr_equal(&out->daddr, &in->saddr) && out->dport == in->sport,
-		.client_owner =
-			sl_owner_client6(&in->saddr, in->sport, w->root->seed, w->n_workers),
+		.client_owner = sl_owner_conn6(e, w->root->seed, w->n_workers),
 	};
 }
 
@@ -245,62 +220,66 @@ static bool is_configured(const struct worker *w, const struct known *k,
 
 	return vs < w->root->max_virtual_servers && k->virtual_server[vs] == e->virtual_server &&
 	       backend < w->root->max_backends && k->backend[backend] == e->backend &&
-	       (!conn_has_local_port(e) || port_is_configured(w, k, e, ends));
+	       (!sl_conn_has_local_port(e) || port_is_configured(w, k, e, ends));
 }
 
-/* What comes back leads to this worker. */
+/* What comes back leads to this worker, or to a stub of it. */
 static bool reply_is_ours(const struct worker *w, const struct sl_conn_core *e,
 			  const struct endpoints *ends)
 {
+	unsigned int owner = sl_owner_local_port(ends->local_port, w->n_workers);
+
 	if (e->flags & SL_CONN_F_DIRECT)
-		return true;
-	if (conn_has_local_port(e))
+		return !(e->flags & SL_CONN_F_MOVED);
+	if (sl_conn_has_local_port(e))
 		return ends->local_port >= SL_LOCAL_PORT_MIN &&
-		       sl_owner_local_port(ends->local_port, w->n_workers) == w->id;
-	return ends->reply_to_client;
+		       (owner != w->id) == !!(e->flags & SL_CONN_F_MOVED);
+	return ends->reply_to_client && !(e->flags & SL_CONN_F_MOVED);
 }
 
-/* Both of its directions lead to this worker. */
-static bool is_ours(const struct worker *w, const struct sl_conn_core *e,
-		    const struct endpoints *ends)
+static bool connection_is_ours(const struct worker *w, const struct sl_conn_core *e,
+			       const struct endpoints *ends)
 {
-	uint8_t proto = ends->proto[SL_DIR_IN];
-
-	return proto == ends->proto[SL_DIR_OUT] && (proto == IPPROTO_TCP || proto == IPPROTO_UDP) &&
-	       e->state != SL_CONN_NONE && e->state < SL_CONN_STATE_MAX &&
-	       (e->flags & SL_CONN_MODE_MASK) < SL_MODE_MAX &&
-	       (e->flags & ~SL_CONN_F_CLAMP) == sl_mode_flags[e->flags & SL_CONN_MODE_MASK] &&
+	return e->state != SL_CONN_NONE && e->state < SL_CONN_STATE_MAX &&
 	       reply_is_ours(w, e, ends) && ends->client_owner == w->id;
 }
 
-/* Why the file can't be used; NULL when it can. */
-static const char *header_refused(const struct worker *w, const struct header *h, uint64_t size)
+/* The port is ours, and the connection another's. */
+static bool stub_is_ours(const struct worker *w, const struct sl_conn_core *e,
+			 const struct endpoints *ends)
 {
-	struct header ours = header_for(w);
+	return e->state == SL_CONN_NONE && conn_has_local_port(e) && reply_is_ours(w, e, ends) &&
+	       ends->client_owner != w->id;
+}
 
-	if (size < sizeof(*h) || h->magic != MAGIC)
-		return "it is not a finished checkpoint";
-	if (h->header_crc != rte_hash_crc(h, HEADER_CRC, 0))
-		return "its header is damaged";
-	if (h->format != ours.format ||
-	    memcmp(h->entry_size, ours.entry_size, sizeof(h->entry_size)))
-		return "it is of another version's format";
-	if (h->n_workers != ours.n_workers || h->worker != ours.worker)
-		return "it is of another number of workers";
-	if (h->seed != ours.seed)
-		return "flows belong to other workers now: the seed differs";
-	if (size - sizeof(*h) !=
-	    (uint64_t)h->count[0] * h->entry_size[0] + (uint64_t)h->count[1] * h->entry_size[1])
-		return "it is cut";
-	return NULL;
+static bool is_ours(const struct worker *w, const struct sl_conn_core *e,
+		    const struct endpoints *ends)
+{
+	const uint8_t other_flags = SL_CONN_F_CLAMP | SL_CONN_F_MOVED | SL_CONN_F_STUB;
+	uint8_t proto = ends->proto[SL_DIR_IN], mode = e->flags & SL_CONN_MODE_MASK;
+
+	return proto == ends->proto[SL_DIR_OUT] && (proto == IPPROTO_TCP || proto == IPPROTO_UDP) &&
+	       mode < SL_MODE_MAX && (e->flags & ~other_flags) == sl_mode_flags[mode] &&
+	       (e->flags & SL_CONN_F_STUB ? stub_is_ours(w, e, ends)
+					  : connection_is_ours(w, e, ends));
+}
+
+/* Why the file can't be used; NULL when it can. */
+static const char *refused(const struct worker *w, const struct sl_checkpoint *h, uint64_t size)
+{
+	const char *why = sl_checkpoint_refused(h, size, w->root->seed);
+
+	if (!why && (h->n_workers != w->n_workers || h->worker != w->id))
+		why = "it is of another number of workers"; /* and could not be dealt out anew */
+	return why;
 }
 
 /*
  * Entries go where they will stay; none exists yet. Those that do not fit into a smaller table are
  * read for their checksum only.
  */
-static bool read_entries(struct worker *w, FILE *file, const struct header *h, unsigned int family,
-			 uint32_t *crc)
+static bool read_entries(struct worker *w, FILE *file, const struct sl_checkpoint *h,
+			 unsigned int family, uint32_t *crc)
 {
 	const struct conn_table *t = table(w, family);
 	uint32_t size = h->entry_size[family];
@@ -318,7 +297,7 @@ static bool read_entries(struct worker *w, FILE *file, const struct header *h, u
 	return true;
 }
 
-static bool read_all(struct worker *w, FILE *file, const struct header *h)
+static bool read_all(struct worker *w, FILE *file, const struct sl_checkpoint *h)
 {
 	uint32_t crc = 0;
 
@@ -326,11 +305,13 @@ static bool read_all(struct worker *w, FILE *file, const struct header *h)
 	       crc == h->entries_crc;
 }
 
-static uint32_t take_up_table(struct worker *w, const struct known *k, const struct header *h,
-			      unsigned int family)
+static uint32_t take_up_table(struct worker *w, const struct known *k,
+			      const struct sl_checkpoint *h, unsigned int family)
 {
 	uint64_t now = realtime_ns();
-	uint32_t gone = now > h->realtime_ns ? (uint32_t)((now - h->realtime_ns) / TICK_NS) : 0;
+	uint32_t gone = now > h->realtime_ns
+				? (uint32_t)((now - h->realtime_ns) / SL_CHECKPOINT_TICK_NS)
+				: 0;
 	struct conn_table *t = table(w, family);
 	uint32_t count = RTE_MIN(h->count[family], t->shared->capacity), taken = 0;
 
@@ -348,7 +329,7 @@ static uint32_t take_up_table(struct worker *w, const struct known *k, const str
 	return taken;
 }
 
-static uint32_t take_up(struct worker *w, const struct known *k, const struct header *h)
+static uint32_t take_up(struct worker *w, const struct known *k, const struct sl_checkpoint *h)
 {
 	uint32_t taken = take_up_table(w, k, h, 0) + take_up_table(w, k, h, 1);
 
@@ -361,14 +342,14 @@ static const char *import(struct worker *w, FILE *file)
 {
 	struct known known = {0};
 	const char *why = NULL;
-	struct header h = {0};
+	struct sl_checkpoint h = {0};
 	struct stat st;
 
 	if (fstat(fileno(file), &st))
 		return strerror(errno);
 	if (st.st_size >= (off_t)sizeof(h) && fread(&h, sizeof(h), 1, file) != 1)
 		return "it cannot be read";
-	why = header_refused(w, &h, (uint64_t)st.st_size);
+	why = refused(w, &h, (uint64_t)st.st_size);
 	if (!why && known_fill(w, &known))
 		why = "memory is short";
 	if (!why && !read_all(w, file, &h))

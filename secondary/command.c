@@ -13,6 +13,14 @@
 #include "secondary/ramp.h"
 #include "secondary/worker.h"
 
+/* The snapshot's; a stub stays as long as the connection may that it stands for. */
+static void read_timeouts(const struct sl_snapshot *s, uint32_t *timeout)
+{
+	memcpy(timeout, s->timeout, sizeof(s->timeout));
+	for (int i = 0; i < SL_CONN_STATE_MAX; i++)
+		timeout[SL_CONN_NONE] = RTE_MAX(timeout[SL_CONN_NONE], timeout[i]);
+}
+
 static bool any_shorter(const uint32_t *timeout, const uint32_t *before)
 {
 	for (int i = 0; i < SL_CONN_STATE_MAX; i++)
@@ -23,6 +31,7 @@ static bool any_shorter(const uint32_t *timeout, const uint32_t *before)
 
 void command_switch_snapshot(struct worker *w)
 {
+	uint32_t timeout[SL_CONN_STATE_MAX];
 	const struct sl_snapshot *next =
 		sl_snapshot_use(&w->root->arena, &w->slot->worker.snapshot_in_use);
 
@@ -33,9 +42,10 @@ void command_switch_snapshot(struct worker *w)
 	if (next) {
 		/* the former snapshot may be overwritten by now: compare with what was kept of it
 		 */
-		if (any_shorter(next->timeout, w->timeout) || next->quiescent_servers.count)
+		read_timeouts(next, timeout);
+		if (any_shorter(timeout, w->timeout) || next->quiescent_servers.count)
 			conn_look_at_all(w);
-		memcpy(w->timeout, next->timeout, sizeof(w->timeout));
+		memcpy(w->timeout, timeout, sizeof(w->timeout));
 		w->slot->worker.revision = next->revision;
 		w->slot->worker.content = next->content;
 	}

@@ -360,6 +360,7 @@ static __rte_always_inline void close_in(struct worker *w, struct conn_table *t,
 	conn_intend(w);
 	t->check[at] = 0; /* from here on it does not exist */
 	rte_compiler_barrier();
+	/* of a stub it is in no bucket */
 	index_remove(t, entry_hash(t, at, SL_DIR_IN, ipv6), make_ref(at, SL_DIR_IN));
 	if (!(e->flags & SL_CONN_F_DIRECT))
 		index_remove(t, entry_hash(t, at, SL_DIR_OUT, ipv6), make_ref(at, SL_DIR_OUT));
@@ -367,12 +368,14 @@ static __rte_always_inline void close_in(struct worker *w, struct conn_table *t,
 		port = local_of(t, at, &local, ipv6);
 		local_port_put(w, e->port_pool, &local, port);
 	}
-	flow_stats_closed(w, e);
+	if (likely(!(e->flags & SL_CONN_F_STUB))) {
+		flow_stats_closed(w, e);
+		w->stats->connections_closed++;
+	}
 	t->shared->free[t->shared->n_free] = at;
 	rte_compiler_barrier();
 	t->shared->n_free++;
 	conn_agreed(w);
-	w->stats->connections_closed++;
 }
 
 void conn_close(struct worker *w, struct conn_table *t, struct sl_conn_core *e)
@@ -488,8 +491,9 @@ static bool readopt(struct worker *w, struct conn_table *t, uint32_t i)
 	uint64_t in = entry_hash(t, i, SL_DIR_IN, ipv6), out = entry_hash(t, i, SL_DIR_OUT, ipv6);
 	struct sl_addr local;
 	uint16_t port = local_of(t, i, &local, ipv6);
+	bool stub = e->flags & SL_CONN_F_STUB;
 
-	if (!index_put(t, in, make_ref(i, SL_DIR_IN)))
+	if (!stub && !index_put(t, in, make_ref(i, SL_DIR_IN)))
 		return false;
 	if (!(e->flags & SL_CONN_F_DIRECT) && !index_put(t, out, make_ref(i, SL_DIR_OUT))) {
 		index_remove(t, in, make_ref(i, SL_DIR_IN));
@@ -499,7 +503,8 @@ static bool readopt(struct worker *w, struct conn_table *t, uint32_t i)
 	e->neigh_epoch = 0;
 	if (conn_has_local_port(e))
 		local_port_adopt(w, e->port_pool, &local, port);
-	flow_stats_readopted(w, e);
+	if (!stub)
+		flow_stats_readopted(w, e);
 	return true;
 }
 

@@ -67,10 +67,10 @@ struct conn_new {
 	uint8_t flags; /* sl_mode_flags[] */
 };
 
-/* Its other side took a port of ours, which comes back when it ends. */
+/* Its other side has a port of this worker's, which comes back when it ends. */
 static inline bool conn_has_local_port(const struct sl_conn_core *e)
 {
-	return (e->flags & SL_CONN_MODE_MASK) == SL_MODE_FULLNAT;
+	return sl_conn_has_local_port(e) && !(e->flags & SL_CONN_F_MOVED);
 }
 
 /* Whose connections they are. */

@@ -5,6 +5,8 @@
  */
 #include "secondary/burst.h"
 
+#include <sluice/owner.h>
+
 #include <rte_branch_prediction.h>
 
 #include "secondary/direct.h"
@@ -13,6 +15,7 @@
 #include "secondary/nexthop.h"
 #include "secondary/rewrite.h"
 #include "secondary/state.h"
+#include "secondary/stub.h"
 #include "secondary/worker.h"
 
 static __rte_noinline void ttl_exceeded(struct worker *w, struct burst *b, unsigned int at)
@@ -34,9 +37,14 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 		ttl_exceeded(w, b, at);
 		return false;
 	}
-	if (unlikely(e->core.flags & (SL_CONN_F_DIRECT | SL_CONN_F_CLAMP))) {
+	if (unlikely(e->core.flags & (SL_CONN_F_DIRECT | SL_CONN_F_CLAMP | SL_CONN_F_STUB))) {
 		if (e->core.flags & SL_CONN_F_DIRECT)
 			return forward_direct(w, b, at);
+		if (e->core.flags & SL_CONN_F_STUB) {
+			stub_pass_on(w, b, at, &e->core,
+				     sl_owner_conn(e, w->root->seed, w->n_workers));
+			return false;
+		}
 		exit_clamp(w, e, frame);
 	}
 	if (unlikely(!state_advance(w, &w->conns, &e->core, dir,

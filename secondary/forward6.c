@@ -6,12 +6,15 @@
  */
 #include "secondary/burst.h"
 
+#include <sluice/owner.h>
+
 #include <rte_branch_prediction.h>
 
 #include "secondary/icmp6.h"
 #include "secondary/nexthop.h"
 #include "secondary/rewrite6.h"
 #include "secondary/state.h"
+#include "secondary/stub.h"
 #include "secondary/worker.h"
 
 static __rte_noinline void hops_exceeded(struct worker *w, struct burst *b, unsigned int at)
@@ -52,6 +55,10 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 
 	if (unlikely(((struct frame6_ip *)(frame + FRAME6_L3))->hops <= 1)) {
 		hops_exceeded(w, b, at);
+		return false;
+	}
+	if (unlikely(e->core.flags & SL_CONN_F_STUB)) {
+		stub_pass_on(w, b, at, &e->core, sl_owner_conn6(e, w->root->seed, w->n_workers));
 		return false;
 	}
 	if (unlikely(!state_advance(w, &w->conns6, &e->core, dir, (const struct rte_tcp_hdr *)l4,

@@ -28,6 +28,7 @@
 #include "secondary/nexthop.h"
 #include "secondary/owner.h"
 #include "secondary/rewrite.h"
+#include "secondary/stub.h"
 #include "secondary/tunnel.h"
 #include "secondary/worker.h"
 
@@ -95,6 +96,10 @@ static struct sl_conn *find(struct worker *w, struct burst *b, unsigned int at,
 
 	memcpy(key, k, sizeof(key));
 	e = conn_find(&w->conns, key, conn_hash(&w->conns, key[0], key[1]), dir);
+	if (e && e->core.flags & SL_CONN_F_STUB) {
+		stub_pass_on(w, b, at, &e->core, sl_owner_conn(e, w->root->seed, w->n_workers));
+		return NULL;
+	}
 	if (e)
 		return e;
 	owner = owner_of(w, k);

@@ -40,16 +40,16 @@ enum sl_conn_dir {
  * X(symbol, name, default timeout in seconds). TCP names follow RFC 9293 section
  * 3.3.2 as seen by a box in the middle, UDP has one state.
  */
-#define SL_CONN_STATES(X)                                                          \
-	X(NONE, "none", 1)                                                         \
-	X(SYN_SENT, "syn_sent", 60)        /* client's SYN seen */                 \
-	X(SYN_RECV, "syn_recv", 60)        /* backend's SYN+ACK seen */            \
-	X(ESTABLISHED, "established", 900) /* client's ACK seen */                 \
-	X(FIN_WAIT, "fin_wait", 120)       /* client's FIN seen first */           \
-	X(CLOSE_WAIT, "close_wait", 120)   /* backend's FIN seen first */          \
-	X(LAST_ACK, "last_ack", 30)        /* FIN seen from both, last ACK owed */ \
-	X(TIME_WAIT, "time_wait", 60)      /* both FINs acknowledged */            \
-	X(CLOSE, "close", 10)              /* RST seen */                          \
+#define SL_CONN_STATES(X)                                                           \
+	X(NONE, "none", 1)                 /* a stub; it has the longest timeout */ \
+	X(SYN_SENT, "syn_sent", 60)        /* client's SYN seen */                  \
+	X(SYN_RECV, "syn_recv", 60)        /* backend's SYN+ACK seen */             \
+	X(ESTABLISHED, "established", 900) /* client's ACK seen */                  \
+	X(FIN_WAIT, "fin_wait", 120)       /* client's FIN seen first */            \
+	X(CLOSE_WAIT, "close_wait", 120)   /* backend's FIN seen first */           \
+	X(LAST_ACK, "last_ack", 30)        /* FIN seen from both, last ACK owed */  \
+	X(TIME_WAIT, "time_wait", 60)      /* both FINs acknowledged */             \
+	X(CLOSE, "close", 10)              /* RST seen */                           \
 	X(UDP, "udp", 60)
 
 enum sl_conn_state {
@@ -106,6 +106,8 @@ static_assert(sizeof(struct sl_tuple6) == 40, "five 8-byte compares");
 #define SL_CONN_MODE_MASK 0x0f
 #define SL_CONN_F_DIRECT  0x10 /* packets leave as they came; the backend answers past us */
 #define SL_CONN_F_CLAMP   0x20 /* the virtual server has a greatest MSS */
+#define SL_CONN_F_MOVED   0x40 /* its local port is another worker's, who has a stub for it */
+#define SL_CONN_F_STUB    0x80 /* no connection, but that stub: secondary/stub.h */
 
 /*
  * What a connection is but for its tuples; the last 32 bytes of an entry of either family.

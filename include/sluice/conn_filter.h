@@ -27,7 +27,8 @@ static_assert(sizeof(struct sl_conn_filter) == 32, "part of a ring element");
 static inline bool sl_conn_filter_fits(const struct sl_conn_filter *f, const struct sl_addr *client,
 				       uint8_t protocol, const struct sl_conn_core *core)
 {
-	return (f->virtual_server == SL_REF_NONE || f->virtual_server == core->virtual_server) &&
+	return !(core->flags & SL_CONN_F_STUB) &&
+	       (f->virtual_server == SL_REF_NONE || f->virtual_server == core->virtual_server) &&
 	       (f->backend == SL_REF_NONE || f->backend == core->backend) &&
 	       (f->state == SL_CONN_NONE || f->state == core->state) &&
 	       (f->protocol == 0 || f->protocol == protocol) &&

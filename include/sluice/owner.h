@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include <sluice/addr.h>
+#include <sluice/conn.h>
 
 #define SL_OWNER_FACTOR UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio */
 #define SL_OWNER_FOLD   UINT64_C(0xbf58476d1ce4e5b9)
@@ -66,6 +67,23 @@ static inline uint16_t sl_owner_port_mask(unsigned int n_workers)
 static inline unsigned int sl_owner_local_port(uint16_t port, unsigned int n_workers)
 {
 	return (port & sl_owner_port_mask(n_workers)) % n_workers;
+}
+
+/* Owner of a connection: its client's. */
+static inline unsigned int sl_owner_conn(const struct sl_conn *e, uint64_t seed,
+					 unsigned int n_workers)
+{
+	const struct sl_tuple *in = &e->key[SL_DIR_IN];
+
+	return sl_owner_client(in->saddr, in->sport, seed, n_workers);
+}
+
+static inline unsigned int sl_owner_conn6(const struct sl_conn6 *e, uint64_t seed,
+					  unsigned int n_workers)
+{
+	const struct sl_tuple6 *in = &e->key[SL_DIR_IN];
+
+	return sl_owner_client6(&in->saddr, in->sport, seed, n_workers);
 }
 
 #endif

@@ -115,6 +115,12 @@ static const uint8_t sl_mode_flags[SL_MODE_MAX] __attribute__((unused)) = {
 #undef X
 };
 
+/* Its other side is a port of a local address. */
+static inline bool sl_conn_has_local_port(const struct sl_conn_core *e)
+{
+	return (e->flags & SL_CONN_MODE_MASK) == SL_MODE_FULLNAT;
+}
+
 /* An endpoint of a virtual server: those of one have its reference, and all but the endpoint alike.
  */
 struct sl_virtual_server {

@@ -52,12 +52,18 @@ def config():
 
 
 class Expected:
-    """What each worker has to have forwarded, and how many errors are among it."""
+    """What each worker has to have forwarded, how many errors are among it, and what it has to
+    have got from others when the device steers."""
 
-    def __init__(self, bed, owners):
-        self.bed, self.owners = bed, owners
-        self.forwarded, self.errors = collections.Counter(), collections.Counter()
+    def __init__(self, bed, owners, steering="auto"):
+        self.bed, self.owners, self.steering = bed, owners, steering
+        self.forwarded, self.errors, self.redirected = (collections.Counter() for _ in range(3))
         self.before = self.counted()
+
+    def travels(self, *workers):
+        """A packet goes from one to the next, and the last one forwards it."""
+        self.redirected.update(b for a, b in zip(workers, workers[1:]) if a != b)
+        self.forwarded[workers[-1]] += 1
 
     def counted(self):
         found = {}
@@ -75,8 +81,8 @@ class Expected:
 
     def check(self):
         """Exactly this, on every worker."""
-        for what, wanted in (("forwarded", self.forwarded), ("errors", self.errors)):
-            wanted = {w: wanted[w] for w in range(self.owners.workers)}
+        for what in ("forwarded", "errors") + ("redirected",) * (self.steering == "auto"):
+            wanted = {w: getattr(self, what)[w] for w in range(self.owners.workers)}
             try:
                 checks.eventually(2, what, lambda w=what, x=wanted: self.since(w) == x)
             except AssertionError:
@@ -86,40 +92,45 @@ class Expected:
 class Flow:
     def __init__(self, bed, expected, mode, protocol, port):
         self.mode, family, kind, self.both = mode
-        self.expected, self.tcp = expected, protocol is TCP
+        self.tcp = protocol is TCP
         self.talk = kind(bed, protocol, port)
         self.talk.virtual = (self.talk.virtual[0], port_of(self.mode, family))
-        self.owner = expected.owners.of(self.talk.client, self.talk.virtual)
         self.errors = family == 4 and self.mode in ("fullnat", "nat")
+        self.expect(expected)
 
-    def count(self, frames=1):
-        self.expected.forwarded[self.owner] += frames
+    def expect(self, expected):
+        """Also after a change of the workers, from when on a local port may name another one."""
+        self.expected = expected
+        self.owner = self.reply_owner = expected.owners.of(self.talk.client, self.talk.virtual)
+        if self.mode == "fullnat" and self.talk.local:
+            self.reply_owner = expected.owners.of(self.talk.backend, self.talk.local)
 
     def up(self, flags="S"):
         found = self.talk.up(b"", **({"flags": flags} if self.tcp else {}))
-        self.count()
+        self.expected.travels(self.owner)
         return found
 
     def down(self):
-        """The backend's packet names the same worker."""
         to = self.talk.client if self.mode == "nat" else self.talk.local
-        equal(self.expected.owners.of(self.talk.backend, to), self.owner, "owner of the reply")
+        equal(self.expected.owners.of(self.talk.backend, to), self.reply_owner, "reply's owner")
         found = self.talk.down(b"", **({"flags": "SA"} if self.tcp else {}))
-        self.count()
+        self.expected.travels(self.reply_owner, self.owner)
         return found
 
     def error(self, bed, up, down):
         """Hosts on the way complain about a request and about a reply."""
-        for side, other, frame in (("lan", "wan", up), ("wan", "lan", down)):
+        for side, other, frame, owner in (("lan", "wan", up, self.reply_owner),
+                                          ("wan", "lan", down, self.owner)):
             packet = ip_of(frame)
             to = ".".join(map(str, packet[12:16]))
             ends = [(".".join(map(str, packet[at:at + 4])), int.from_bytes(packet[p:p + 2], "big"))
                     for at, p in ((12, 20), (16, 22))]
-            equal(self.expected.owners.of_error(*ends), self.owner, "owner of the error")
+            equal(self.expected.owners.of_error(*ends), owner, "owner of the error")
             bed.send(side, error_about(bed, side, packet, to, mac=mac_of(GATEWAY)))
             bed.expect(other)
             self.expected.errors[self.owner] += 1
-            self.count()
+            # Steering gives errors to worker 0, and who has the connection asks nobody.
+            self.expected.travels(*((0, owner) if self.owner else ()), self.owner)
 
     def run(self, bed):
         """The rest of it, after the first request."""
@@ -140,7 +151,7 @@ def listed_owners(bed, flows):
 
 def all_modes(bed, owners, steering):
     bed.host("lan", GATEWAY)
-    expected = Expected(bed, owners)
+    expected = Expected(bed, owners, steering)
     kinds = [(mode, protocol) for mode in MODES for protocol in (TCP, UDP)] * EACH
     flows = [Flow(bed, expected, *kind, 20000 + 37 * n) for n, kind in enumerate(kinds)]
     shuffled = random.Random(owners.workers)
@@ -153,12 +164,8 @@ def all_modes(bed, owners, steering):
     equal({f.owner for f in flows}, set(range(owners.workers)), "workers with flows")
     listed_owners(bed, flows)
     expected.check()
-    redirected = expected.since("redirected")
-    if steering == "auto":
-        # The device finds the owner of all but errors, which it gives to worker 0.
-        equal(redirected, {w: expected.errors[w] if w else 0 for w in redirected}, "redirected")
-    elif owners.workers > 1:
-        assert sum(redirected.values()) > 0, "nothing was redirected without steering"
+    if steering == "none" and owners.workers > 1:
+        assert sum(expected.since("redirected").values()) > 0, "nothing was redirected"
     equal({n: c for n, c in bed.drops().items() if n.startswith("redirect")}, {}, "redirects lost")
 
 
