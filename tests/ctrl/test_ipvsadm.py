@@ -257,6 +257,18 @@ def active(ipvsadm, instance):
     ipvsadm.done("-C")
 
 
+def groups(ipvsadm, instance):
+    """What has several ports is marked in listings; -S would lose it, and refuses."""
+    ipvsadm.done("-A -t 192.0.2.80:8000 -s rr")
+    instance.api.call("VirtualServerService/UpdateVirtualServer", {
+        "virtual_server": {"name": "tcp-192-0-2-80-8000", "port_end": 8009},
+        "update_mask": "portEnd"})
+    assert "TCP  192.0.2.80:8000+ rr\n" in ipvsadm.done("-Ln")
+    ipvsadm.refused("-S -n", "'tcp-192-0-2-80-8000' serves several")
+    ipvsadm.done("-D -t 192.0.2.80:8000")
+    equal(ipvsadm.done("-S -n"), "", "saved")
+
+
 def atomic(ipvsadm, _):
     """-R happens whole or not at all, and says which line is wrong."""
     ipvsadm.done("-A -t 192.0.2.82:80 -s rr")
@@ -329,7 +341,7 @@ def tests(report):
                 with report.case(name):
                     servers(program, instance, name, needs)
             for name, run in (("FullNAT", fullnat), ("made by others", named_by_others),
-                              ("thresholds", thresholds), ("active connections", active),
+                              ("thresholds", thresholds), ("active connections", active), ("groups", groups),
                               ("-R whole or not", atomic), ("refused by name", refusals),
                               ("many at once", together)):
                 with report.case(name):

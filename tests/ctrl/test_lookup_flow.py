@@ -87,6 +87,18 @@ def limits(instance):
             sock.close()
 
 
+def group(instance):
+    """A further endpoint, a range of ports, leads to the same virtual server."""
+    def endpoints(*listed):
+        instance.api.call("VirtualServerService/UpdateVirtualServer", {
+            "virtual_server": {"name": "web", "endpoints": listed}, "update_mask": "endpoints"})
+
+    endpoints({"address": "192.0.2.80", "port": 8000, "port_end": 8009, "protocol": "tcp"})
+    equal(lookup(instance, virtual=("192.0.2.80", 8005))["virtualServer"], "web", "virtual server")
+    equal(lookup(instance, virtual=("192.0.2.80", 8010))["dropReason"], "no_service")
+    endpoints()
+
+
 def by_command(instance):
     said = instance.ctl("connection", "lookup", "tcp", "192.0.2.3:1", "192.0.2.80:80")
     equal(said.returncode, 0, said.stderr)
@@ -111,7 +123,7 @@ def refused(instance):
 
 def tests(report):
     with Instance() as instance:
-        for name, run in (("of an open connection", existing), ("limits", limits), ("by command", by_command),
+        for name, run in (("of an open connection", existing), ("limits", limits), ("group", group), ("by command", by_command),
                           ("what would be dropped", drops),
                           ("requests that are none", refused)):
             with report.case(name):

@@ -112,6 +112,12 @@ json_t *ipvs_find_service(json_t *config, const struct ipvs_endpoint *service)
 	return NULL;
 }
 
+bool ipvs_is_group(json_t *service)
+{
+	return !ipvs_number(service, "port") || ipvs_number(service, "portEnd") ||
+	       json_array_size(json_object_get(service, "endpoints"));
+}
+
 json_t *ipvs_pool_of(json_t *config, json_t *service)
 {
 	return ipvs_named(ipvs_list_of(config, "backendPools"), ipvs_text(service, "backendPool"));

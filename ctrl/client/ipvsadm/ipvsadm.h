@@ -190,6 +190,8 @@ unsigned int ipvs_number(json_t *object, const char *field);
 json_t *ipvs_find_service(json_t *config, const struct ipvs_endpoint *service);
 json_t *ipvs_pool_of(json_t *config, json_t *service);
 json_t *ipvs_find_server(json_t *pool, const struct ipvs_endpoint *server);
+/* Whether it has more than one port or endpoint, for which ipvsadm has no words. */
+bool ipvs_is_group(json_t *service);
 /* How many virtual servers have `name` in `field` (a pool). */
 unsigned int ipvs_users(json_t *config, const char *field, const char *name);
 /* How a backend of the pool is reached. */

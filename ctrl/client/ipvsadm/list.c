@@ -144,7 +144,8 @@ static void print_service(const struct listing *l, json_t *service)
 
 	ipvs_print_endpoint(where, sizeof(where), ipvs_text(service, "address"),
 			    ipvs_number(service, "port"), short_protocol(service), l->numeric);
-	snprintf(line, sizeof(line), "%-4s %s", udp ? "UDP" : "TCP", where);
+	snprintf(line, sizeof(line), "%-4s %s%s", udp ? "UDP" : "TCP", where,
+		 ipvs_is_group(service) ? "+" : "");
 	if (l->request->given & (IPVS_STATS | IPVS_RATE)) {
 		printf("%-33s", line);
 		print_counters(l, "virtualServers", ipvs_text(service, "name"));

@@ -69,17 +69,30 @@ static void save_service(json_t *config, json_t *service, bool numeric)
 	json_decref(sorted);
 }
 
+/* What is not whole is not printed: -R would make something else of it. */
+static int cannot_say(json_t *service)
+{
+	return ipvs_refuse("Operation not supported: '%s' serves several ports or addresses; use "
+			   "`sluicectl config show`",
+			   ipvs_text(service, "name"));
+}
+
 int ipvs_save(const struct client *client, bool numeric)
 {
 	json_t *config = ipvs_config_load(client), *sorted, *service;
+	int result = IPVS_OK;
 	size_t i;
 
 	if (!config)
 		return IPVS_NO_DAEMON;
 	sorted = ipvs_sorted(ipvs_list_of(config, "virtualServers"), true);
 	json_array_foreach (sorted, i, service)
-		save_service(config, service, numeric);
+		if (ipvs_is_group(service))
+			result = cannot_say(service);
+	json_array_foreach (sorted, i, service)
+		if (result == IPVS_OK)
+			save_service(config, service, numeric);
 	json_decref(sorted);
 	json_decref(config);
-	return IPVS_OK;
+	return result;
 }
