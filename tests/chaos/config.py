@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the chaos run configures: echo servers, a sink, and an edition that tells by itself.
+"""What the chaos run configures: echo servers in FullNAT and NAT, a sink, and an edition that tells by
+itself.
 
 An apply of edition n sets the same weight, n, at every spare backend, and serves one of two
 probe ports: which one answers says which edition the workers forward by.
@@ -26,13 +27,19 @@ def _server(name, port, pool):
             "backend_pool": pool, "local_address_pool": "local"}
 
 
+def _mixed(pool):
+    """One backend of it sees the clients themselves."""
+    nat = {**pool["backends"][1], "forwarding_mode": "nat"}
+    return {**pool, "backends": [nat if b["name"] == nat["name"] else b for b in pool["backends"]]}
+
+
 def edition(n):
     """Edition n, with many resources, so that an apply takes some time."""
     spare = [{"name": f"spare-{p}", "backends": [
         {"name": f"s{i}", "address": BACKENDS[i % 3], "port": 1000 + i, "weight": n}
         for i in range(BACKENDS_EACH)]} for p in range(POOLS)]
     return {**CONFIG,
-            "backend_pools": CONFIG["backend_pools"] + [
+            "backend_pools": [_mixed(p) for p in CONFIG["backend_pools"]] + [
                 _pool("sink", SINK), _pool("probe", PROBE)] + spare,
             "virtual_servers": CONFIG["virtual_servers"] + [
                 _server("sink", SINK, "sink"), _server("probe", PROBE + n % 2, "probe")]}
