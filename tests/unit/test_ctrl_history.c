@@ -21,73 +21,12 @@
 #include "ctrl/past.h"
 #include "ctrl/store_read.h"
 #include "sluice/v1/backend_pool.pb-c.h"
-#include "tests/unit/lib/ctrl_bed.h"
-
-static struct sl_root *root;
-static struct model *model;
-static struct store *store;
-static struct problem why;
-static char directory[64], path[96], copy[104];
-
-static void close_store(void)
-{
-	store_close(store);
-	model_free(model);
-	store = NULL;
-	model = NULL;
-}
-
-static void must_open(void)
-{
-	store = store_open(path, root, &model, &why);
-	if (!store)
-		fail_msg("%s", why.text);
-}
+#include "tests/unit/lib/store_bed.h"
 
 static void reopen(void)
 {
-	close_store();
-	must_open();
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	strcpy(directory, "/tmp/sluice-test-history-XXXXXX");
-	if (!mkdtemp(directory))
-		return -1;
-	snprintf(path, sizeof(path), "%s/sluice.db", directory);
-	snprintf(copy, sizeof(copy), "%s.copy", path);
-	root = bed_root_new();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	close_store();
-	bed_root_free(root);
-	bed_json_free();
-	return bed_remove(directory);
-}
-
-static int commit(const char *json, const struct store_revision *with)
-{
-	const struct apply_request request = {.op = APPLY_CONFIG, .message = BED_CONFIG(json)};
-	struct store_revision revision = *with;
-	struct change_set set;
-	int rc = -1;
-
-	if (!change_resolve(&set, model, &request, &why) && !change_enter(&set, &why)) {
-		revision.number = model->revision + 1;
-		revision.changes = &set;
-		rc = store_commit(store, &revision, &why);
-		if (!rc)
-			change_settle(&set, revision.number);
-	}
-	change_free(&set);
-	bed_json_free();
-	return rc;
+	store_bed_close();
+	store_bed_must_open();
 }
 
 static void must_commit(const char *json)
@@ -95,8 +34,8 @@ static void must_commit(const char *json)
 	const struct store_revision with = {
 		.author = "me", .source = "here", .method = "m", .comment = "why"};
 
-	if (commit(json, &with))
-		fail_msg("%s", why.text);
+	if (store_bed_commit(json, &with))
+		fail_msg("%s", store_bed.why.text);
 }
 
 /* A revision with that timeout and nothing else. */
@@ -108,35 +47,9 @@ static void must_commit_timeout(unsigned int udp)
 	must_commit(json);
 }
 
-static long long ask_file(const char *file, const char *sql)
-{
-	sqlite3_stmt *stmt;
-	long long value;
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-	value = sqlite3_column_int64(stmt, 0);
-	sqlite3_finalize(stmt);
-	sqlite3_close(db);
-	return value;
-}
-
 static long long ask(const char *sql)
 {
-	return ask_file(path, sql);
-}
-
-static void edit(const char *file, const char *sql)
-{
-	sqlite3 *db;
-	char *text = NULL;
-
-	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-	if (sqlite3_exec(db, sql, NULL, NULL, &text) != SQLITE_OK)
-		fail_msg("%s", text);
-	sqlite3_close(db);
+	return store_bed_ask(store_bed.path, sql);
 }
 
 /* ---- read back ---- */
@@ -147,8 +60,8 @@ static uint64_t hash_of(uint64_t revision)
 	struct past past;
 	uint64_t sum = 0;
 
-	if (past_read(store_database(store), revision, &past, &why))
-		fail_msg("%s", why.text);
+	if (past_read(store_database(store_bed.store), revision, &past, &store_bed.why))
+		fail_msg("%s", store_bed.why.text);
 	for (size_t i = 0; i < past.n; i++)
 		sum += past.list[i]->hash;
 	past_free(&past);
@@ -161,7 +74,8 @@ static uint64_t stored_hash(void)
 	uint64_t sum = 0;
 
 	for (int kind = 0; kind < RESOURCE_KIND_MAX; kind++)
-		for (const struct resource *r = model_after(model, kind, ""); r; r = model_next(r))
+		for (const struct resource *r = model_after(store_bed.model, kind, ""); r;
+		     r = model_next(r))
 			sum += r->revision ? r->hash : 0;
 	return sum;
 }
@@ -175,7 +89,7 @@ static void any_revision_is_read_back_whole(void **state)
 
 	(void)state;
 	srandom(7);
-	must_open();
+	store_bed_must_open();
 	for (int i = 1; i <= REVISIONS; i++) {
 		size_t n = (size_t)snprintf(json, sizeof(json), "{'backendPools': [");
 
@@ -207,11 +121,12 @@ static void what_never_was(void **state)
 	struct past past;
 
 	(void)state;
-	must_open();
+	store_bed_must_open();
 	assert_true(hash_of(0) == 0); /* nothing was ever configured */
 	must_commit(bed_good);
-	assert_int_not_equal(past_read(store_database(store), 2, &past, &why), 0);
-	assert_int_equal(why.code, PROBLEM_NOT_FOUND);
+	assert_int_not_equal(past_read(store_database(store_bed.store), 2, &past, &store_bed.why),
+			     0);
+	assert_int_equal(store_bed.why.code, PROBLEM_NOT_FOUND);
 	past_free(&past);
 }
 
@@ -248,7 +163,7 @@ static off_t size_of(const char *file)
 
 static int rows(void)
 {
-	return sqlite3_total_changes(store_database(store));
+	return sqlite3_total_changes(store_database(store_bed.store));
 }
 
 /* One weight, in a configuration of so many backends. Rows, bytes of the log, milliseconds. */
@@ -270,15 +185,15 @@ static void cost(unsigned int backends, int *n_rows, off_t *bytes, double *ms)
 	must_commit(json);
 	free(json);
 	request.message = bed_json(&sluice__v1__backend__descriptor, "{'name': 'b7', 'weight': 9}");
-	edit(path, "PRAGMA wal_checkpoint(TRUNCATE)");
+	store_bed_edit(store_bed.path, "PRAGMA wal_checkpoint(TRUNCATE)");
 	before = rows();
-	snprintf(wal, sizeof(wal), "%s-wal", path);
+	snprintf(wal, sizeof(wal), "%s-wal", store_bed.path);
 	*ms = now_ms();
-	assert_int_equal(change_resolve(&set, model, &request, &why), 0);
-	assert_int_equal(change_enter(&set, &why), 0);
-	revision.number = model->revision + 1;
+	assert_int_equal(change_resolve(&set, store_bed.model, &request, &store_bed.why), 0);
+	assert_int_equal(change_enter(&set, &store_bed.why), 0);
+	revision.number = store_bed.model->revision + 1;
 	revision.changes = &set;
-	assert_int_equal(store_commit(store, &revision, &why), 0);
+	assert_int_equal(store_commit(store_bed.store, &revision, &store_bed.why), 0);
 	*ms = now_ms() - *ms;
 	change_settle(&set, revision.number);
 	change_free(&set);
@@ -293,13 +208,13 @@ static void cost_follows_the_change(void **state)
 	int rows_small, rows_large;
 
 	(void)state;
-	root->max_backends = 100000;
-	must_open();
+	store_bed.root->max_backends = 100000;
+	store_bed_must_open();
 	cost(100, &rows_small, &small, &ms_small);
-	close_store();
-	unlink(path);
-	unlink(copy);
-	must_open();
+	store_bed_close();
+	unlink(store_bed.path);
+	unlink(store_bed.copy);
+	store_bed_must_open();
 	cost(100000, &rows_large, &large, &ms_large);
 	print_message("# one weight of 100: %d rows, %lld bytes, %.1f ms; of 100,000: %d rows, "
 		      "%lld bytes, %.1f ms\n",
@@ -319,7 +234,7 @@ static void cost_follows_the_change(void **state)
 
 static void tidy(void)
 {
-	for (int i = 0; store_tidy(store); i++)
+	for (int i = 0; store_tidy(store_bed.store); i++)
 		assert_true(i < 1000);
 }
 
@@ -328,8 +243,9 @@ static void kept_by_number(void **state)
 	struct past past;
 
 	(void)state;
-	must_open();
-	store_set_retention(store, &(struct store_retention){.revisions = 10, .audit = 5});
+	store_bed_must_open();
+	store_set_retention(store_bed.store,
+			    &(struct store_retention){.revisions = 10, .audit = 5});
 	for (unsigned int i = 1; i <= 30; i++)
 		must_commit_timeout(i);
 	tidy();
@@ -337,33 +253,37 @@ static void kept_by_number(void **state)
 	assert_int_equal(ask("SELECT min(number) FROM revision"), 21);
 	assert_int_equal(ask("SELECT count(*) FROM revision_change"), 10);
 	assert_int_equal(ask("SELECT count(*) FROM audit"), 5);
-	assert_int_not_equal(past_read(store_database(store), 20, &past, &why), 0);
-	assert_int_equal(why.code, PROBLEM_NOT_FOUND);
+	assert_int_not_equal(past_read(store_database(store_bed.store), 20, &past, &store_bed.why),
+			     0);
+	assert_int_equal(store_bed.why.code, PROBLEM_NOT_FOUND);
 	past_free(&past);
 	hash_of(21);
 	reopen(); /* a chain that begins in the middle */
-	assert_null(store_set_aside(store));
-	assert_int_equal(model->revision, 30);
+	assert_null(store_set_aside(store_bed.store));
+	assert_int_equal(store_bed.model->revision, 30);
 	hash_of(21);
-	assert_int_equal(ask_file(copy, "SELECT count(*) FROM revision"), 10);
+	assert_int_equal(store_bed_ask(store_bed.copy, "SELECT count(*) FROM revision"), 10);
 }
 
 static void kept_by_age(void **state)
 {
 	(void)state;
-	must_open();
+	store_bed_must_open();
 	for (unsigned int i = 1; i <= 5; i++)
 		must_commit_timeout(i);
-	close_store();
+	store_bed_close();
 	/* As an older program, whose revisions have no hashes, so that their words can be changed.
 	 */
-	edit(path, "UPDATE revision SET content = NULL, chain = NULL;"
-		   "UPDATE revision SET time = time - 3 * 86400 WHERE number <= 3");
-	must_open();
-	store_set_retention(store, &(struct store_retention){.revisions = 100, .days = 4});
+	store_bed_edit(store_bed.path,
+		       "UPDATE revision SET content = NULL, chain = NULL;"
+		       "UPDATE revision SET time = time - 3 * 86400 WHERE number <= 3");
+	store_bed_must_open();
+	store_set_retention(store_bed.store,
+			    &(struct store_retention){.revisions = 100, .days = 4});
 	tidy();
 	assert_int_equal(ask("SELECT count(*) FROM revision"), 5);
-	store_set_retention(store, &(struct store_retention){.revisions = 100, .days = 2});
+	store_set_retention(store_bed.store,
+			    &(struct store_retention){.revisions = 100, .days = 2});
 	tidy();
 	assert_int_equal(ask("SELECT min(number) FROM revision"), 4);
 	assert_int_equal(ask("SELECT min(revision) FROM revision_change"), 4);
@@ -375,20 +295,20 @@ static void kept_in_any_case(void **state)
 	struct store_revision pending = {.pending = {5, 4, 4102444800}};
 
 	(void)state;
-	must_open();
+	store_bed_must_open();
 	for (unsigned int i = 1; i <= 4; i++)
 		must_commit_timeout(i);
-	assert_int_equal(commit("{'timeouts': {'udp': 5}}", &pending), 0);
-	store_set_retention(store, &(struct store_retention){.revisions = 1, .audit = 1});
+	assert_int_equal(store_bed_commit("{'timeouts': {'udp': 5}}", &pending), 0);
+	store_set_retention(store_bed.store, &(struct store_retention){.revisions = 1, .audit = 1});
 	tidy();
 	assert_int_equal(ask("SELECT min(number) FROM revision"), 4);
 	hash_of(4);
 	reopen();
-	assert_int_equal(store_pending(store)->revision, 5);
-	assert_int_equal(store_pending(store)->base, 4);
-	assert_int_equal(commit("{}", &(struct store_revision){.settles = true}), 0);
-	assert_int_equal(store_pending(store)->revision, 0);
-	store_set_retention(store, &(struct store_retention){.revisions = 1, .audit = 1});
+	assert_int_equal(store_pending(store_bed.store)->revision, 5);
+	assert_int_equal(store_pending(store_bed.store)->base, 4);
+	assert_int_equal(store_bed_commit("{}", &(struct store_revision){.settles = true}), 0);
+	assert_int_equal(store_pending(store_bed.store)->revision, 0);
+	store_set_retention(store_bed.store, &(struct store_retention){.revisions = 1, .audit = 1});
 	tidy();
 	assert_int_equal(ask("SELECT min(number) FROM revision"), 6);
 }
@@ -408,19 +328,23 @@ static void answers_are_kept(void **state)
 	size_t len;
 
 	(void)state;
-	must_open();
-	assert_int_equal(store_find_request(store, "r-1", 42, &response, &len, &why), 0);
-	assert_int_equal(commit(bed_good, &with), 0);
+	store_bed_must_open();
+	assert_int_equal(
+		store_find_request(store_bed.store, "r-1", 42, &response, &len, &store_bed.why), 0);
+	assert_int_equal(store_bed_commit(bed_good, &with), 0);
 	reopen();
-	assert_int_equal(store_find_request(store, "r-1", 42, &response, &len, &why), 1);
+	assert_int_equal(
+		store_find_request(store_bed.store, "r-1", 42, &response, &len, &store_bed.why), 1);
 	assert_int_equal(len, sizeof(answer));
 	assert_memory_equal(response, answer, len);
 	free(response);
-	assert_true(store_find_request(store, "r-1", 43, &response, &len, &why) < 0);
-	assert_int_equal(why.code, PROBLEM_INVALID_ARGUMENT);
+	assert_true(store_find_request(store_bed.store, "r-1", 43, &response, &len,
+				       &store_bed.why) < 0);
+	assert_int_equal(store_bed.why.code, PROBLEM_INVALID_ARGUMENT);
 	/* After a day it is another request. */
-	edit(path, "UPDATE request SET time = time - 90000");
-	assert_int_equal(store_find_request(store, "r-1", 42, &response, &len, &why), 0);
+	store_bed_edit(store_bed.path, "UPDATE request SET time = time - 90000");
+	assert_int_equal(
+		store_find_request(store_bed.store, "r-1", 42, &response, &len, &store_bed.why), 0);
 }
 
 /* ---- damage ---- */
@@ -438,43 +362,43 @@ static void damage(const char *file, off_t at, size_t len)
 /* Nothing is lost: the copy has all, and is made again. */
 static void comes_back_from_the_copy(uint64_t revision)
 {
-	must_open();
-	assert_true(store_from_copy(store));
-	assert_int_equal(model->revision, revision);
-	assert_int_equal(model->count[RESOURCE_VIRTUAL_SERVER], 1);
+	store_bed_must_open();
+	assert_true(store_from_copy(store_bed.store));
+	assert_int_equal(store_bed.model->revision, revision);
+	assert_int_equal(store_bed.model->count[RESOURCE_VIRTUAL_SERVER], 1);
 	for (uint64_t n = 1; n <= revision; n++)
 		hash_of(n);
 	must_commit_timeout((unsigned int)revision + 100);
 	must_commit(bed_good);
 	reopen();
-	assert_false(store_from_copy(store));
-	assert_int_equal(ask_file(copy, "SELECT max(number) FROM revision"),
+	assert_false(store_from_copy(store_bed.store));
+	assert_int_equal(store_bed_ask(store_bed.copy, "SELECT max(number) FROM revision"),
 			 (long long)revision + 2);
 }
 
 static void some_revisions(void)
 {
-	must_open();
+	store_bed_must_open();
 	must_commit(bed_good);
 	must_commit_timeout(5);
 	must_commit(bed_good);
-	close_store();
+	store_bed_close();
 }
 
 static void a_damaged_page(void **state)
 {
 	(void)state;
 	some_revisions();
-	damage(path, 4096, 4096);
+	damage(store_bed.path, 4096, 4096);
 	comes_back_from_the_copy(3);
-	assert_null(store_set_aside(store)); /* of the second opening */
+	assert_null(store_set_aside(store_bed.store)); /* of the second opening */
 }
 
 static void half_a_file(void **state)
 {
 	(void)state;
 	some_revisions();
-	assert_int_equal(truncate(path, size_of(path) / 2 / 4096 * 4096), 0);
+	assert_int_equal(truncate(store_bed.path, size_of(store_bed.path) / 2 / 4096 * 4096), 0);
 	comes_back_from_the_copy(3);
 }
 
@@ -482,7 +406,7 @@ static void a_missing_file(void **state)
 {
 	(void)state;
 	some_revisions();
-	unlink(path);
+	unlink(store_bed.path);
 	comes_back_from_the_copy(3);
 }
 
@@ -502,26 +426,26 @@ static void silent_damage(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		some_revisions();
-		edit(path, cases[i]);
-		must_open();
-		if (!store_from_copy(store))
+		store_bed_edit(store_bed.path, cases[i]);
+		store_bed_must_open();
+		if (!store_from_copy(store_bed.store))
 			fail_msg("not noticed: %s", cases[i]);
-		assert_int_equal(model->revision, 3);
-		close_store();
-		assert_int_equal(bed_remove(directory), 0);
-		assert_int_equal(mkdir(directory, 0700), 0);
+		assert_int_equal(store_bed.model->revision, 3);
+		store_bed_close();
+		assert_int_equal(bed_remove(store_bed.directory), 0);
+		assert_int_equal(mkdir(store_bed.directory, 0700), 0);
 	}
 }
 
 /* A bit of what is not zero, behind the header, which can make it look like a newer program's. */
 static void flip_a_bit(void)
 {
-	int fd = open(path, O_RDWR);
+	int fd = open(store_bed.path, O_RDWR);
 	uint8_t byte = 0;
 	off_t at = 0;
 
 	while (!byte) {
-		at = 100 + random() % (size_of(path) - 100);
+		at = 100 + random() % (size_of(store_bed.path) - 100);
 		assert_int_equal(pread(fd, &byte, 1, at), 1);
 	}
 	byte ^= (uint8_t)(1 << random() % 8);
@@ -537,19 +461,19 @@ static void flipped_bits(void **state)
 
 	(void)state;
 	some_revisions();
-	must_open();
+	store_bed_must_open();
 	for (uint64_t n = 1; n <= 3; n++)
 		wanted[n] = hash_of(n);
-	close_store();
+	store_bed_close();
 	srandom(3);
 	for (int round = 0; round < 60; round++) {
 		flip_a_bit();
-		must_open();
-		noticed += store_from_copy(store);
-		assert_int_equal(model->revision, 3);
+		store_bed_must_open();
+		noticed += store_from_copy(store_bed.store);
+		assert_int_equal(store_bed.model->revision, 3);
 		for (uint64_t n = 1; n <= 3; n++)
 			assert_true(hash_of(n) == wanted[n]);
-		close_store();
+		store_bed_close();
 	}
 	print_message("# noticed: %u of 60\n", noticed);
 	assert_true(noticed > 20);
@@ -559,12 +483,12 @@ static void both_are_damaged(void **state)
 {
 	(void)state;
 	some_revisions();
-	damage(path, 4096, 4096);
-	damage(copy, 4096, 4096);
-	must_open();
-	assert_non_null(store_set_aside(store));
-	assert_false(store_from_copy(store));
-	assert_int_equal(model->revision, 0);
+	damage(store_bed.path, 4096, 4096);
+	damage(store_bed.copy, 4096, 4096);
+	store_bed_must_open();
+	assert_non_null(store_set_aside(store_bed.store));
+	assert_false(store_from_copy(store_bed.store));
+	assert_int_equal(store_bed.model->revision, 0);
 	must_commit(bed_good);
 }
 
@@ -573,17 +497,17 @@ static void a_copy_that_is_behind(void **state)
 {
 	(void)state;
 	some_revisions();
-	edit(copy, "DELETE FROM revision WHERE number = 3");
-	must_open();
-	assert_int_equal(ask_file(copy, "SELECT max(number) FROM revision"), 3);
-	close_store();
-	unlink(copy);
-	must_open();
-	assert_int_equal(ask_file(copy, "SELECT max(number) FROM revision"), 3);
-	close_store();
-	damage(copy, 0, 4096);
-	must_open();
-	assert_int_equal(ask_file(copy, "SELECT max(number) FROM revision"), 3);
+	store_bed_edit(store_bed.copy, "DELETE FROM revision WHERE number = 3");
+	store_bed_must_open();
+	assert_int_equal(store_bed_ask(store_bed.copy, "SELECT max(number) FROM revision"), 3);
+	store_bed_close();
+	unlink(store_bed.copy);
+	store_bed_must_open();
+	assert_int_equal(store_bed_ask(store_bed.copy, "SELECT max(number) FROM revision"), 3);
+	store_bed_close();
+	damage(store_bed.copy, 0, 4096);
+	store_bed_must_open();
+	assert_int_equal(store_bed_ask(store_bed.copy, "SELECT max(number) FROM revision"), 3);
 }
 
 /* ---- earlier schemas ---- */
@@ -610,17 +534,19 @@ static void every_earlier_schema(void **state)
 
 		snprintf(name, sizeof(name), "tests/unit/schema/%d.sql", version);
 		sql = read_file(name);
-		edit(path, sql);
+		store_bed_edit(store_bed.path, sql);
 		free(sql);
-		must_open();
-		assert_null(store_set_aside(store));
+		store_bed_must_open();
+		assert_null(store_set_aside(store_bed.store));
 		assert_int_equal(ask("PRAGMA user_version"), STORE_SCHEMA);
-		assert_int_equal(model->revision, 3);
-		assert_int_equal(model->count[RESOURCE_BACKEND], 1);
-		assert_int_equal(model_find(model, RESOURCE_BACKEND, "web/web-1")->backend.weight,
-				 7);
+		assert_int_equal(store_bed.model->revision, 3);
+		assert_int_equal(store_bed.model->count[RESOURCE_BACKEND], 1);
+		assert_int_equal(
+			model_find(store_bed.model, RESOURCE_BACKEND, "web/web-1")->backend.weight,
+			7);
 		/* The past was kept. */
-		assert_int_equal(past_read(store_database(store), 1, &past, &why), 0);
+		assert_int_equal(
+			past_read(store_database(store_bed.store), 1, &past, &store_bed.why), 0);
 		assert_int_equal(past.n, 8);
 		past_free(&past);
 		assert_int_equal(ask("SELECT updated FROM revision WHERE number = 2"), 1);
@@ -629,18 +555,18 @@ static void every_earlier_schema(void **state)
 		must_commit(bed_good);
 		must_commit_timeout(9);
 		reopen();
-		assert_false(store_from_copy(store));
-		assert_int_equal(model->revision, 5);
+		assert_false(store_from_copy(store_bed.store));
+		assert_int_equal(store_bed.model->revision, 5);
 		hash_of(1);
-		close_store();
-		assert_int_equal(bed_remove(directory), 0);
-		assert_int_equal(mkdir(directory, 0700), 0);
+		store_bed_close();
+		assert_int_equal(bed_remove(store_bed.directory), 0);
+		assert_int_equal(mkdir(store_bed.directory, 0700), 0);
 	}
 }
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, store_bed_set_up, store_bed_tear_down)
 	const struct CMUnitTest tests[] = {
 		T(any_revision_is_read_back_whole),
 		T(what_never_was),

@@ -16,98 +16,14 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-#include "ctrl/store.h"
-#include "tests/unit/lib/ctrl_bed.h"
-
-static struct sl_root *root;
-static struct model *model;
-static struct store *store;
-static struct problem why;
-static char directory[64], path[96], copy[104];
-
-static void open_store(void)
-{
-	store = store_open(path, root, &model, &why);
-}
-
-static void close_store(void)
-{
-	store_close(store);
-	model_free(model);
-	store = NULL;
-	model = NULL;
-}
-
-static void must_open(void)
-{
-	open_store();
-	if (!store)
-		fail_msg("%s", why.text);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	strcpy(directory, "/tmp/sluice-test-store-XXXXXX");
-	if (!mkdtemp(directory))
-		return -1;
-	snprintf(path, sizeof(path), "%s/sluice.db", directory);
-	snprintf(copy, sizeof(copy), "%s.copy", path);
-	root = bed_root_new();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	close_store();
-	bed_root_free(root);
-	bed_json_free();
-	return bed_remove(directory);
-}
+#include "tests/unit/lib/store_bed.h"
 
 /* Commit what a configuration changes, as the next revision. */
 static int commit(const char *json)
 {
-	const struct apply_request request = {.op = APPLY_CONFIG, .message = BED_CONFIG(json)};
-	struct store_revision revision = {.author = "test", .comment = "a comment"};
-	struct change_set set;
-	int rc = -1;
+	const struct store_revision with = {.author = "test", .comment = "a comment"};
 
-	if (!change_resolve(&set, model, &request, &why) && !change_enter(&set, &why)) {
-		revision.number = model->revision + 1;
-		revision.changes = &set;
-		rc = store_commit(store, &revision, &why);
-		if (!rc)
-			change_settle(&set, revision.number);
-	}
-	change_free(&set);
-	return rc;
-}
-
-/* One number from the file. */
-static long long number(const char *sql)
-{
-	sqlite3_stmt *stmt;
-	long long value;
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-	value = sqlite3_column_int64(stmt, 0);
-	sqlite3_finalize(stmt);
-	sqlite3_close(db);
-	return value;
-}
-
-static void edit(const char *sql)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
+	return store_bed_commit(json, &with);
 }
 
 static const char changed[] =
@@ -122,22 +38,22 @@ static void comes_back_as_it_was(void **state)
 	uint32_t ref;
 
 	(void)state;
-	must_open();
-	assert_int_equal(model->revision, 0);
+	store_bed_must_open();
+	assert_int_equal(store_bed.model->revision, 0);
 	assert_int_equal(commit(bed_good), 0);
 	assert_int_equal(commit(changed), 0);
 	assert_int_equal(commit(bed_good), 0);
-	model_etag(model, before);
-	ref = model_find(model, RESOURCE_BACKEND, "web/web-1")->ref;
-	close_store();
-	must_open();
-	assert_null(store_set_aside(store));
-	assert_int_equal(model->revision, 3);
-	assert_string_equal(model_etag(model, after), before);
-	assert_int_equal(model_find(model, RESOURCE_BACKEND, "web/web-1")->ref, ref);
-	assert_int_equal(model_find(model, RESOURCE_BACKEND, "web/web-1")->revision, 3);
-	assert_int_equal(model->count[RESOURCE_INTERFACE], 2);
-	assert_int_equal(model_find(model, RESOURCE_INTERFACE, "wan")->interface.n, 1);
+	model_etag(store_bed.model, before);
+	ref = model_find(store_bed.model, RESOURCE_BACKEND, "web/web-1")->ref;
+	store_bed_close();
+	store_bed_must_open();
+	assert_null(store_set_aside(store_bed.store));
+	assert_int_equal(store_bed.model->revision, 3);
+	assert_string_equal(model_etag(store_bed.model, after), before);
+	assert_int_equal(model_find(store_bed.model, RESOURCE_BACKEND, "web/web-1")->ref, ref);
+	assert_int_equal(model_find(store_bed.model, RESOURCE_BACKEND, "web/web-1")->revision, 3);
+	assert_int_equal(store_bed.model->count[RESOURCE_INTERFACE], 2);
+	assert_int_equal(model_find(store_bed.model, RESOURCE_INTERFACE, "wan")->interface.n, 1);
 }
 
 /* The generation of a freed id outlives the process. */
@@ -146,14 +62,14 @@ static void generations_come_back(void **state)
 	uint32_t first, second;
 
 	(void)state;
-	must_open();
+	store_bed_must_open();
 	assert_int_equal(commit(bed_good), 0);
-	first = model_find(model, RESOURCE_VIRTUAL_SERVER, "web")->ref;
+	first = model_find(store_bed.model, RESOURCE_VIRTUAL_SERVER, "web")->ref;
 	assert_int_equal(commit(changed), 0);
-	close_store();
-	must_open();
+	store_bed_close();
+	store_bed_must_open();
 	assert_int_equal(commit(bed_good), 0);
-	second = model_find(model, RESOURCE_VIRTUAL_SERVER, "web")->ref;
+	second = model_find(store_bed.model, RESOURCE_VIRTUAL_SERVER, "web")->ref;
 	assert_int_equal(SL_REF_ID(first), SL_REF_ID(second));
 	assert_int_equal(SL_REF_GENERATION(second), SL_REF_GENERATION(first) + 1);
 }
@@ -162,35 +78,50 @@ static void generations_come_back(void **state)
 static void log_holds_what_changed(void **state)
 {
 	(void)state;
-	must_open();
+	store_bed_must_open();
 	assert_int_equal(commit(bed_good), 0);
 	assert_int_equal(commit(changed), 0);
-	assert_int_equal(number("SELECT count(*) FROM revision WHERE author = 'test' AND "
-				"comment = 'a comment' AND time > 1600000000"),
+	assert_int_equal(store_bed_ask(store_bed.path,
+				       "SELECT count(*) FROM revision WHERE author = 'test' AND "
+				       "comment = 'a comment' AND time > 1600000000"),
 			 2);
 	/* wan, route, local pool, web-1, web-2, virtual server; neither lan nor the pool. */
-	assert_int_equal(number("SELECT count(*) FROM revision_change WHERE revision = 2"), 6);
-	assert_int_equal(number("SELECT count(*) FROM revision_change WHERE revision = 2 AND "
-				"name = 'web/web-1' AND before NOT NULL AND after IS NULL"),
-			 1);
-	assert_int_equal(number("SELECT count(*) FROM revision_change c JOIN resource r USING "
-				"(kind, name) WHERE c.revision = 2 AND c.name = 'web/web-2' AND "
-				"c.after = r.message AND c.before <> c.after"),
-			 1);
-	assert_int_equal(number("SELECT revision FROM resource WHERE name = 'web/web-2'"), 2);
-	assert_int_equal(number("SELECT revision FROM resource WHERE name = 'lan' AND kind = 0"),
-			 1);
+	assert_int_equal(store_bed_ask(store_bed.path,
+				       "SELECT count(*) FROM revision_change WHERE revision = 2"),
+			 6);
+	assert_int_equal(
+		store_bed_ask(store_bed.path,
+			      "SELECT count(*) FROM revision_change WHERE revision = 2 AND "
+			      "name = 'web/web-1' AND before NOT NULL AND after IS NULL"),
+		1);
+	assert_int_equal(
+		store_bed_ask(store_bed.path,
+			      "SELECT count(*) FROM revision_change c JOIN resource r USING "
+			      "(kind, name) WHERE c.revision = 2 AND c.name = 'web/web-2' AND "
+			      "c.after = r.message AND c.before <> c.after"),
+		1);
+	assert_int_equal(store_bed_ask(store_bed.path,
+				       "SELECT revision FROM resource WHERE name = 'web/web-2'"),
+			 2);
+	assert_int_equal(
+		store_bed_ask(store_bed.path,
+			      "SELECT revision FROM resource WHERE name = 'lan' AND kind = 0"),
+		1);
 }
 
 static void settings(void **state)
 {
 	(void)state;
-	must_open();
-	assert_int_equal(number("SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
-	assert_int_equal(number("PRAGMA user_version"), STORE_SCHEMA);
-	assert_int_equal(number("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND "
-				"sql NOT LIKE '%STRICT%'"),
-			 0);
+	store_bed_must_open();
+	assert_int_equal(store_bed_ask(store_bed.path,
+				       "SELECT journal_mode = 'wal' FROM pragma_journal_mode"),
+			 1);
+	assert_int_equal(store_bed_ask(store_bed.path, "PRAGMA user_version"), STORE_SCHEMA);
+	assert_int_equal(
+		store_bed_ask(store_bed.path,
+			      "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND "
+			      "sql NOT LIKE '%STRICT%'"),
+		0);
 }
 
 /* Nor is there a copy: an empty store takes its place. */
@@ -198,24 +129,24 @@ static void check_set_aside(void)
 {
 	struct stat unused;
 
-	unlink(copy);
-	must_open();
-	assert_non_null(store_set_aside(store));
-	assert_non_null(strstr(store_set_aside(store), "sluice.db.damaged-"));
-	assert_int_equal(stat(store_set_aside(store), &unused), 0);
-	assert_int_equal(model->revision, 0);
-	assert_int_equal(model->count[RESOURCE_BACKEND], 0);
+	unlink(store_bed.copy);
+	store_bed_must_open();
+	assert_non_null(store_set_aside(store_bed.store));
+	assert_non_null(strstr(store_set_aside(store_bed.store), "sluice.db.damaged-"));
+	assert_int_equal(stat(store_set_aside(store_bed.store), &unused), 0);
+	assert_int_equal(store_bed.model->revision, 0);
+	assert_int_equal(store_bed.model->count[RESOURCE_BACKEND], 0);
 	/* And what takes its place works. */
 	assert_int_equal(commit(bed_good), 0);
-	close_store();
-	must_open();
-	assert_null(store_set_aside(store));
-	assert_int_equal(model->revision, 1);
+	store_bed_close();
+	store_bed_must_open();
+	assert_null(store_set_aside(store_bed.store));
+	assert_int_equal(store_bed.model->revision, 1);
 }
 
 static void not_a_database(void **state)
 {
-	FILE *file = fopen(path, "w");
+	FILE *file = fopen(store_bed.path, "w");
 
 	(void)state;
 	for (int i = 0; i < 5000; i++)
@@ -232,11 +163,11 @@ static void damaged_pages(void **state)
 	int fd;
 
 	(void)state;
-	must_open();
+	store_bed_must_open();
 	assert_int_equal(commit(bed_good), 0);
-	close_store();
-	assert_int_equal(stat(path, &st), 0);
-	fd = open(path, O_WRONLY);
+	store_bed_close();
+	assert_int_equal(stat(store_bed.path, &st), 0);
+	fd = open(store_bed.path, O_WRONLY);
 	memset(noise, 0x5a, sizeof(noise));
 	for (off_t at = sizeof(noise); at < st.st_size; at += sizeof(noise))
 		assert_int_equal(pwrite(fd, noise, sizeof(noise), at), sizeof(noise));
@@ -247,29 +178,30 @@ static void damaged_pages(void **state)
 static void damaged_message(void **state)
 {
 	(void)state;
-	must_open();
+	store_bed_must_open();
 	assert_int_equal(commit(bed_good), 0);
-	close_store();
-	edit("UPDATE resource SET message = x'ffffffff' WHERE name = 'web/web-1'");
+	store_bed_close();
+	store_bed_edit(store_bed.path,
+		       "UPDATE resource SET message = x'ffffffff' WHERE name = 'web/web-1'");
 	check_set_aside();
 }
 
 static void missing_identity(void **state)
 {
 	(void)state;
-	must_open();
+	store_bed_must_open();
 	assert_int_equal(commit(bed_good), 0);
-	close_store();
-	edit("DELETE FROM identity WHERE name = 'web/web-1'");
+	store_bed_close();
+	store_bed_edit(store_bed.path, "DELETE FROM identity WHERE name = 'web/web-1'");
 	check_set_aside();
 }
 
 static void tables_missing(void **state)
 {
 	(void)state;
-	must_open();
-	close_store();
-	edit("DROP TABLE resource");
+	store_bed_must_open();
+	store_bed_close();
+	store_bed_edit(store_bed.path, "DROP TABLE resource");
 	check_set_aside();
 }
 
@@ -277,18 +209,19 @@ static void tables_missing(void **state)
 static void forged_tables(void **state)
 {
 	(void)state;
-	must_open();
+	store_bed_must_open();
 	assert_int_equal(commit(bed_good), 0);
-	close_store();
-	edit("DROP TABLE resource; CREATE TABLE resource (kind, name, message, revision);"
-	     "INSERT INTO resource VALUES (NULL, NULL, NULL, NULL)");
+	store_bed_close();
+	store_bed_edit(store_bed.path,
+		       "DROP TABLE resource; CREATE TABLE resource (kind, name, message, revision);"
+		       "INSERT INTO resource VALUES (NULL, NULL, NULL, NULL)");
 	check_set_aside();
 }
 
 static uint64_t content(void)
 {
 	uint64_t h = 0;
-	FILE *file = fopen(path, "r");
+	FILE *file = fopen(store_bed.path, "r");
 
 	for (int c; (c = fgetc(file)) != EOF;)
 		h = h * 31 + (uint64_t)c;
@@ -301,76 +234,77 @@ static void newer_schema(void **state)
 	uint64_t before;
 
 	(void)state;
-	must_open();
+	store_bed_must_open();
 	assert_int_equal(commit(bed_good), 0);
-	close_store();
-	edit("PRAGMA user_version = 99");
+	store_bed_close();
+	store_bed_edit(store_bed.path, "PRAGMA user_version = 99");
 	before = content();
-	open_store();
-	assert_null(store);
-	assert_null(model);
-	assert_int_equal(why.code, PROBLEM_FAILED_PRECONDITION);
-	assert_non_null(strstr(why.text, "has schema 99, this program knows schemas up to"));
+	store_bed_open();
+	assert_null(store_bed.store);
+	assert_null(store_bed.model);
+	assert_int_equal(store_bed.why.code, PROBLEM_FAILED_PRECONDITION);
+	assert_non_null(
+		strstr(store_bed.why.text, "has schema 99, this program knows schemas up to"));
 	assert_true(content() == before);
 }
 
 static void cannot_be_opened(void **state)
 {
-	char good[sizeof(path)];
+	char good[sizeof(store_bed.path)];
 
 	(void)state;
-	strcpy(good, path);
-	strcpy(path, "/nowhere/at/all.db");
-	open_store();
-	assert_null(store);
-	assert_int_equal(why.code, PROBLEM_UNAVAILABLE);
-	assert_non_null(strstr(why.text, "/nowhere/at/all.db: cannot be opened"));
-	strcpy(path, good);
-	assert_int_equal(mkdir(path, 0700), 0);
-	open_store();
-	assert_null(store);
-	assert_int_equal(rmdir(path), 0);
+	strcpy(good, store_bed.path);
+	strcpy(store_bed.path, "/nowhere/at/all.db");
+	store_bed_open();
+	assert_null(store_bed.store);
+	assert_int_equal(store_bed.why.code, PROBLEM_UNAVAILABLE);
+	assert_non_null(strstr(store_bed.why.text, "/nowhere/at/all.db: cannot be opened"));
+	strcpy(store_bed.path, good);
+	assert_int_equal(mkdir(store_bed.path, 0700), 0);
+	store_bed_open();
+	assert_null(store_bed.store);
+	assert_int_equal(rmdir(store_bed.path), 0);
 }
 
 static void smaller_limits(void **state)
 {
 	(void)state;
-	must_open();
+	store_bed_must_open();
 	assert_int_equal(commit(bed_good), 0);
-	close_store();
-	root->max_backends = 1;
-	open_store();
-	assert_null(store);
-	assert_int_equal(why.code, PROBLEM_RESOURCE_EXHAUSTED);
-	assert_non_null(strstr(why.text, "limits: backends: 1"));
-	root->max_backends = 256;
-	must_open(); /* and nothing was lost by that */
-	assert_int_equal(model->count[RESOURCE_BACKEND], 2);
+	store_bed_close();
+	store_bed.root->max_backends = 1;
+	store_bed_open();
+	assert_null(store_bed.store);
+	assert_int_equal(store_bed.why.code, PROBLEM_RESOURCE_EXHAUSTED);
+	assert_non_null(strstr(store_bed.why.text, "limits: backends: 1"));
+	store_bed.root->max_backends = 256;
+	store_bed_must_open(); /* and nothing was lost by that */
+	assert_int_equal(store_bed.model->count[RESOURCE_BACKEND], 2);
 }
 
 /* A commit that fails leaves the store as it was, and usable. */
 static void failed_commit_changes_nothing(void **state)
 {
 	(void)state;
-	must_open();
+	store_bed_must_open();
 	assert_int_equal(commit(bed_good), 0);
-	model->revision = 0; /* the number is taken */
+	store_bed.model->revision = 0; /* the number is taken */
 	assert_int_not_equal(commit(changed), 0);
-	assert_int_equal(why.code, PROBLEM_INTERNAL);
-	close_store();
-	must_open();
-	assert_int_equal(model->revision, 1);
-	assert_int_equal(model->count[RESOURCE_BACKEND], 2);
+	assert_int_equal(store_bed.why.code, PROBLEM_INTERNAL);
+	store_bed_close();
+	store_bed_must_open();
+	assert_int_equal(store_bed.model->revision, 1);
+	assert_int_equal(store_bed.model->count[RESOURCE_BACKEND], 2);
 	assert_int_equal(commit(changed), 0);
 }
 
 /* Commits without end, until it is killed. Revision n is bed_good when n is odd. */
 static void commit_forever(int to_parent)
 {
-	store = NULL;
-	must_open();
+	store_bed.store = NULL;
+	store_bed_must_open();
 	for (int i = 0; i < 100000; i++) {
-		if (commit(model->revision % 2 ? changed : bed_good))
+		if (commit(store_bed.model->revision % 2 ? changed : bed_good))
 			_exit(1);
 		if (write(to_parent, "c", 1) != 1)
 			_exit(0);
@@ -380,15 +314,17 @@ static void commit_forever(int to_parent)
 
 static void check_whole(unsigned int committed)
 {
-	must_open();
-	assert_null(store_set_aside(store));
+	store_bed_must_open();
+	assert_null(store_set_aside(store_bed.store));
 	/* Each one that was acknowledged is there; at most one more may be. */
-	assert_in_range(model->revision, committed, committed + 1);
-	assert_int_equal(model->count[RESOURCE_VIRTUAL_SERVER], model->revision % 2);
-	assert_int_equal(model->count[RESOURCE_BACKEND], model->revision == 0  ? 0
-							 : model->revision % 2 ? 2
-									       : 1);
-	close_store();
+	assert_in_range(store_bed.model->revision, committed, committed + 1);
+	assert_int_equal(store_bed.model->count[RESOURCE_VIRTUAL_SERVER],
+			 store_bed.model->revision % 2);
+	assert_int_equal(store_bed.model->count[RESOURCE_BACKEND],
+			 store_bed.model->revision == 0  ? 0
+			 : store_bed.model->revision % 2 ? 2
+							 : 1);
+	store_bed_close();
 }
 
 static void killed_inside_commits(void **state)
@@ -419,16 +355,16 @@ static void killed_inside_commits(void **state)
 			committed++;
 		close(fds[0]);
 		check_whole(committed);
-		must_open();
-		committed = (unsigned int)model->revision;
-		close_store();
+		store_bed_must_open();
+		committed = (unsigned int)store_bed.model->revision;
+		store_bed_close();
 	}
 	assert_true(committed > 20);
 }
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, store_bed_set_up, store_bed_tear_down)
 	const struct CMUnitTest tests[] = {
 		T(comes_back_as_it_was),   T(generations_come_back),
 		T(log_holds_what_changed), T(settings),
