@@ -555,6 +555,41 @@ static void mh_size_of_a_pool(void **state)
 	assert_non_null(strstr(why.text, "backend_pools[p].mh_table_size: 3 is under the number"));
 }
 
+/* Who ends connections to drained backends, by id; nothing while nobody does. */
+static void quiescent_by_id(void **state)
+{
+	static const char config[] =
+		"{'interfaces': [{'name': 'lan', 'addresses': ['10.0.0.1/8']}],"
+		"'localAddressPools': [{'name': 'l', 'addresses': ['10.0.0.10']}],"
+		"'backendPools': [{'name': 'p', 'backends': ["
+		"{'name': 'a', 'address': '10.0.1.1', 'port': 1},"
+		"{'name': 'b', 'address': '10.0.1.2', 'port': 1, 'weight': 0}]}],"
+		"'virtualServers': [{'name': 'v', 'address': '10.0.2.1', 'port': 1,"
+		" 'protocol': 'tcp', 'backendPool': 'p', 'localAddressPool': 'l'},"
+		"{'name': 'w', 'address': '10.0.2.1', 'port': 2, 'expireQuiescent': %s,"
+		" 'protocol': 'tcp', 'backendPool': 'p', 'localAddressPool': 'l'}]}";
+	const uint32_t *servers, *taking;
+	char json[sizeof(config) + 8];
+	uint32_t w, a;
+
+	(void)state;
+	snprintf(json, sizeof(json), config, "false");
+	apply(json);
+	assert_int_equal(snapshot->quiescent_servers.count | snapshot->taking_backends.count, 0);
+	snprintf(json, sizeof(json), config, "true");
+	apply(json);
+	servers = sl_snapshot_at(snapshot, snapshot->quiescent_servers);
+	taking = sl_snapshot_at(snapshot, snapshot->taking_backends);
+	w = model_find(model, RESOURCE_VIRTUAL_SERVER, "w")->ref;
+	a = model_find(model, RESOURCE_BACKEND, "p/a")->ref;
+	assert_int_equal(snapshot->quiescent_servers.count, root->max_virtual_servers);
+	assert_int_equal(snapshot->taking_backends.count, root->max_backends);
+	for (uint32_t id = 0; id < root->max_virtual_servers; id++)
+		assert_int_equal(servers[id], id == SL_REF_ID(w) ? w : SL_REF_NONE);
+	for (uint32_t id = 0; id < root->max_backends; id++)
+		assert_int_equal(taking[id], id == SL_REF_ID(a) ? a : SL_REF_NONE);
+}
+
 static void limits_are_there(void **state)
 {
 	const struct sl_backend *b;
@@ -813,6 +848,7 @@ int main(void)
 		T(drained_in_no_table),
 		T(failover_list),
 		T(mh_size_of_a_pool),
+		T(quiescent_by_id),
 		T(limits_are_there),
 		T(every_server_is_found),
 		T(ranges_of_ports),

@@ -27,6 +27,7 @@
 
 static struct bed *bed;
 static struct worker *w;
+static uint32_t switches, slices;
 
 static void *place(struct sl_snapshot *s, struct sl_span *span, uint32_t n, size_t size)
 {
@@ -92,11 +93,18 @@ static uint32_t noted(void)
 	return n;
 }
 
+static void slice(void)
+{
+	slices++;
+	ramp_slice(w);
+}
+
 /* Microseconds of CPU time. */
 static double publish(uint64_t generation)
 {
 	struct timespec from, to;
 
+	switches++;
 	bed->root.arena.current = generation << 1 | (generation & 1);
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
 	command_switch_snapshot(w);
@@ -107,21 +115,21 @@ static double publish(uint64_t generation)
 
 static void nothing_grows_with_the_backends(void **state)
 {
-	uint32_t slices = 0, before = 0;
+	uint32_t n = 0, before = 0;
 
 	(void)state;
 	publish(1);
 	assert_int_equal(noted(), 0);
-	for (; w->ramp_walk.pending; slices++) {
-		ramp_slice(w);
-		if (slices % 16)
+	for (; w->ramp_walk.pending; n++) {
+		slice();
+		if (n % 16)
 			continue; /* counting takes long */
 		assert_in_range(noted() - before, 0, 16 * SLICE);
 		before = noted();
 	}
 	assert_int_equal(noted(), BACKENDS);
 	/* Each backend is searched and noted, at most, and each server passed. */
-	assert_in_range(slices, BACKENDS / SLICE, (2 * BACKENDS + 2 * SERVERS) / SLICE + 1);
+	assert_in_range(n, BACKENDS / SLICE, (2 * BACKENDS + 2 * SERVERS) / SLICE + 1);
 }
 
 /* The shortest: in the others somebody had the CPU, or its caches. */
@@ -147,11 +155,11 @@ static void another_in_the_middle(void **state)
 
 	(void)state;
 	for (publish(1); w->ramp_walk.server < SERVERS / 2;)
-		ramp_slice(w);
+		slice();
 	w->clock.tick += 1000;
 	b[BACKENDS - 1].weight = 0;
 	for (publish(2); w->ramp_walk.pending;)
-		ramp_slice(w);
+		slice();
 	assert_int_equal(noted(), BACKENDS - 1);
 	assert_int_equal(bed->slot.ramp[0].since + 1000 + 100, w->clock.tick);
 	/* What the walk has not met, begins: before it is noted, and after. */
@@ -164,7 +172,7 @@ static void another_in_the_middle(void **state)
 				    &b[BACKENDS - 1]),
 			 1);
 	while (w->ramp_walk.pending)
-		ramp_slice(w);
+		slice();
 	assert_int_equal(bed->slot.ramp[BACKENDS - 1].since, w->clock.tick);
 }
 
@@ -177,5 +185,9 @@ int main(void)
 		T(another_in_the_middle),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int rc = cmocka_run_group_tests(tests, NULL, NULL);
+
+	print_message("# calls of command_switch_snapshot: %u\n# calls of ramp_slice: %u\n",
+		      switches, slices);
+	return rc;
 }
