@@ -94,10 +94,12 @@ static void write_server(const struct sl_snapshot *s, const struct plan *p,
 	out->backends = part(s->backends, pool->first, pool->n, sizeof(struct sl_backend));
 	out->cycle = part(s->cycles, cycle->first, cycle->length, sizeof(uint32_t));
 	if (server->local != PLAN_NO_LOCAL) {
-		struct plan_range local =
-			plan_locals(&p->local[server->local], !sl_addr_is_v4(&out->addr));
+		bool ipv6 = !sl_addr_is_v4(&out->addr);
+		struct plan_range local = plan_locals(&p->local[server->local], ipv6);
 
 		out->local = part(s->local_lists, local.first, local.n, sizeof(uint32_t));
+		if (ipv6)
+			out->n_local_v4 = (uint16_t)p->local[server->local].n_ipv4;
 	}
 }
 

@@ -41,8 +41,7 @@ struct plan_pool {
 	uint64_t checked;           /* plan.ground against which their routes were checked */
 	struct sl_backend *backend; /* as the snapshot has them */
 	uint32_t n;
-	bool has_mode[SL_MODE_MAX];        /* of its backends */
-	unsigned int families;             /* PLAN_*: of the backends */
+	uint8_t families[SL_MODE_MAX];     /* PLAN_*: of the backends, by their mode */
 	uint32_t first;                    /* in the snapshot, when it is there */
 	uint32_t slow_start;               /* seconds */
 	uint32_t mh_table_size;            /* as configured */

@@ -58,7 +58,7 @@ static int check_all_ports(const struct plan *plan, const struct plan_server *s,
 static bool has_direct(const struct plan_pool *pool)
 {
 	for (int mode = 0; mode < SL_MODE_MAX; mode++)
-		if (pool->has_mode[mode] && sl_mode_flags[mode] & SL_CONN_F_DIRECT)
+		if (pool->families[mode] && sl_mode_flags[mode] & SL_CONN_F_DIRECT)
 			return true;
 	return false;
 }
@@ -71,7 +71,7 @@ int plan_check_modes(const struct plan *plan, struct problem *why)
 		const struct plan_server *s = &plan->server[i];
 		const struct plan_pool *pool = &plan->pool[s->pool];
 
-		if (s->local == PLAN_NO_LOCAL && pool->has_mode[SL_MODE_FULLNAT])
+		if (s->local == PLAN_NO_LOCAL && pool->families[SL_MODE_FULLNAT])
 			return problem_set(why, PROBLEM_FAILED_PRECONDITION,
 					   "virtual_servers[%s].local_address_pool: is required: "
 					   "%s is in mode fullnat",

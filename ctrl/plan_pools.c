@@ -170,16 +170,14 @@ static int read_backends(const struct plan *plan, struct plan_pool *pool,
 	pool->backend = malloc((n + 1) * sizeof(*pool->backend));
 	if (!pool->backend)
 		return no_memory(why);
-	memset(pool->has_mode, 0, sizeof(pool->has_mode));
+	memset(pool->families, 0, sizeof(pool->families));
 	b = first;
-	pool->families = 0;
 	for (uint32_t i = 0; i < n; i++, b = model_next(b)) {
 		uint8_t mode = b->backend.mode;
 
 		if (mode == SL_MODE_MAX)
 			mode = self->backend_pool.mode;
-		pool->has_mode[mode] = true;
-		pool->families |= sl_addr_is_v4(&b->backend.addr) ? PLAN_IPV4 : PLAN_IPV6;
+		pool->families[mode] |= sl_addr_is_v4(&b->backend.addr) ? PLAN_IPV4 : PLAN_IPV6;
 		pool->backend[i] = (struct sl_backend){
 			.ref = b->ref,
 			.addr = b->backend.addr,

@@ -14,6 +14,8 @@
 #include <sluice/drop.h>
 #include <sluice/limits.h>
 
+#include "secondary/frame.h"
+
 struct sl_conn;
 struct sl_conn6;
 struct worker;
@@ -53,7 +55,7 @@ struct burst {
 	};
 	uint8_t dir[SL_BURST]; /* enum sl_conn_dir */
 
-	/* The same for packets over IPv6. */
+	/* The same for packets over IPv6, and for those over IPv4 that lookup64.c adds to them. */
 	struct list flow6, hit6, miss6;
 	uint64_t key6[SL_BURST][5]; /* see conn6.h */
 	uint8_t l4[SL_BURST];       /* where TCP or UDP begins: bytes from the frame's start */
@@ -76,11 +78,18 @@ static inline void burst_drop(struct burst *b, unsigned int at, enum sl_drop_rea
 	burst_verdict(b, at, VERDICT_DROP, why);
 }
 
+/* Of `flow6`: the frame is one of IPv4, with the transport where that has it. */
+static inline bool burst_over_ipv4(const struct burst *b, unsigned int at)
+{
+	return b->l4[at] == FRAME_L4;
+}
+
 /* The stages, in the order in which pipeline_run() (loop.c) calls them. */
 void stage_parse(struct worker *w, struct burst *b);
 void stage_lookup(struct worker *w, struct burst *b);
 void stage_forward(struct worker *w, struct burst *b);  /* what is in `hit` */
 void stage_schedule(struct worker *w, struct burst *b); /* `miss`: opened ones are then in `hit` */
+void stage_lookup64(struct worker *w, struct burst *b); /* of `miss`: to `flow6` */
 void stage_lookup6(struct worker *w, struct burst *b);
 void stage_forward6(struct worker *w, struct burst *b);  /* what is in `hit6` */
 void stage_schedule6(struct worker *w, struct burst *b); /* `miss6`, likewise */

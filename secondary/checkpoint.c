@@ -170,6 +170,7 @@ static int known_fill(const struct worker *w, struct known *k)
 struct endpoints {
 	uint8_t proto[2];
 	struct sl_addr local;
+	bool other_family;    /* the backend's side is of the other family than the client's */
 	uint16_t local_port;  /* host order */
 	bool reply_to_client; /* what comes back goes to the client's endpoint */
 	unsigned int client_owner;
@@ -195,6 +196,7 @@ static struct endpoints endpoints6(const struct worker *w, const struct sl_conn6
 	return (struct endpoints){
 		.proto = {in->proto, out->proto},
 		.local = out->daddr,
+		.other_family = sl_addr_is_v4(&out->saddr),
 		.local_port = rte_be_to_cpu_16(out->dport),
 		.reply_to_client =
 			sl_addr_equal(&out->daddr, &in->saddr) && out->dport == in->sport,
@@ -223,6 +225,11 @@ static bool is_configured(const struct worker *w, const struct known *k,
 	       (!sl_conn_has_local_port(e) || port_is_configured(w, k, e, ends));
 }
 
+static bool translates(const struct sl_conn_core *e)
+{
+	return (e->flags & SL_CONN_MODE_MASK) == SL_MODE_FULLNAT64;
+}
+
 /* What comes back leads to this worker, or to a stub of it. */
 static bool reply_is_ours(const struct worker *w, const struct sl_conn_core *e,
 			  const struct endpoints *ends)
@@ -231,6 +238,8 @@ static bool reply_is_ours(const struct worker *w, const struct sl_conn_core *e,
 
 	if (e->flags & SL_CONN_F_DIRECT)
 		return !(e->flags & SL_CONN_F_MOVED);
+	if (translates(e) != ends->other_family)
+		return false;
 	if (sl_conn_has_local_port(e))
 		return ends->local_port >= SL_LOCAL_PORT_MIN &&
 		       (owner != w->id) == !!(e->flags & SL_CONN_F_MOVED);

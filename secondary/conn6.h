@@ -55,6 +55,29 @@ static inline bool conn6_key_is(const struct sl_tuple6 *tuple, const uint64_t k[
 	return ((x[0] ^ k[0]) | (x[1] ^ k[1]) | (x[2] ^ k[2]) | (x[3] ^ k[3]) | (x[4] ^ k[4])) == 0;
 }
 
+/* A tuple of IPv4 as it stands in IPv6's table: FullNAT64's replies. */
+static inline struct sl_tuple6 conn6_mapped(const struct sl_tuple *k)
+{
+	return (struct sl_tuple6){
+		.proto = k->proto,
+		.saddr = sl_addr_of_v4(k->saddr),
+		.daddr = sl_addr_of_v4(k->daddr),
+		.sport = k->sport,
+		.dport = k->dport,
+	};
+}
+
+static inline struct sl_tuple conn6_unmapped(const struct sl_tuple6 *k)
+{
+	return (struct sl_tuple){
+		.proto = k->proto,
+		.saddr = sl_addr_v4(&k->saddr),
+		.daddr = sl_addr_v4(&k->daddr),
+		.sport = k->sport,
+		.dport = k->dport,
+	};
+}
+
 /* The entry and direction of an IPv6 key, masked; NULL when there is none. */
 struct sl_conn6 *conn6_find(const struct conn_table *t, const uint64_t key[CONN6_WORDS],
 			    uint64_t hash, uint8_t *dir);

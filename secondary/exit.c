@@ -7,6 +7,7 @@
 #include "secondary/clamp.h"
 #include "secondary/frame.h"
 #include "secondary/icmp.h"
+#include "secondary/icmp6.h"
 #include "secondary/rewrite.h"
 #include "secondary/worker.h"
 
@@ -26,15 +27,39 @@ void exit_rewritten_too_big(struct worker *w, const struct burst *b, unsigned in
 	exit_too_big(w, b, at, w->frame_max[port] - RTE_ETHER_HDR_LEN);
 }
 
+void exit6_too_big(struct worker *w, const struct burst *b, unsigned int at, uint32_t mtu)
+{
+	icmp6_error(w, b, at, ICMP6_PACKET_TOO_BIG, 0, mtu);
+}
+
+static bool clamped(const struct sl_conn_core *e, const struct rte_tcp_hdr *tcp)
+{
+	return e->state != SL_CONN_UDP && tcp->tcp_flags & RTE_TCP_SYN_FLAG;
+}
+
+static void clamp_for(const struct sl_virtual_server *vs, struct rte_tcp_hdr *tcp)
+{
+	if (vs && vs->max_mss)
+		clamp_mss(tcp, vs->max_mss);
+}
+
 void exit_clamp(struct worker *w, const struct sl_conn *e, char *frame)
 {
 	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)(frame + FRAME_L4);
 	const struct sl_tuple *in = &e->key[SL_DIR_IN];
-	const struct sl_virtual_server *vs;
 
-	if (e->core.state == SL_CONN_UDP || !(tcp->tcp_flags & RTE_TCP_SYN_FLAG))
-		return;
-	vs = sl_virtual_server_find(w->snapshot, in->daddr, in->dport, in->proto);
-	if (vs && vs->max_mss)
-		clamp_mss(tcp, vs->max_mss);
+	if (clamped(&e->core, tcp))
+		clamp_for(sl_virtual_server_find(w->snapshot, in->daddr, in->dport, in->proto),
+			  tcp);
+}
+
+void exit6_clamp(struct worker *w, const struct sl_conn6 *e, char *l4)
+{
+	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)l4;
+	const struct sl_tuple6 *in = &e->key[SL_DIR_IN];
+
+	if (clamped(&e->core, tcp))
+		clamp_for(
+			sl_virtual_server_find_addr(w->snapshot, &in->daddr, in->dport, in->proto),
+			tcp);
 }

@@ -13,10 +13,14 @@ struct worker;
 /* Packet `at`, as it came, is over `mtu` bytes: tell its sender if it must not be fragmented. */
 void exit_too_big(struct worker *w, const struct burst *b, unsigned int at, uint32_t mtu);
 
+/* The same over IPv6, where nothing is fragmented on the way. */
+void exit6_too_big(struct worker *w, const struct burst *b, unsigned int at, uint32_t mtu);
+
 /* The same of a packet that was rewritten for its connection. */
 void exit_rewritten_too_big(struct worker *w, const struct burst *b, unsigned int at);
 
 /* Of a connection with SL_CONN_F_CLAMP: a SYN's greatest segment size. */
 void exit_clamp(struct worker *w, const struct sl_conn *e, char *frame);
+void exit6_clamp(struct worker *w, const struct sl_conn6 *e, char *l4);
 
 #endif

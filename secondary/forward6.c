@@ -10,6 +10,8 @@
 
 #include <rte_branch_prediction.h>
 
+#include "secondary/exit.h"
+#include "secondary/forward64.h"
 #include "secondary/icmp6.h"
 #include "secondary/nexthop.h"
 #include "secondary/rewrite6.h"
@@ -26,21 +28,8 @@ static __rte_noinline void hops_exceeded(struct worker *w, struct burst *b, unsi
 static __rte_noinline void too_big(struct worker *w, struct burst *b, unsigned int at,
 				   uint16_t neigh)
 {
-	uint32_t mtu = w->frame_max[w->neighs.entry[neigh].port] - RTE_ETHER_HDR_LEN;
-
-	icmp6_error(w, b, at, ICMP6_PACKET_TOO_BIG, 0, mtu);
+	exit6_too_big(w, b, at, w->frame_max[w->neighs.entry[neigh].port] - RTE_ETHER_HDR_LEN);
 	burst_drop(b, at, SL_DROP_TOO_BIG);
-}
-
-/* The neighbour of this direction; 0 with *why. */
-static inline uint16_t next_hop(struct worker *w, struct sl_conn6 *e, unsigned int dir,
-				uint8_t *why)
-{
-	uint16_t at = e->core.neigh[dir];
-
-	if (unlikely(!at || e->core.neigh_epoch != w->neighs.epoch))
-		at = nexthop6_resolve(w, e, dir, why);
-	return at;
 }
 
 /* True: the packet left. */
@@ -53,6 +42,8 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 	uint8_t why = SL_DROP_NO_ROUTE;
 	uint16_t neigh;
 
+	if (unlikely((e->core.flags & SL_CONN_MODE_MASK) == SL_MODE_FULLNAT64))
+		return forward64(w, b, at);
 	if (unlikely(((struct frame6_ip *)(frame + FRAME6_L3))->hops <= 1)) {
 		hops_exceeded(w, b, at);
 		return false;
@@ -61,12 +52,14 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 		stub_pass_on(w, b, at, &e->core, sl_owner_conn6(e, w->root->seed, w->n_workers));
 		return false;
 	}
+	if (unlikely(e->core.flags & SL_CONN_F_CLAMP))
+		exit6_clamp(w, e, l4);
 	if (unlikely(!state_advance(w, &w->conns6, &e->core, dir, (const struct rte_tcp_hdr *)l4,
 				    m->pkt_len))) {
 		list_add(&b->miss6, at); /* schedule ends the old connection */
 		return false;
 	}
-	neigh = next_hop(w, e, dir, &why);
+	neigh = nexthop6_of(w, e, dir, &why);
 	if (unlikely(neigh && m->pkt_len > w->frame_max[w->neighs.entry[neigh].port])) {
 		too_big(w, b, at, neigh);
 		return false;

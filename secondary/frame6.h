@@ -30,7 +30,9 @@ struct frame6_ip {
 } __attribute__((packed, aligned(2)));
 static_assert(sizeof(struct frame6_ip) == 40, "as in a packet");
 
-#define FRAME6_VERSION RTE_BE32(0x60000000)
+#define FRAME6_VERSION     RTE_BE32(0x60000000)
+#define FRAME6_CLASS_SHIFT 20    /* of the traffic class, in the first word */
+#define FRAME6_MTU_MIN     1280u /* of every link, RFC 8200 section 5 */
 
 static inline struct frame6_ip *frame6_ip(struct rte_mbuf *m)
 {

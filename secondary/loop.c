@@ -32,7 +32,7 @@
 #define IDLE_SLEEP     100000
 #define IDLE_SLEEP_MAX 1000000
 
-/* The packets over IPv6 of a burst. */
+/* The packets of a burst that are looked up over IPv6. */
 static __rte_noinline void pipeline_run6(struct worker *w, struct burst *b)
 {
 	stage_lookup6(w, b);
@@ -65,6 +65,8 @@ static void pipeline_run(struct worker *w, struct burst *b)
 	stage_parse(w, b);
 	profile_mark(w, SL_STAGE_PARSE, b->n);
 	stage_lookup(w, b);
+	if (unlikely(b->miss.n))
+		stage_lookup64(w, b);
 	profile_mark(w, SL_STAGE_LOOKUP, b->flow.n);
 	stage_forward(w, b);
 	profile_mark(w, SL_STAGE_FORWARD, b->sent);

@@ -2,6 +2,9 @@
 /*
  * FullNAT: the backend sees a local address and a local port of ours, which names the worker that
  * owns the connection, so that its answer comes back here.
+ *
+ * FullNAT64, towards a backend over IPv4 from a client over IPv6, is the same with local addresses
+ * over IPv4. Its ports are of the same pools as those of FullNAT over IPv4.
  */
 #include "secondary/mode.h"
 
@@ -27,15 +30,14 @@ static inline void set_local(struct conn_new *c, const struct sl_local_address *
 }
 
 /* A free local port: the list's addresses in turn, each with its pool for this backend. */
-static __rte_always_inline enum sl_drop_reason take_port(struct worker *w,
-							 const struct sl_virtual_server *vs,
+static __rte_always_inline enum sl_drop_reason take_port(struct worker *w, struct sl_span locals,
 							 const struct sl_backend *backend,
 							 struct conn_new *c, bool ipv6)
 {
 	const struct sl_local_address *all =
 		sl_snapshot_at(w->snapshot, w->snapshot->local_addresses);
-	const uint32_t *list = sl_snapshot_at(w->snapshot, vs->local);
-	uint32_t n = vs->local.count, turn = w->local_turn;
+	const uint32_t *list = sl_snapshot_at(w->snapshot, locals);
+	uint32_t n = locals.count, turn = w->local_turn;
 
 	for (uint32_t k = 0; k < n; k++) {
 		const struct sl_local_address *local;
@@ -62,16 +64,33 @@ static void give_back(struct worker *w, const struct conn_new *c)
 	local_port_put(w, c->port_pool, &local, rte_be_to_cpu_16(c->key[SL_DIR_OUT].dport));
 }
 
-/* In a doubtful pool a port may still belong to a connection of former times. */
-static bool in_use(const struct worker *w, const struct conn_new *c)
+static bool known6(const struct worker *w, const struct sl_tuple6 *out)
+{
+	uint64_t key[CONN6_WORDS];
+	uint8_t dir;
+
+	conn6_words(out, key);
+	return conn6_find(&w->conns6, key, conn6_hash(&w->conns6, key), &dir) != NULL;
+}
+
+static bool known4(const struct worker *w, const struct sl_tuple *out)
 {
 	uint64_t key[2];
 	uint8_t dir;
 
+	memcpy(key, out, sizeof(key));
+	return conn_find(&w->conns, key, conn_hash(&w->conns, key[0], key[1]), &dir) != NULL;
+}
+
+/* In a doubtful pool a port may still belong to a connection of former times, of either mode. */
+static bool in_use(const struct worker *w, const struct conn_new *c)
+{
+	struct sl_tuple6 mapped;
+
 	if (likely(!local_port_doubtful(w, c->port_pool)))
 		return false;
-	memcpy(key, &c->key[SL_DIR_OUT], sizeof(key));
-	return conn_find(&w->conns, key, conn_hash(&w->conns, key[0], key[1]), &dir) != NULL;
+	mapped = conn6_mapped(&c->key[SL_DIR_OUT]);
+	return known4(w, &c->key[SL_DIR_OUT]) || known6(w, &mapped);
 }
 
 static enum sl_drop_reason fullnat_prepare(struct worker *w, const struct sl_virtual_server *vs,
@@ -83,7 +102,7 @@ static enum sl_drop_reason fullnat_prepare(struct worker *w, const struct sl_vir
 		.sport = mode_backend_port(backend, c->key[SL_DIR_IN].dport),
 	};
 	for (int i = 0; i < PORT_TRIES; i++) {
-		enum sl_drop_reason why = take_port(w, vs, backend, c, false);
+		enum sl_drop_reason why = take_port(w, vs->local, backend, c, false);
 
 		if (why != MODE_READY || !in_use(w, c))
 			return why;
@@ -101,17 +120,18 @@ static void give_back6(struct worker *w, const struct conn_new *c)
 
 static bool in_use6(const struct worker *w, const struct conn_new *c)
 {
-	uint64_t key[CONN6_WORDS];
-	uint8_t dir;
+	const struct sl_tuple6 *out = &c->key6[SL_DIR_OUT];
+	struct sl_tuple v4;
 
 	if (likely(!local_port_doubtful(w, c->port_pool)))
 		return false;
-	conn6_words(&c->key6[SL_DIR_OUT], key);
-	return conn6_find(&w->conns6, key, conn6_hash(&w->conns6, key), &dir) != NULL;
+	v4 = conn6_unmapped(out);
+	return known6(w, out) || (sl_addr_is_v4(&out->daddr) && known4(w, &v4));
 }
 
-static enum sl_drop_reason fullnat_prepare6(struct worker *w, const struct sl_virtual_server *vs,
-					    const struct sl_backend *backend, struct conn_new *c)
+static __rte_always_inline enum sl_drop_reason prepare6(struct worker *w, struct sl_span locals,
+							const struct sl_backend *backend,
+							struct conn_new *c)
 {
 	c->key6[SL_DIR_OUT] = (struct sl_tuple6){
 		.proto = c->key6[SL_DIR_IN].proto,
@@ -119,7 +139,7 @@ static enum sl_drop_reason fullnat_prepare6(struct worker *w, const struct sl_vi
 		.sport = mode_backend_port(backend, c->key6[SL_DIR_IN].dport),
 	};
 	for (int i = 0; i < PORT_TRIES; i++) {
-		enum sl_drop_reason why = take_port(w, vs, backend, c, true);
+		enum sl_drop_reason why = take_port(w, locals, backend, c, true);
 
 		if (why != MODE_READY || !in_use6(w, c))
 			return why;
@@ -128,9 +148,26 @@ static enum sl_drop_reason fullnat_prepare6(struct worker *w, const struct sl_vi
 	return SL_DROP_NO_LOCAL_PORT;
 }
 
+static enum sl_drop_reason fullnat_prepare6(struct worker *w, const struct sl_virtual_server *vs,
+					    const struct sl_backend *backend, struct conn_new *c)
+{
+	return prepare6(w, vs->local, backend, c);
+}
+
+static enum sl_drop_reason fullnat64_prepare6(struct worker *w, const struct sl_virtual_server *vs,
+					      const struct sl_backend *backend, struct conn_new *c)
+{
+	return prepare6(w, sl_local_v4(vs), backend, c);
+}
+
 const struct mode_ops mode_fullnat = {
 	.prepare = fullnat_prepare,
 	.abandon = give_back,
 	.prepare6 = fullnat_prepare6,
+	.abandon6 = give_back6,
+};
+
+const struct mode_ops mode_fullnat64 = {
+	.prepare6 = fullnat64_prepare6,
 	.abandon6 = give_back6,
 };

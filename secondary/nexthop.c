@@ -70,7 +70,7 @@ static void forget_old(struct worker *w, struct sl_conn_core *e)
 /* A connection's first packets alone: no answer is kept but in the connection. */
 static uint16_t resolve6(struct worker *w, const struct sl_addr *addr, uint8_t *why)
 {
-	const struct sl_next_hop *hop = sl_route6_find(w->snapshot, addr);
+	const struct sl_next_hop *hop = sl_route_find_addr(w->snapshot, addr);
 	uint16_t at;
 
 	*why = !hop ? SL_DROP_NO_ROUTE : SL_DROP_BLACKHOLE;

@@ -15,6 +15,16 @@ uint16_t nexthop_resolve(struct worker *w, struct sl_conn *e, unsigned int dir, 
 
 uint16_t nexthop6_resolve(struct worker *w, struct sl_conn6 *e, unsigned int dir, uint8_t *why);
 
+static inline uint16_t nexthop6_of(struct worker *w, struct sl_conn6 *e, unsigned int dir,
+				   uint8_t *why)
+{
+	uint16_t at = e->core.neigh[dir];
+
+	if (unlikely(!at || e->core.neigh_epoch != w->neighs.epoch))
+		at = nexthop6_resolve(w, e, dir, why);
+	return at;
+}
+
 /* The neighbour of the connection's packets of a direction; 0 with *why when there is no way. */
 static inline uint16_t nexthop_of(struct worker *w, struct sl_conn *e, unsigned int dir,
 				  uint8_t *why)

@@ -33,9 +33,13 @@
 #define SEEN_BITS 1024
 
 static const struct mode_ops *const modes[SL_MODE_MAX] = {
-	[SL_MODE_FULLNAT] = &mode_fullnat, [SL_MODE_NAT] = &mode_nat,
-	[SL_MODE_DR] = &mode_dr,           [SL_MODE_IPIP] = &mode_tunnel,
-	[SL_MODE_GRE] = &mode_tunnel,      [SL_MODE_GUE] = &mode_tunnel,
+	[SL_MODE_FULLNAT] = &mode_fullnat,
+	[SL_MODE_NAT] = &mode_nat,
+	[SL_MODE_DR] = &mode_dr,
+	[SL_MODE_IPIP] = &mode_tunnel,
+	[SL_MODE_GRE] = &mode_tunnel,
+	[SL_MODE_GUE] = &mode_tunnel,
+	[SL_MODE_FULLNAT64] = &mode_fullnat64,
 };
 
 /* Connections that a round opens. */
@@ -89,9 +93,10 @@ static __rte_always_inline enum sl_drop_reason prepare(struct worker *w, struct 
 	struct conn_table *t = ipv6 ? &w->conns6 : &w->conns;
 	const struct sl_backend *all = sl_snapshot_at(w->snapshot, vs->backends);
 	struct conn_new *c = &round->o[round->n].c;
-	const struct mode_ops *mode;
+	const struct mode_ops *ops;
 	enum sl_drop_reason why;
 	uint32_t pick;
+	uint8_t mode;
 
 	why = likely(!vs->hash_key) ? choose_backend(w, vs, NULL, &pick)
 				    : choose_by_packet(w, b, at, vs, &pick, ipv6);
@@ -105,9 +110,10 @@ static __rte_always_inline enum sl_drop_reason prepare(struct worker *w, struct 
 	c->virtual_server = vs->ref;
 	c->backend = all[pick].ref;
 	c->state = vs->proto == IPPROTO_TCP ? SL_CONN_SYN_SENT : SL_CONN_UDP;
-	c->flags = sl_mode_flags[all[pick].mode] | (vs->max_mss ? SL_CONN_F_CLAMP : 0);
-	mode = modes[all[pick].mode];
-	why = (ipv6 ? mode->prepare6 : mode->prepare)(w, vs, &all[pick], c);
+	mode = sl_mode_towards(&all[pick], ipv6);
+	c->flags = sl_mode_flags[mode] | (vs->max_mss ? SL_CONN_F_CLAMP : 0);
+	ops = modes[mode];
+	why = (ipv6 ? ops->prepare6 : ops->prepare)(w, vs, &all[pick], c);
 	if (unlikely(why != MODE_READY)) {
 		claims_release(w, c->virtual_server, c->backend);
 		return why;
@@ -117,7 +123,7 @@ static __rte_always_inline enum sl_drop_reason prepare(struct worker *w, struct 
 	conn_prefetch_bucket(t, c->hash[SL_DIR_OUT]);
 	conn_prefetch_free(t, round->n);
 	round->o[round->n].at = (uint8_t)at;
-	round->o[round->n++].mode = mode;
+	round->o[round->n++].mode = ops;
 	return GO_ON;
 }
 
@@ -127,18 +133,34 @@ static enum sl_drop_reason not_served(const struct sl_own_address *own)
 	return own && own->flags & SL_OWN_LOCAL ? SL_DROP_NO_CONNECTION : SL_DROP_NO_SERVICE;
 }
 
+static inline enum sl_drop_reason check_source4(const struct worker *w,
+						const struct rte_ipv4_hdr *ip)
+{
+	if (frame_bad_source(ip))
+		return SL_DROP_IP_SOURCE;
+	return sl_own_address_find(w->snapshot, ip->src_addr) ? SL_DROP_IP_SOURCE_OURS : GO_ON;
+}
+
+/* Over IPv4 to a local address, and of no connection over IPv6, either (lookup64.c). */
+static __rte_noinline enum sl_drop_reason stray4(const struct worker *w,
+						 const struct rte_ipv4_hdr *ip)
+{
+	enum sl_drop_reason why = check_source4(w, ip);
+
+	return why == GO_ON ? SL_DROP_NO_CONNECTION : why;
+}
+
 /* A packet that is this worker's and has no connection. */
 static enum sl_drop_reason serve4(struct worker *w, struct burst *b, unsigned int at,
 				  struct openings *round)
 {
 	const struct rte_ipv4_hdr *ip = frame_ip(b->pkt[at]);
 	const struct rte_udp_hdr *ports = frame_udp(b->pkt[at]);
+	enum sl_drop_reason why = check_source4(w, ip);
 	const struct sl_virtual_server *vs;
 
-	if (frame_bad_source(ip))
-		return SL_DROP_IP_SOURCE;
-	if (sl_own_address_find(w->snapshot, ip->src_addr))
-		return SL_DROP_IP_SOURCE_OURS;
+	if (why != GO_ON)
+		return why;
 	vs = sl_virtual_server_find(w->snapshot, ip->dst_addr, ports->dst_port, ip->next_proto_id);
 	if (!vs)
 		return not_served(sl_own_address_find(w->snapshot, ip->dst_addr));
@@ -155,6 +177,8 @@ static enum sl_drop_reason serve6(struct worker *w, struct burst *b, unsigned in
 	const struct sl_virtual_server *vs;
 	struct sl_tuple6 k;
 
+	if (unlikely(burst_over_ipv4(b, at)))
+		return stray4(w, frame_ip(b->pkt[at]));
 	memcpy(&k, b->key6[at], sizeof(k));
 	if (frame6_bad_source(&k.saddr) || sl_addr_is_link_local(&k.saddr))
 		return SL_DROP_IP_SOURCE; /* a link-local source has no way back through us */

@@ -147,7 +147,7 @@ static void set_endpoints(struct rpc_call *call, Sluice__V1__Connection *m, cons
 	m->client_port = ntohs(c->client.port);
 	m->virtual_address = address_text(call, &c->virtual.addr);
 	m->virtual_port = ntohs(c->virtual.port);
-	if (mode_of(c) == SL_MODE_FULLNAT) {
+	if (sl_conn_has_local_port(&c->core)) {
 		m->local_address = address_text(call, &c->local.addr);
 		m->local_port = ntohs(c->local.port);
 	}

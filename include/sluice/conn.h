@@ -145,7 +145,10 @@ struct sl_conn {
 };
 static_assert(sizeof(struct sl_conn) == 64, "one cache line");
 
-/* One connection over IPv6. */
+/*
+ * One connection over IPv6. Of FullNAT64 key[OUT] is the tuple of an IPv4 packet, in IPv4-mapped
+ * addresses; these add nothing to a checksum, so that the difference is as between any addresses.
+ */
 struct sl_conn6 {
 	struct sl_tuple6 key[2];
 	uint8_t spare[16];

@@ -82,7 +82,8 @@ enum sl_hash_key {
 
 /*
  * Forwarding modes: how a backend's packets get there and back. Connections keep their mode in
- * four bits (conn.h): append only.
+ * four bits (conn.h): append only. FULLNAT64 is a connection's alone, never a backend's: see
+ * sl_mode_towards().
  * X(symbol, name in API, CLI and samples, sl_conn.flags that follow from it)
  */
 #define SL_MODES(X)                       \
@@ -91,7 +92,8 @@ enum sl_hash_key {
 	X(DR, "dr", SL_CONN_F_DIRECT)     \
 	X(IPIP, "ipip", SL_CONN_F_DIRECT) \
 	X(GRE, "gre", SL_CONN_F_DIRECT)   \
-	X(GUE, "gue", SL_CONN_F_DIRECT)
+	X(GUE, "gue", SL_CONN_F_DIRECT)   \
+	X(FULLNAT64, "fullnat64", 0)
 
 enum sl_mode {
 #define X(symbol, name, flags) SL_MODE_##symbol,
@@ -118,7 +120,9 @@ static const uint8_t sl_mode_flags[SL_MODE_MAX] __attribute__((unused)) = {
 /* Its other side is a port of a local address. */
 static inline bool sl_conn_has_local_port(const struct sl_conn_core *e)
 {
-	return (e->flags & SL_CONN_MODE_MASK) == SL_MODE_FULLNAT;
+	unsigned int mode = e->flags & SL_CONN_MODE_MASK;
+
+	return mode == SL_MODE_FULLNAT || mode == SL_MODE_FULLNAT64;
 }
 
 /* An endpoint of a virtual server: those of one have its reference, and all but the endpoint alike.
@@ -141,7 +145,8 @@ struct sl_virtual_server {
 	uint16_t max_mss;     /* bytes, host order; a SYN that says more is changed. 0: none is */
 	uint32_t max_connections; /* over all workers; 0: no limit */
 	uint32_t slow_start;      /* ticks; 0: none */
-	uint8_t reserved[4];
+	uint16_t n_local_v4; /* over IPv6: IPv4's positions, which stand right before `local` */
+	uint8_t reserved[2];
 };
 static_assert(sizeof(struct sl_virtual_server) == 64, "one a cache line");
 
@@ -174,12 +179,27 @@ struct sl_backend {
 };
 static_assert(sizeof(struct sl_backend) == 32, "two a cache line");
 
+/* Mode of a connection to it: FullNAT from IPv6 to IPv4 translates the packets. */
+static inline uint8_t sl_mode_towards(const struct sl_backend *b, bool from_ipv6)
+{
+	return from_ipv6 && b->mode == SL_MODE_FULLNAT && sl_addr_is_v4(&b->addr)
+		       ? SL_MODE_FULLNAT64
+		       : b->mode;
+}
+
 /* A backend that was full gets no new connections until it has fewer than these. */
 static inline uint32_t sl_backend_low_mark(const struct sl_backend *b)
 {
 	uint32_t mark = (uint32_t)((uint64_t)b->max_connections * b->resume / 100);
 
 	return mark ? mark : 1;
+}
+
+/* The local addresses over IPv4 of an IPv6 address' server, as `local`. */
+static inline struct sl_span sl_local_v4(const struct sl_virtual_server *v)
+{
+	return (struct sl_span){v->local.offset - v->n_local_v4 * (uint32_t)sizeof(uint32_t),
+				v->n_local_v4};
 }
 
 struct sl_local_address {

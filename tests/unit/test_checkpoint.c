@@ -232,6 +232,39 @@ static void some(void **state)
 	bed_free(to);
 }
 
+/* FullNAT64 comes back as it was; an entry whose addresses and mode differ is left out. */
+static void translated(void **state)
+{
+	struct bed *from = new_bed(1, 1024), *to = new_bed(1, 1024);
+	struct flows f = flows64_of(0), six = flows_of(true, EACH), four = flows_of(false, 0);
+	uint32_t at, was, is;
+	uint8_t dir;
+
+	(void)state;
+	for (uint32_t n = 0; n < 10; n++)
+		assert_int_equal(flows_open(from, &f, n, &at), 0);
+	assert_int_equal(flows_open(from, &six, 10, &at), 0);
+	from->slot.conns6.entry6[at].core.flags = SL_MODE_FULLNAT64;
+	assert_int_equal(flows_open(from, &four, 11, &at), 0);
+	from->slot.conns.entry[at].core.flags = SL_MODE_FULLNAT64;
+	from->slot.conns6.entry6[flows_find(from, &f, 0, &dir)].core.flags = SL_MODE_FULLNAT;
+	write_from(from);
+	checkpoint_read(&to->worker);
+	assert_int_equal(conn_count(&to->worker.conns), 0);
+	assert_int_equal(conn_count(&to->worker.conns6), 9);
+	for (uint32_t n = 1; n < 10; n++) {
+		was = flows_find(from, &f, n, &dir);
+		is = flows_find(to, &f, n, &dir);
+		assert_int_not_equal(is, FLOWS_NONE);
+		assert_memory_equal(to->slot.conns6.entry6[is].core.l4_delta,
+				    from->slot.conns6.entry6[was].core.l4_delta, 4);
+		assert_int_equal(flows_find_reply(to, &f, is, &dir), is);
+		assert_int_equal(dir, SL_DIR_OUT);
+	}
+	bed_free(from);
+	bed_free(to);
+}
+
 static void refuse(struct bed *from, struct bed *to)
 {
 	unlink(refused);
@@ -311,9 +344,10 @@ static void not_read_yet(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(many),    cmocka_unit_test(ports_after),
-		cmocka_unit_test(some),    cmocka_unit_test(foreign),
-		cmocka_unit_test(damaged), cmocka_unit_test(not_read_yet),
+		cmocka_unit_test(many),       cmocka_unit_test(ports_after),
+		cmocka_unit_test(some),       cmocka_unit_test(foreign),
+		cmocka_unit_test(damaged),    cmocka_unit_test(not_read_yet),
+		cmocka_unit_test(translated),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

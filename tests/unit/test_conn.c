@@ -98,7 +98,7 @@ static uint32_t check_strays(struct bed *b)
 }
 
 /* With the index as full as it is designed for. */
-static void operate(bool ipv6)
+static void operate(struct flows f)
 {
 	enum { CLIENTS = 6000, BUCKETS = 1024, STEPS = 1500000 };
 	enum { CAPACITY = BUCKETS * SL_CONN_BUCKET_SLOTS * 75 / 100 / 2 };
@@ -106,7 +106,7 @@ static void operate(bool ipv6)
 	struct model *m = calloc(CLIENTS, sizeof(*m));
 	uint32_t open = 0;
 
-	flows = flows_of(ipv6, 0);
+	flows = f;
 	for (uint32_t n = 0; n < CLIENTS; n++)
 		m[n].at = FLOWS_NONE;
 	for (uint32_t step = 0; step < STEPS; step++) {
@@ -141,13 +141,20 @@ static void operate(bool ipv6)
 static void random_operations(void **state)
 {
 	(void)state;
-	operate(false);
+	operate(flows_of(false, 0));
 }
 
 static void random_operations6(void **state)
 {
 	(void)state;
-	operate(true);
+	operate(flows_of(true, 0));
+	flows = flows_of(false, 0);
+}
+
+static void random_operations64(void **state)
+{
+	(void)state;
+	operate(flows64_of(0));
 	flows = flows_of(false, 0);
 }
 
@@ -318,10 +325,45 @@ static void both_rebuilt(void **state)
 	bed_free(b);
 }
 
+static void note_ports(struct bed *b, const struct flows *f, uint8_t *seen)
+{
+	const struct sl_conn_table *t = flows_shared(b, f);
+
+	for (uint32_t at = 0; at < t->capacity; at++)
+		if (t->check[at])
+			assert_int_equal(seen[flows_port(b, f, at)]++, 0);
+}
+
+/* FullNAT64 takes its ports from the pools of FullNAT over IPv4: none twice, nor after a death. */
+static void one_pool(void **state)
+{
+	struct bed *b = bed_new(2, 1024, 512);
+	struct flows both[] = {flows_of(false, 0), flows64_of(0)};
+	uint8_t *seen = calloc(65536, 1), dir;
+	uint32_t at;
+
+	(void)state;
+	for (uint32_t n = 0; n < 600; n++) {
+		assert_int_equal(flows_open(b, &both[n & 1], n, &at), 0);
+		if (n % 3 == 0)
+			conn_close(&b->worker, flows_table(b, &both[n & 1]),
+				   conn_core(flows_table(b, &both[n & 1]), at));
+		if (n == 300)
+			bed_die_and_rebuild(b);
+	}
+	for (uint32_t n = 0; n < 600; n++)
+		assert_int_equal(flows_find(b, &both[n & 1], n, &dir) == FLOWS_NONE, n % 3 == 0);
+	note_ports(b, &both[0], seen);
+	note_ports(b, &both[1], seen);
+	free(seen);
+	bed_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_operations),   cmocka_unit_test(random_operations6),
+		cmocka_unit_test(random_operations64), cmocka_unit_test(one_pool),
 		cmocka_unit_test(both_rebuilt),        cmocka_unit_test(fills_to_design_load),
 		cmocka_unit_test(full_index),          cmocka_unit_test(all_expire_at_once),
 		cmocka_unit_test(traffic_keeps_alive), cmocka_unit_test(state_shortens),

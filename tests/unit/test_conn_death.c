@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A worker dies at every single instruction of opening and of closing a connection, of either
- * family.
+ * family, and of both.
  *
  * A child is stepped through the operation (ptrace); after n steps what it has written is read from
  * its memory, it is killed, and the slot is repaired and judged: the connection exists or
@@ -198,13 +198,12 @@ static void run(struct bed *b, void (*operation)(struct bed *), int steps, bool 
 	_exit(WSTOPSIG(status) == SIGSTOP && steps ? 2 : 0);
 }
 
-static void die_everywhere(bool ipv6, void (*operation)(struct bed *), bool changed_is_open)
+static void die_everywhere(struct flows f, void (*operation)(struct bed *), bool changed_is_open)
 {
 	struct bed *b = bed_new(2, CAPACITY, BUCKETS);
 	int status = 0, steps;
 
-	flows = flows_of(ipv6, 0);
-
+	flows = f;
 	for (uint32_t n = 0; n < FORMER; n++)
 		open_one(b, n);
 	for (uint32_t n = 1; n < FORMER; n++)
@@ -227,38 +226,50 @@ static void die_everywhere(bool ipv6, void (*operation)(struct bed *), bool chan
 static void opening(void **state)
 {
 	(void)state;
-	die_everywhere(false, open_next, false);
+	die_everywhere(flows_of(false, 0), open_next, false);
 }
 
 static void closing(void **state)
 {
 	(void)state;
-	die_everywhere(false, close_first, true);
+	die_everywhere(flows_of(false, 0), close_first, true);
 }
 
 /* All but the first are. */
 static void established(void **state)
 {
 	(void)state;
-	die_everywhere(false, establish_first, true);
+	die_everywhere(flows_of(false, 0), establish_first, true);
 }
 
 static void established_no_longer(void **state)
 {
 	(void)state;
-	die_everywhere(false, end_second, true);
+	die_everywhere(flows_of(false, 0), end_second, true);
 }
 
 static void opening6(void **state)
 {
 	(void)state;
-	die_everywhere(true, open_next, false);
+	die_everywhere(flows_of(true, 0), open_next, false);
 }
 
 static void closing6(void **state)
 {
 	(void)state;
-	die_everywhere(true, close_first, true);
+	die_everywhere(flows_of(true, 0), close_first, true);
+}
+
+static void opening64(void **state)
+{
+	(void)state;
+	die_everywhere(flows64_of(0), open_next, false);
+}
+
+static void closing64(void **state)
+{
+	(void)state;
+	die_everywhere(flows64_of(0), close_first, true);
 }
 
 /* Most deaths cost no rebuild. */
@@ -285,6 +296,8 @@ int main(void)
 		cmocka_unit_test(closing),
 		cmocka_unit_test(opening6),
 		cmocka_unit_test(closing6),
+		cmocka_unit_test(opening64),
+		cmocka_unit_test(closing64),
 		cmocka_unit_test(nothing_intended),
 		cmocka_unit_test(established),
 		cmocka_unit_test(established_no_longer),

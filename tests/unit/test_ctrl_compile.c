@@ -86,6 +86,44 @@ static void the_sample(void **state)
 	assert_int_not_equal(l[0].ref, l[1].ref);
 }
 
+static struct sl_addr addr6(const char *text)
+{
+	struct sl_addr a;
+
+	assert_int_equal(inet_pton(AF_INET6, text, &a), 1);
+	return a;
+}
+
+/* A server over IPv6 has the local addresses of either family, each list whole. */
+static void locals_of_both_families(void **state)
+{
+	const struct sl_addr server = addr6("2001:db8:1::80"), six = addr6("2001:db8:2::a");
+	const struct sl_virtual_server *v;
+	const struct sl_local_address *l;
+	const uint32_t *list;
+
+	(void)state;
+	apply("{'interfaces': [{'name': 'wan', 'addresses': ['192.0.2.1/24', '2001:db8:1::1/64']},"
+	      " {'name': 'lan', 'addresses': ['198.51.100.1/24', '2001:db8:2::1/64']}],"
+	      "'localAddressPools': [{'name': 'a', 'addresses': ['198.51.100.9']},"
+	      " {'name': 'l', 'addresses':"
+	      "  ['198.51.100.10', '2001:db8:2::a', '198.51.100.11']}],"
+	      "'backendPools': [{'name': 'p', 'backends': ["
+	      " {'name': 'b', 'address': '198.51.100.101', 'port': 80}]}],"
+	      "'virtualServers': [{'name': 'v', 'address': '2001:db8:1::80', 'port': 80,"
+	      " 'protocol': 'tcp', 'backendPool': 'p', 'localAddressPool': 'l'}]}");
+	v = sl_virtual_server_find_addr(snapshot, &server, htons(80), IPPROTO_TCP);
+	assert_non_null(v);
+	l = sl_snapshot_at(snapshot, snapshot->local_addresses);
+	list = sl_snapshot_at(snapshot, v->local);
+	assert_int_equal(v->local.count, 1);
+	assert_memory_equal(&l[list[0]].addr, &six, sizeof(six));
+	list = sl_snapshot_at(snapshot, sl_local_v4(v));
+	assert_int_equal(sl_local_v4(v).count, 2);
+	assert_int_equal(sl_addr_v4(&l[list[0]].addr), addr("198.51.100.10"));
+	assert_int_equal(sl_addr_v4(&l[list[1]].addr), addr("198.51.100.11"));
+}
+
 static void own(const char *text, uint32_t flags, uint32_t ports)
 {
 	const struct sl_own_address *o = sl_own_address_find(snapshot, addr(text));
@@ -836,6 +874,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(the_sample),
+		T(locals_of_both_families),
 		T(own_addresses),
 		T(nothing_configured),
 		T(timeouts),

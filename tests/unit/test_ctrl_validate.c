@@ -325,6 +325,15 @@ struct many {
 	"{'name': 'v', 'protocol': 'tcp', 'backendPool': " \
 	"'p', 'address': '192.0.2.80', 'port': 80}"
 
+#define BOTH                                                                  \
+	"{'name': 'wan', 'addresses': ['192.0.2.1/24', '2001:db8:1::1/64']}," \
+	"{'name': 'lan', 'addresses': ['198.51.100.1/24', '2001:db8:2::1/64']}"
+#define SERVER6                                                                         \
+	"{'name': 'v', 'protocol': 'tcp', 'backendPool': 'p', 'localAddressPool': 'l'," \
+	" 'address': '2001:db8:1::80', 'port': 80}"
+#define BACKEND6    BACKEND("s", "'address': '2001:db8:2::9', 'port': 80")
+#define LOCALS(all) "{'name': 'l', 'addresses': [" all "]}"
+
 static const struct many manys[] = {
 	{0},
 	{.servers = SERVER("v", "'address': '192.0.2.1', 'port': 80")}, /* an interface's address */
@@ -361,7 +370,9 @@ static const struct many manys[] = {
 	{.servers = GROUP("198.51.100.10"),
 	 .code = PROBLEM_ALREADY_EXISTS,
 	 .reason = "198.51.100.10 is also of virtual_servers[v]"},
+	{.servers = GROUP("2001:db8::80")}, /* FullNAT translates */
 	{.servers = GROUP("2001:db8::80"),
+	 .backends = BACKEND("a", ENDPOINT ", 'forwardingMode': 'nat'"),
 	 .code = PROBLEM_FAILED_PRECONDITION,
 	 .reason = "virtual_servers[v].backend_pool: p has a backend with an IPv4 address"},
 
@@ -420,6 +431,35 @@ static const struct many manys[] = {
 	 .routes = "{'name': 'r', 'prefix': '10.0.0.0/8', 'gateway': '198.51.100.254'}",
 	 .code = PROBLEM_FAILED_PRECONDITION,
 	 .reason = "backends[a].address: 10.0.0.1 is behind a gateway"},
+
+	/* FullNAT translates from IPv6 to IPv4, and nothing else does. */
+	{.interfaces = BOTH, .servers = SERVER6},
+	{.interfaces = BOTH,
+	 .servers = SERVER6,
+	 .backends = BACKEND("a", ENDPOINT) "," BACKEND6,
+	 .locals = LOCALS("'198.51.100.10', '2001:db8:2::a'")},
+	{.interfaces = BOTH,
+	 .servers = SERVER6,
+	 .backends = BACKEND("a", ENDPOINT) "," BACKEND6,
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "virtual_servers[v].local_address_pool: l has no IPv6 address, as backends of "
+		   "p want"},
+	{.interfaces = BOTH,
+	 .servers = SERVER6,
+	 .locals = LOCALS("'2001:db8:2::a'"),
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "virtual_servers[v].local_address_pool: l has no IPv4 address"},
+	{.interfaces = BOTH,
+	 .servers = SERVER6,
+	 .backends = BACKEND("a", ENDPOINT ", 'forwardingMode': 'nat'"),
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "virtual_servers[v].backend_pool: p has a backend with an IPv4 address, which "
+		   "does not go with an IPv6 one but in mode fullnat"},
+	{.interfaces = BOTH,
+	 .backends = BACKEND6,
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "virtual_servers[v].backend_pool: p has a backend with an IPv6 address, which "
+		   "does not go with an IPv4 one"},
 
 	{.locals = "{'name': 'l', 'addresses': ['198.51.100.10']},"
 		   "{'name': 'm', 'addresses': ['198.51.100.10']}",

@@ -34,6 +34,15 @@ struct flows flows_of(bool ipv6, unsigned int i)
 	};
 }
 
+struct flows flows64_of(unsigned int i)
+{
+	struct flows f = flows_of(false, i);
+
+	f.ipv6 = true;
+	f.mode = SL_MODE_FULLNAT64;
+	return f;
+}
+
 struct conn_table *flows_table(struct bed *b, const struct flows *f)
 {
 	return f->ipv6 ? &b->worker.conns6 : &b->worker.conns;
@@ -56,8 +65,10 @@ static uint16_t client_port(uint32_t n)
 
 struct conn_new flows_new(struct bed *b, const struct flows *f, uint32_t n)
 {
-	struct conn_new c = {
-		.virtual_server = FLOWS_SERVER, .backend = FLOWS_BACKEND, .state = SL_CONN_UDP};
+	struct conn_new c = {.virtual_server = FLOWS_SERVER,
+			     .backend = FLOWS_BACKEND,
+			     .state = SL_CONN_UDP,
+			     .flags = sl_mode_flags[f->mode]};
 
 	if (f->ipv6) {
 		c.key6[SL_DIR_IN] = (struct sl_tuple6){.proto = IPPROTO_UDP,

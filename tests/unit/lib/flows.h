@@ -14,12 +14,16 @@
 
 struct flows {
 	bool ipv6;
+	uint8_t mode; /* enum sl_mode */
 	struct sl_local_address local;
 	struct sl_backend backend;
 };
 
 /* Local address i, of 256. */
 struct flows flows_of(bool ipv6, unsigned int i);
+
+/* FullNAT64: clients over IPv6, and IPv4's local address i. */
+struct flows flows64_of(unsigned int i);
 
 struct conn_table *flows_table(struct bed *b, const struct flows *f);
 struct sl_conn_table *flows_shared(struct bed *b, const struct flows *f);
