@@ -145,7 +145,7 @@ def refusals(instance):
             (("virtual-server", "create", "v2", "address=192.0.2.80", "port=80", "protocol=tcp",
               "backend_pool=web", "local_address_pool=lan-local"), "web"),
             (("backend", "update", "web/web-1", "weight=65536"), "weight"),
-            (("backend", "update", "web/web-1", "port=0"), "port"),
+            (("backend", "update", "web/web-1", "port=65536"), "port"),
             (("backend", "create", "web/far", "address=127.0.0.1", "port=80"), "address"),
             (("route", "delete", "missing"), "missing"),
             (("pool", "delete", "web"), "web"),
@@ -210,7 +210,7 @@ def line_numbers(instance):
 
     good = "{name: b, address: 198.51.100.101, port: 80}"
     for text, line, word in (
-            (config("{name: b, address: 198.51.100.101, port: 0}"), 4, "port"),
+            (config("{name: b, address: 198.51.100.101, port: 65536}"), 4, "port"),
             (config("{name: b, address: 198.51.100.300, port: 80}"), 4, "address"),
             (config("{name: B!, address: 198.51.100.101, port: 80}"), 4, "name"),
             (config("{name: b, address: 198.51.100.101, port: 80, wait: 3}"), 4, "wait"),
