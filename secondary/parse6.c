@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Headers of IPv6, for stage_parse(). Extension headers (RFC 8200 section 4) are passed over, a few
- * and no more than EXTENSION_BYTES of them, so that a packet cannot keep a worker busy: hop-by-hop
- * options where they belong, destination options, and a routing header that has done its work (one
- * of type 0 never: RFC 5095). Fragments are dropped by name, and so is all that stands before the
- * transport and is none of these.
+ * Headers of IPv6, for stage_parse(). Extension headers are passed over within bounds (walk6.h).
+ * Fragments are dropped by name, and so is all else that stands before the transport.
  */
 #include "secondary/parse6.h"
 
@@ -19,75 +16,25 @@
 #include "secondary/frame6.h"
 #include "secondary/icmp6.h"
 #include "secondary/l4.h"
+#include "secondary/walk6.h"
 #include "secondary/worker.h"
-
-#define EXTENSIONS      4
-#define EXTENSION_BYTES 128
-
-/* Where the walk over the headers is. */
-struct walk {
-	uint8_t next; /* header at `at` */
-	uint16_t at;  /* bytes from the frame's start */
-	uint16_t end; /* of the packet */
-};
-
-/* RFC 8200 section 4.4; segments left means that it is not the packet's last destination. */
-static bool routing_done(const uint8_t *header)
-{
-	return header[2] != 0 && header[3] == 0;
-}
-
-/* One extension header. L4_GOOD: passed over. */
-static enum sl_drop_reason pass(struct walk *walk, const char *frame, unsigned int nth)
-{
-	const uint8_t *header = (const uint8_t *)frame + walk->at;
-	uint32_t len;
-
-	if (walk->next == IPPROTO_FRAGMENT)
-		return SL_DROP_IP_FRAGMENT;
-	if (walk->end - walk->at < 8 || nth == EXTENSIONS)
-		return SL_DROP_IP_EXTENSION;
-	len = (header[1] + 1u) * 8;
-	if (walk->at + len > walk->end || walk->at + len > FRAME6_L4 + EXTENSION_BYTES ||
-	    (walk->next == IPPROTO_HOPOPTS && nth) ||
-	    (walk->next == IPPROTO_ROUTING && !routing_done(header)))
-		return SL_DROP_IP_EXTENSION;
-	walk->next = header[0];
-	walk->at = (uint16_t)(walk->at + len);
-	return L4_GOOD;
-}
-
-static bool is_extension(uint8_t next)
-{
-	return next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING ||
-	       next == IPPROTO_FRAGMENT;
-}
-
-static __rte_noinline enum sl_drop_reason pass_all(struct walk *walk, const char *frame)
-{
-	enum sl_drop_reason why = L4_GOOD;
-
-	for (unsigned int nth = 0; is_extension(walk->next) && why == L4_GOOD; nth++)
-		why = pass(walk, frame, nth);
-	return why;
-}
 
 /* What of the header is wrong. */
 static inline enum sl_drop_reason check_ip(const struct rte_mbuf *m, const struct frame6_ip *ip,
-					   struct walk *walk)
+					   struct walk6 *walk)
 {
 	uint32_t end = FRAME6_L4 + be16toh(ip->payload_length);
 
-	if (unlikely((ip->version_class_flow & RTE_BE32(0xf0000000)) != FRAME6_VERSION))
+	if (unlikely((ip->version_class_flow & FRAME6_VERSION_MASK) != FRAME6_VERSION))
 		return SL_DROP_IP_VERSION;
 	if (unlikely(end > m->data_len))
 		return SL_DROP_IP_TOTAL_LENGTH;
-	*walk = (struct walk){.next = ip->next_header, .at = FRAME6_L4, .end = (uint16_t)end};
+	*walk = (struct walk6){.next = ip->next_header, .at = FRAME6_L4, .end = (uint16_t)end};
 	return L4_GOOD;
 }
 
 static inline void take_key(struct worker *w, struct burst *b, unsigned int at, const char *frame,
-			    const struct walk *walk)
+			    const struct walk6 *walk)
 {
 	uint64_t *key = b->key6[at];
 	struct sl_tuple6 tuple;
@@ -125,7 +72,7 @@ static bool multicast(const struct rte_ether_hdr *eth)
 
 /* L4_GOOD: a packet to be balanced; or it has its verdict, which is then in *done. */
 static inline enum sl_drop_reason parse_packet(struct worker *w, struct burst *b, unsigned int at,
-					       const char *frame, struct walk *walk, bool *done)
+					       const char *frame, struct walk6 *walk, bool *done)
 {
 	struct rte_mbuf *m = b->pkt[at];
 	const struct rte_ether_hdr *eth = (const struct rte_ether_hdr *)frame;
@@ -136,8 +83,8 @@ static inline enum sl_drop_reason parse_packet(struct worker *w, struct burst *b
 	if (unlikely(!ours && !multicast(eth)))
 		return SL_DROP_OTHER_HOST;
 	why = check_ip(m, ip, walk);
-	if (likely(why == L4_GOOD) && unlikely(is_extension(walk->next)))
-		why = pass_all(walk, frame);
+	if (likely(why == L4_GOOD) && unlikely(walk6_is_extension(walk->next)))
+		why = walk6_extensions(walk, frame);
 	if (unlikely(why != L4_GOOD))
 		return why;
 	if (walk->next == IPPROTO_ICMPV6) {
@@ -158,7 +105,7 @@ bool parse6(struct worker *w, struct burst *b, unsigned int at)
 {
 	const char *frame = rte_pktmbuf_mtod(b->pkt[at], const char *);
 	enum sl_drop_reason why = SL_DROP_FRAME_SHORT;
-	struct walk walk = {0};
+	struct walk6 walk = {0};
 	bool done = false;
 
 	if (likely(b->pkt[at]->data_len >= FRAME6_L4))
