@@ -154,81 +154,6 @@ static int find_pools(struct plan *plan, struct plan_server *s, struct problem *
 	return 0;
 }
 
-static bool only_fullnat(const struct plan_pool *pool)
-{
-	for (int mode = 0; mode < SL_MODE_MAX; mode++)
-		if (pool->families[mode] && mode != SL_MODE_FULLNAT)
-			return false;
-	return true;
-}
-
-/* PLAN_*: of the backends that a server may have in this mode. FullNAT alone translates. */
-static unsigned int families_for(bool ipv6, int mode)
-{
-	if (!ipv6)
-		return PLAN_IPV4;
-	return mode == SL_MODE_FULLNAT ? PLAN_IPV4 | PLAN_IPV6 : PLAN_IPV6;
-}
-
-static bool goes_with(const struct plan_pool *pool, bool ipv6)
-{
-	for (int mode = 0; mode < SL_MODE_MAX; mode++)
-		if (pool->families[mode] & ~families_for(ipv6, mode))
-			return false;
-	return true;
-}
-
-static int check_family(const struct plan *plan, const struct plan_server *s, bool ipv6,
-			struct problem *why)
-{
-	const struct plan_pool *pool = &plan->pool[s->pool];
-
-	if (!goes_with(pool, ipv6))
-		return problem_set(why, PROBLEM_FAILED_PRECONDITION,
-				   "virtual_servers[%s].backend_pool: %s has a backend with an %s "
-				   "address, which does not go with an %s one%s",
-				   s->server->name, pool->name, ipv6 ? "IPv4" : "IPv6",
-				   ipv6 ? "IPv6" : "IPv4", ipv6 ? " but in mode fullnat" : "");
-	if (ipv6 && !only_fullnat(pool))
-		return problem_set(
-			why, PROBLEM_FAILED_PRECONDITION,
-			"virtual_servers[%s].backend_pool: %s has a forwarding mode that "
-			"IPv6 does not have yet: fullnat alone",
-			s->server->name, pool->name);
-	return 0;
-}
-
-/* What the backend sees is of its own family. */
-static int check_locals(const struct plan *plan, const struct plan_server *s, struct problem *why)
-{
-	unsigned int wanted = plan->pool[s->pool].families[SL_MODE_FULLNAT];
-	const struct plan_local *local = &plan->local[s->local];
-	bool no_ipv4 = wanted & PLAN_IPV4 && !plan_locals(local, false).n;
-	bool no_ipv6 = wanted & PLAN_IPV6 && !plan_locals(local, true).n;
-
-	if (!no_ipv4 && !no_ipv6)
-		return 0;
-	return problem_set(why, PROBLEM_FAILED_PRECONDITION,
-			   "virtual_servers[%s].local_address_pool: %s has no %s address, as "
-			   "backends of %s want",
-			   s->server->name, local->pool->name, no_ipv4 ? "IPv4" : "IPv6",
-			   plan->pool[s->pool].name);
-}
-
-static int check_servers(const struct plan *plan, struct problem *why)
-{
-	int rc = 0;
-
-	for (uint32_t i = 0; i < plan->n_endpoints && !rc; i++) {
-		const struct plan_endpoint *e = &plan->endpoint[i];
-
-		rc = check_family(plan, e->of, !sl_addr_is_v4(&e->at->addr), why);
-		if (!rc && e->of->local != PLAN_NO_LOCAL)
-			rc = check_locals(plan, e->of, why);
-	}
-	return rc;
-}
-
 static int list_servers(struct plan *plan, struct problem *why)
 {
 	const struct resource *r = model_after(plan->model, RESOURCE_VIRTUAL_SERVER, "");
@@ -271,7 +196,7 @@ int plan_update(struct plan *plan, struct problem *why)
 {
 	if (update_routes(plan, why) || update_own(plan, why) || check_gateways(plan, why) ||
 	    update_pools(plan, why) || update_servers(plan, why) || plan_fill_pools(plan, why) ||
-	    plan_check_modes(plan, why) || check_servers(plan, why))
+	    plan_check_modes(plan, why))
 		return -EINVAL;
 	return 0;
 }

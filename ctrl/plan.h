@@ -32,6 +32,12 @@ struct plan_range {
 
 #define PLAN_IPV4 0x1
 #define PLAN_IPV6 0x2
+#define PLAN_BOTH (PLAN_IPV4 | PLAN_IPV6)
+
+static inline uint8_t plan_family(const struct sl_addr *addr)
+{
+	return sl_addr_is_v4(addr) ? PLAN_IPV4 : PLAN_IPV6;
+}
 
 /* A backend pool. */
 struct plan_pool {
@@ -41,7 +47,7 @@ struct plan_pool {
 	uint64_t checked;           /* plan.ground against which their routes were checked */
 	struct sl_backend *backend; /* as the snapshot has them */
 	uint32_t n;
-	uint8_t families[SL_MODE_MAX];     /* PLAN_*: of the backends, by their mode */
+	uint8_t families[SL_MODE_MAX];     /* PLAN_*: of its backends in a mode */
 	uint32_t first;                    /* in the snapshot, when it is there */
 	uint32_t slow_start;               /* seconds */
 	uint32_t mh_table_size;            /* as configured */

@@ -5,13 +5,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
-/* A backend of the mode; there is one. */
-static const char *example(const struct plan *plan, const struct plan_pool *pool, uint8_t mode,
-			   char *path)
+/* A backend of the mode that has an address of these families; there is one. */
+static const char *example(const struct plan *plan, const struct plan_pool *pool, int mode,
+			   uint8_t families, char *path)
 {
 	uint32_t i = 0;
 
-	while (pool->backend[i].mode != mode)
+	while (pool->backend[i].mode != mode || !(plan_family(&pool->backend[i].addr) & families))
 		i++;
 	return resource_path(RESOURCE_BACKEND, plan_nth_backend(plan, pool, i)->name, path);
 }
@@ -63,22 +63,90 @@ static bool has_direct(const struct plan_pool *pool)
 	return false;
 }
 
-int plan_check_modes(const struct plan *plan, struct problem *why)
+static bool is_tunnel(int mode)
 {
+	return mode == SL_MODE_IPIP || mode == SL_MODE_GRE || mode == SL_MODE_GUE;
+}
+
+static const char *family_name(uint8_t family)
+{
+	return family == PLAN_IPV4 ? "IPv4" : "IPv6";
+}
+
+/*
+ * PLAN_*: of the backends that an endpoint of this family may have in a mode. Tunnels lead over
+ * either family, and FullNAT translates for clients over IPv6.
+ */
+static uint8_t families_for(uint8_t family, int mode)
+{
+	if (is_tunnel(mode) || (mode == SL_MODE_FULLNAT && family == PLAN_IPV6))
+		return PLAN_BOTH;
+	return family;
+}
+
+static int check_family(const struct plan *plan, const struct plan_server *s, uint8_t family,
+			struct problem *why)
+{
+	const struct plan_pool *pool = &plan->pool[s->pool];
 	char path[RESOURCE_PATH_SIZE];
 
-	for (uint32_t i = 0; i < plan->n_servers; i++) {
-		const struct plan_server *s = &plan->server[i];
-		const struct plan_pool *pool = &plan->pool[s->pool];
+	for (int mode = 0; mode < SL_MODE_MAX; mode++) {
+		uint8_t other = pool->families[mode] & (uint8_t)~families_for(family, mode);
 
-		if (s->local == PLAN_NO_LOCAL && pool->families[SL_MODE_FULLNAT])
-			return problem_set(why, PROBLEM_FAILED_PRECONDITION,
-					   "virtual_servers[%s].local_address_pool: is required: "
-					   "%s is in mode fullnat",
-					   s->server->name,
-					   example(plan, pool, SL_MODE_FULLNAT, path));
-		if (has_direct(pool) && check_all_ports(plan, s, why))
+		if (other)
+			return problem_set(
+				why, PROBLEM_FAILED_PRECONDITION,
+				"%s.address: is an %s one, and mode %s does not lead there "
+				"from virtual_servers[%s], which has an %s one: tunnels do",
+				example(plan, pool, mode, other, path), family_name(other),
+				sl_mode_names[mode], s->server->name, family_name(family));
+	}
+	return 0;
+}
+
+/* What the backend sees is of its own family. */
+static int check_locals(const struct plan *plan, const struct plan_server *s, struct problem *why)
+{
+	uint8_t wanted = plan->pool[s->pool].families[SL_MODE_FULLNAT];
+	const struct plan_local *local = &plan->local[s->local];
+	bool no_ipv4 = wanted & PLAN_IPV4 && !plan_locals(local, false).n;
+	bool no_ipv6 = wanted & PLAN_IPV6 && !plan_locals(local, true).n;
+
+	if (!no_ipv4 && !no_ipv6)
+		return 0;
+	return problem_set(why, PROBLEM_FAILED_PRECONDITION,
+			   "virtual_servers[%s].local_address_pool: %s has no %s address, as "
+			   "backends of %s want",
+			   s->server->name, local->pool->name, no_ipv4 ? "IPv4" : "IPv6",
+			   plan->pool[s->pool].name);
+}
+
+static int check_server(const struct plan *plan, const struct plan_server *s, struct problem *why)
+{
+	const struct plan_pool *pool = &plan->pool[s->pool];
+	char path[RESOURCE_PATH_SIZE];
+
+	if (s->local == PLAN_NO_LOCAL && pool->families[SL_MODE_FULLNAT])
+		return problem_set(why, PROBLEM_FAILED_PRECONDITION,
+				   "virtual_servers[%s].local_address_pool: is required: "
+				   "%s is in mode fullnat",
+				   s->server->name,
+				   example(plan, pool, SL_MODE_FULLNAT, PLAN_BOTH, path));
+	if (s->local != PLAN_NO_LOCAL && check_locals(plan, s, why))
+		return -EINVAL;
+	return has_direct(pool) ? check_all_ports(plan, s, why) : 0;
+}
+
+int plan_check_modes(const struct plan *plan, struct problem *why)
+{
+	for (uint32_t i = 0; i < plan->n_endpoints; i++) {
+		const struct plan_endpoint *e = &plan->endpoint[i];
+
+		if (check_family(plan, e->of, plan_family(&e->at->addr), why))
 			return -EINVAL;
 	}
+	for (uint32_t i = 0; i < plan->n_servers; i++)
+		if (check_server(plan, &plan->server[i], why))
+			return -EINVAL;
 	return 0;
 }

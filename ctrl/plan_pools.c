@@ -177,7 +177,7 @@ static int read_backends(const struct plan *plan, struct plan_pool *pool,
 
 		if (mode == SL_MODE_MAX)
 			mode = self->backend_pool.mode;
-		pool->families[mode] |= sl_addr_is_v4(&b->backend.addr) ? PLAN_IPV4 : PLAN_IPV6;
+		pool->families[mode] |= plan_family(&b->backend.addr);
 		pool->backend[i] = (struct sl_backend){
 			.ref = b->ref,
 			.addr = b->backend.addr,

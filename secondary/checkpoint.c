@@ -179,9 +179,10 @@ struct endpoints {
 static struct endpoints endpoints4(const struct worker *w, const struct sl_conn *e)
 {
 	const struct sl_tuple *in = &e->key[SL_DIR_IN], *out = &e->key[SL_DIR_OUT];
+	bool direct = e->core.flags & SL_CONN_F_DIRECT;
 
 	return (struct endpoints){
-		.proto = {in->proto, out->proto},
+		.proto = {in->proto, direct ? in->proto : out->proto},
 		.local = sl_addr_of_v4(out->daddr),
 		.local_port = rte_be_to_cpu_16(out->dport),
 		.reply_to_client = out->daddr == in->saddr && out->dport == in->sport,

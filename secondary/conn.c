@@ -252,8 +252,11 @@ static void set_deltas6(struct sl_conn6 *e)
 	e->core.l4_delta[SL_DIR_OUT] = (uint16_t)~e->core.l4_delta[SL_DIR_IN];
 }
 
-static __rte_always_inline void set_deltas(struct conn_table *t, uint32_t at, bool ipv6)
+static __rte_always_inline void set_deltas(struct conn_table *t, uint32_t at, uint8_t flags,
+					   bool ipv6)
 {
+	if (flags & SL_CONN_F_DIRECT)
+		return; /* packets are not rewritten */
 	if (ipv6)
 		set_deltas6(&t->entry6[at]);
 	else
@@ -267,7 +270,7 @@ static __rte_always_inline void fill_keys(struct conn_table *t, uint32_t at,
 		memcpy(t->entry6[at].key, c->key6, sizeof(c->key6));
 	else
 		memcpy(t->entry[at].key, c->key, sizeof(c->key));
-	set_deltas(t, at, ipv6);
+	set_deltas(t, at, c->flags, ipv6);
 }
 
 static void fill(struct sl_conn_core *e, const struct conn_new *c, uint32_t now)
@@ -518,7 +521,7 @@ bool conn_restore(struct worker *w, struct conn_table *t, uint32_t at, uint32_t 
 	if (idle >= timeout || idle >= w->clock.tick)
 		return false;
 	conn_intend(w);
-	set_deltas(t, at, conn_is_ipv6(t));
+	set_deltas(t, at, e->flags, conn_is_ipv6(t));
 	e->last_seen = w->clock.tick - idle;
 	e->opened = age < w->clock.tick ? w->clock.tick - age : 1;
 	flow_stats_restored(w, e);

@@ -58,11 +58,18 @@ struct conn_new {
 	union { /* parts that are no key are 0 */
 		struct sl_tuple key[2];
 		struct sl_tuple6 key6[2];
+		struct {
+			struct sl_tuple in;
+			struct sl_addr backend;
+		} direct; /* SL_CONN_F_DIRECT over IPv4: see sl_conn */
 	};
 	uint64_t hash[2]; /* of the keys */
 	uint32_t virtual_server;
 	uint32_t backend;
-	uint16_t port_pool;
+	union {
+		uint16_t port_pool;
+		uint16_t tunnel_port;
+	};
 	uint8_t state;
 	uint8_t flags; /* sl_mode_flags[] */
 };

@@ -10,32 +10,53 @@
 
 #include "secondary/burst.h"
 #include "secondary/exit.h"
+#include "secondary/frame6.h"
 #include "secondary/nexthop.h"
 #include "secondary/rewrite.h"
 #include "secondary/state.h"
 #include "secondary/tunnel.h"
 
-/* True: the packet is gone. */
-static bool leave(struct worker *w, struct burst *b, unsigned int at, uint8_t *why)
+/* One hop less. */
+static inline void take_hop(struct rte_mbuf *m, bool ipv6)
+{
+	if (ipv6)
+		frame6_ip(m)->hops--;
+	else
+		rewrite_ttl(rte_pktmbuf_mtod(m, char *));
+}
+
+/*
+ * Packet `at` goes to neighbour `to`, or is dropped: when there is none, for the reason `why`. `t`
+ * is all but where from. True: it left.
+ */
+static __rte_always_inline bool leave(struct worker *w, struct burst *b, unsigned int at,
+				      uint16_t to, uint8_t why, struct tunnel *t, bool ipv6)
 {
 	struct rte_mbuf *m = b->pkt[at];
-	struct sl_conn *e = b->conn[at];
-	uint8_t overhead = tunnel_overhead[e->core.flags & SL_CONN_MODE_MASK];
-	uint16_t to = nexthop_of(w, e, SL_DIR_IN, why);
-	char *frame = rte_pktmbuf_mtod(m, char *);
 	const struct neigh *n = &w->neighs.entry[to];
+	uint32_t overhead = tunnel_overhead(t->conn, t->to), room = w->frame_max[n->port];
+	char *frame = rte_pktmbuf_mtod(m, char *);
 
 	if (unlikely(!to))
-		return false;
-	if (unlikely(m->pkt_len + overhead > w->frame_max[n->port])) {
-		*why = SL_DROP_TOO_BIG;
-		exit_too_big(w, b, at, w->frame_max[n->port] - RTE_ETHER_HDR_LEN - overhead);
-		return false;
+		goto drop;
+	if (unlikely(m->pkt_len + overhead > room)) {
+		(ipv6 ? exit6_too_big : exit_too_big)(w, b, at,
+						      room - RTE_ETHER_HDR_LEN - overhead);
+		why = SL_DROP_TOO_BIG;
+		goto drop;
 	}
-	rewrite_ttl(frame);
-	if (overhead)
-		frame = tunnel_encapsulate(w, e, m, sl_addr_v4(&n->source), b->hash[at]);
-	return neigh_send(w, to, m, frame, why);
+	take_hop(m, ipv6);
+	if (overhead) {
+		t->from = &n->source;
+		frame = tunnel_encapsulate(w, m, t);
+	}
+	if (unlikely(!neigh_send(w, to, m, frame, &why)))
+		goto drop;
+	b->verdict[at] = VERDICT_HELD;
+	return true;
+drop:
+	burst_drop(b, at, why);
+	return false;
 }
 
 bool forward_direct(struct worker *w, struct burst *b, unsigned int at)
@@ -43,7 +64,10 @@ bool forward_direct(struct worker *w, struct burst *b, unsigned int at)
 	struct rte_mbuf *m = b->pkt[at];
 	struct sl_conn *e = b->conn[at];
 	char *frame = rte_pktmbuf_mtod(m, char *);
+	struct tunnel t = {
+		.conn = &e->core, .to = &e->direct.backend, .hash = b->hash[at], .l4 = FRAME_L4};
 	uint8_t why = SL_DROP_NO_ROUTE;
+	uint16_t to;
 
 	if (unlikely(!state_advance(w, &w->conns, &e->core, TCP_WAY_DIRECT,
 				    (const struct rte_tcp_hdr *)(frame + FRAME_L4), m->pkt_len))) {
@@ -52,10 +76,29 @@ bool forward_direct(struct worker *w, struct burst *b, unsigned int at)
 	}
 	if (unlikely(e->core.flags & SL_CONN_F_CLAMP))
 		exit_clamp(w, e, frame);
-	if (unlikely(!leave(w, b, at, &why))) {
-		burst_drop(b, at, why);
+	to = nexthop_of(w, e, SL_DIR_IN, &why);
+	return leave(w, b, at, to, why, &t, false);
+}
+
+bool forward6_direct(struct worker *w, struct burst *b, unsigned int at)
+{
+	struct rte_mbuf *m = b->pkt[at];
+	struct sl_conn6 *e = b->conn6[at];
+	char *l4 = rte_pktmbuf_mtod_offset(m, char *, b->l4[at]);
+	struct tunnel t = {.conn = &e->core,
+			   .to = &e->key[SL_DIR_OUT].saddr,
+			   .hash = b->hash[at],
+			   .l4 = b->l4[at]};
+	uint8_t why = SL_DROP_NO_ROUTE;
+	uint16_t to;
+
+	if (unlikely(!state_advance(w, &w->conns6, &e->core, TCP_WAY_DIRECT,
+				    (const struct rte_tcp_hdr *)l4, m->pkt_len))) {
+		list_add(&b->miss6, at);
 		return false;
 	}
-	b->verdict[at] = VERDICT_HELD;
-	return true;
+	if (unlikely(e->core.flags & SL_CONN_F_CLAMP))
+		exit6_clamp(w, e, l4);
+	to = nexthop6_of(w, e, SL_DIR_IN, &why);
+	return leave(w, b, at, to, why, &t, true);
 }

@@ -10,8 +10,9 @@ struct worker;
 
 /*
  * Packet `at`, whose TTL is over 1, goes to its connection's backend. True: it left. False: it has
- * its verdict, or is in `miss` because it begins a new connection.
+ * its verdict, or is in `miss` or `miss6` because it begins a new connection.
  */
 bool forward_direct(struct worker *w, struct burst *b, unsigned int at);
+bool forward6_direct(struct worker *w, struct burst *b, unsigned int at);
 
 #endif

@@ -17,6 +17,11 @@ void exit_too_big(struct worker *w, const struct burst *b, unsigned int at, uint
 		icmp_too_big(w, b, at, (uint16_t)mtu);
 }
 
+void exit6_too_big(struct worker *w, const struct burst *b, unsigned int at, uint32_t mtu)
+{
+	icmp6_error(w, b, at, icmp6_of_too_big(mtu));
+}
+
 void exit_rewritten_too_big(struct worker *w, const struct burst *b, unsigned int at)
 {
 	const struct sl_conn *e = b->conn[at];
@@ -27,17 +32,12 @@ void exit_rewritten_too_big(struct worker *w, const struct burst *b, unsigned in
 	exit_too_big(w, b, at, w->frame_max[port] - RTE_ETHER_HDR_LEN);
 }
 
-void exit6_too_big(struct worker *w, const struct burst *b, unsigned int at, uint32_t mtu)
-{
-	icmp6_error(w, b, at, ICMP6_PACKET_TOO_BIG, 0, mtu);
-}
-
-static bool clamped(const struct sl_conn_core *e, const struct rte_tcp_hdr *tcp)
+static bool is_syn(const struct sl_conn_core *e, const struct rte_tcp_hdr *tcp)
 {
 	return e->state != SL_CONN_UDP && tcp->tcp_flags & RTE_TCP_SYN_FLAG;
 }
 
-static void clamp_for(const struct sl_virtual_server *vs, struct rte_tcp_hdr *tcp)
+static void clamp(const struct sl_virtual_server *vs, struct rte_tcp_hdr *tcp)
 {
 	if (vs && vs->max_mss)
 		clamp_mss(tcp, vs->max_mss);
@@ -48,9 +48,8 @@ void exit_clamp(struct worker *w, const struct sl_conn *e, char *frame)
 	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)(frame + FRAME_L4);
 	const struct sl_tuple *in = &e->key[SL_DIR_IN];
 
-	if (clamped(&e->core, tcp))
-		clamp_for(sl_virtual_server_find(w->snapshot, in->daddr, in->dport, in->proto),
-			  tcp);
+	if (is_syn(&e->core, tcp))
+		clamp(sl_virtual_server_find(w->snapshot, in->daddr, in->dport, in->proto), tcp);
 }
 
 void exit6_clamp(struct worker *w, const struct sl_conn6 *e, char *l4)
@@ -58,8 +57,7 @@ void exit6_clamp(struct worker *w, const struct sl_conn6 *e, char *l4)
 	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)l4;
 	const struct sl_tuple6 *in = &e->key[SL_DIR_IN];
 
-	if (clamped(&e->core, tcp))
-		clamp_for(
-			sl_virtual_server_find_addr(w->snapshot, &in->daddr, in->dport, in->proto),
-			tcp);
+	if (is_syn(&e->core, tcp))
+		clamp(sl_virtual_server_find_addr(w->snapshot, &in->daddr, in->dport, in->proto),
+		      tcp);
 }

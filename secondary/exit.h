@@ -13,10 +13,10 @@ struct worker;
 /* Packet `at`, as it came, is over `mtu` bytes: tell its sender if it must not be fragmented. */
 void exit_too_big(struct worker *w, const struct burst *b, unsigned int at, uint32_t mtu);
 
-/* The same over IPv6, where nothing is fragmented on the way. */
+/* Over IPv6, where routers never fragment. */
 void exit6_too_big(struct worker *w, const struct burst *b, unsigned int at, uint32_t mtu);
 
-/* The same of a packet that was rewritten for its connection. */
+/* exit_too_big() of a packet that was rewritten for its connection. */
 void exit_rewritten_too_big(struct worker *w, const struct burst *b, unsigned int at);
 
 /* Of a connection with SL_CONN_F_CLAMP: a SYN's greatest segment size. */

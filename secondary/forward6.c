@@ -10,6 +10,7 @@
 
 #include <rte_branch_prediction.h>
 
+#include "secondary/direct.h"
 #include "secondary/exit.h"
 #include "secondary/forward64.h"
 #include "secondary/icmp6.h"
@@ -21,7 +22,7 @@
 
 static __rte_noinline void hops_exceeded(struct worker *w, struct burst *b, unsigned int at)
 {
-	icmp6_error(w, b, at, ICMP6_TIME_EXCEEDED, 0, 0);
+	icmp6_error(w, b, at, (struct icmp6){.type = ICMP6_TIME_EXCEEDED});
 	burst_drop(b, at, SL_DROP_TTL_EXCEEDED);
 }
 
@@ -48,12 +49,16 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 		hops_exceeded(w, b, at);
 		return false;
 	}
-	if (unlikely(e->core.flags & SL_CONN_F_STUB)) {
-		stub_pass_on(w, b, at, &e->core, sl_owner_conn6(e, w->root->seed, w->n_workers));
-		return false;
-	}
-	if (unlikely(e->core.flags & SL_CONN_F_CLAMP))
+	if (unlikely(e->core.flags & (SL_CONN_F_DIRECT | SL_CONN_F_CLAMP | SL_CONN_F_STUB))) {
+		if (e->core.flags & SL_CONN_F_DIRECT)
+			return forward6_direct(w, b, at);
+		if (e->core.flags & SL_CONN_F_STUB) {
+			stub_pass_on(w, b, at, &e->core,
+				     sl_owner_conn6(e, w->root->seed, w->n_workers));
+			return false;
+		}
 		exit6_clamp(w, e, l4);
+	}
 	if (unlikely(!state_advance(w, &w->conns6, &e->core, dir, (const struct rte_tcp_hdr *)l4,
 				    m->pkt_len))) {
 		list_add(&b->miss6, at); /* schedule ends the old connection */

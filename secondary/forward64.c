@@ -33,7 +33,7 @@ static uint8_t ttl_of(struct rte_mbuf *m, unsigned int dir)
 static void ttl_exceeded(struct worker *w, struct burst *b, unsigned int at)
 {
 	if (b->dir[at] == SL_DIR_IN)
-		icmp6_error(w, b, at, ICMP6_TIME_EXCEEDED, 0, 0);
+		icmp6_error(w, b, at, (struct icmp6){.type = ICMP6_TIME_EXCEEDED});
 	else
 		icmp_error(w, b, at, ICMP_TIME_EXCEEDED, 0);
 	burst_drop(b, at, SL_DROP_TTL_EXCEEDED);
@@ -43,8 +43,7 @@ static void ttl_exceeded(struct worker *w, struct burst *b, unsigned int at)
 static void too_big(struct worker *w, struct burst *b, unsigned int at, uint32_t mtu)
 {
 	if (b->dir[at] == SL_DIR_IN)
-		icmp6_error(w, b, at, ICMP6_PACKET_TOO_BIG, 0,
-			    RTE_MAX(mtu + REWRITE64_GROWTH, FRAME6_MTU_MIN));
+		icmp6_error(w, b, at, icmp6_of_too_big(mtu + REWRITE64_GROWTH));
 	else
 		icmp_too_big(w, b, at, (uint16_t)(mtu - REWRITE64_GROWTH));
 	burst_drop(b, at, SL_DROP_TOO_BIG);

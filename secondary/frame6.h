@@ -30,9 +30,11 @@ struct frame6_ip {
 } __attribute__((packed, aligned(2)));
 static_assert(sizeof(struct frame6_ip) == 40, "as in a packet");
 
-#define FRAME6_VERSION     RTE_BE32(0x60000000)
-#define FRAME6_CLASS_SHIFT 20    /* of the traffic class, in the first word */
-#define FRAME6_MTU_MIN     1280u /* of every link, RFC 8200 section 5 */
+#define FRAME6_VERSION      RTE_BE32(0x60000000)
+#define FRAME6_VERSION_MASK RTE_BE32(0xf0000000)
+#define FRAME6_CLASS_SHIFT  20      /* of the traffic class, in the first word */
+#define FRAME6_FLOW_MASK    0xfffff /* the flow label, RFC 6437 */
+#define FRAME6_MTU_MIN      1280u   /* of every link, RFC 8200 section 5 */
 
 static inline struct frame6_ip *frame6_ip(struct rte_mbuf *m)
 {
@@ -68,17 +70,21 @@ static inline bool frame6_bad_source(const struct sl_addr *a)
 	return frame6_multicast(a) || !(a->w[0] | a->w[1] | a->w[2]) || sl_addr_is_v4(a);
 }
 
+/* Sum, not folded, of the pseudo header of `len` bytes (RFC 8200 section 8.1). */
+static inline uint32_t frame6_pseudo_sum(const struct frame6_ip *ip, uint8_t proto, uint32_t len)
+{
+	return __rte_raw_cksum((const char *)ip + 8, 2 * sizeof(struct sl_addr), 0) +
+	       rte_cpu_to_be_16((uint16_t)len) + rte_cpu_to_be_16(proto);
+}
+
 /*
- * Sum for the checksum of `len` bytes at `l4`, pseudo header included (RFC 8200 section 8.1): all
- * ones when a checksum in it is right.
+ * Sum for the checksum of `len` bytes at `l4`, pseudo header included: all ones when a checksum in
+ * it is right.
  */
 static inline uint16_t frame6_sum(const struct frame6_ip *ip, uint8_t proto, const void *l4,
 				  uint32_t len)
 {
-	uint32_t sum = __rte_raw_cksum((const char *)ip + 8, 2 * sizeof(struct sl_addr), 0);
-
-	sum += rte_cpu_to_be_16((uint16_t)len) + (uint32_t)proto * 0x100;
-	return __rte_raw_cksum_reduce(__rte_raw_cksum(l4, len, sum));
+	return __rte_raw_cksum_reduce(__rte_raw_cksum(l4, len, frame6_pseudo_sum(ip, proto, len)));
 }
 
 #endif

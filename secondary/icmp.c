@@ -26,6 +26,32 @@ static void finish_ip(struct rte_ipv4_hdr *ip)
 	ip->hdr_checksum = (uint16_t)~frame_ip_sum(ip);
 }
 
+void icmp_seal(struct rte_ipv4_hdr *ip, uint32_t len)
+{
+	struct rte_icmp_hdr *icmp = (struct rte_icmp_hdr *)(ip + 1);
+
+	icmp->icmp_cksum = 0;
+	icmp->icmp_cksum = (uint16_t)~rte_raw_cksum(icmp, len);
+	finish_ip(ip);
+}
+
+void icmp_fill(struct rte_ipv4_hdr *ip, rte_be32_t from, rte_be32_t to, struct rte_icmp_hdr what,
+	       uint16_t quote)
+{
+	struct rte_icmp_hdr *icmp = (struct rte_icmp_hdr *)(ip + 1);
+
+	*ip = (struct rte_ipv4_hdr){
+		.version_ihl = RTE_IPV4_VHL_DEF,
+		.total_length = rte_cpu_to_be_16((uint16_t)(sizeof(*ip) + sizeof(*icmp) + quote)),
+		.time_to_live = OWN_TTL,
+		.next_proto_id = IPPROTO_ICMP,
+		.src_addr = from,
+		.dst_addr = to,
+	};
+	*icmp = what;
+	icmp_seal(ip, sizeof(*icmp) + quote);
+}
+
 static bool bad_checksum(const struct rte_icmp_hdr *icmp, uint32_t len)
 {
 	return rte_raw_cksum(icmp, len) != 0xffff;
@@ -128,18 +154,8 @@ static void send_error(struct worker *w, const struct burst *b, unsigned int at,
 	icmp = (struct rte_icmp_hdr *)(ip + 1);
 	*eth = *frame_eth(bad);
 	frame_return_mac(eth, &w->root->port[bad->port].mac);
-	*ip = (struct rte_ipv4_hdr){
-		.version_ihl = RTE_IPV4_VHL_DEF,
-		.total_length = rte_cpu_to_be_16(sizeof(*ip) + sizeof(*icmp) + quote),
-		.time_to_live = OWN_TTL,
-		.next_proto_id = IPPROTO_ICMP,
-		.src_addr = source,
-		.dst_addr = bad_ip->src_addr,
-	};
-	finish_ip(ip);
-	*icmp = what;
 	memcpy(icmp + 1, bad_ip, quote);
-	icmp->icmp_cksum = (uint16_t)~rte_raw_cksum(icmp, sizeof(*icmp) + quote);
+	icmp_fill(ip, source, bad_ip->src_addr, what, quote);
 	w->stats->icmp_sent++;
 	tx_put(w, bad->port, m);
 }
@@ -152,8 +168,5 @@ void icmp_error(struct worker *w, const struct burst *b, unsigned int at, uint8_
 
 void icmp_too_big(struct worker *w, const struct burst *b, unsigned int at, uint16_t mtu)
 {
-	send_error(w, b, at,
-		   (struct rte_icmp_hdr){.icmp_type = ICMP_UNREACHABLE,
-					 .icmp_code = ICMP_FRAG_NEEDED,
-					 .icmp_seq_nb = rte_cpu_to_be_16(mtu)});
+	send_error(w, b, at, icmp_of_too_big(mtu));
 }

@@ -3,6 +3,10 @@
 #ifndef ICMP_H
 #define ICMP_H
 
+#include <rte_byteorder.h>
+#include <rte_icmp.h>
+#include <rte_ip.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -11,8 +15,26 @@
 #define ICMP_TIME_EXCEEDED 11 /* RFC 792; code 0: in transit */
 #define ICMP_PARAMETER     12
 
+#define ICMP_ERROR_MAX     576 /* bytes of an error's packet, RFC 1812 section 4.3.2.3 */
+
 struct burst;
 struct worker;
+
+/* A packet is over this MTU: RFC 1191 section 4. */
+static inline struct rte_icmp_hdr icmp_of_too_big(uint16_t mtu)
+{
+	return (struct rte_icmp_hdr){.icmp_type = ICMP_UNREACHABLE,
+				     .icmp_code = ICMP_FRAG_NEEDED,
+				     .icmp_seq_nb = rte_cpu_to_be_16(mtu)};
+}
+
+/* The MTU that such an error tells; 0: it is another, or of a router that tells none. */
+static inline uint16_t icmp_too_big_mtu(const struct rte_icmp_hdr *icmp)
+{
+	if (icmp->icmp_type != ICMP_UNREACHABLE || icmp->icmp_code != ICMP_FRAG_NEEDED)
+		return 0;
+	return rte_be_to_cpu_16(icmp->icmp_seq_nb);
+}
 
 /* ICMP whose IP header is checked, `len` bytes: leaves a verdict. */
 void icmp_input(struct worker *w, struct burst *b, unsigned int at, uint32_t len);
@@ -27,7 +49,15 @@ bool icmp_within_rate(struct worker *w);
 void icmp_error(struct worker *w, const struct burst *b, unsigned int at, uint8_t type,
 		uint8_t code);
 
-/* The same: its size is over the next hop's MTU, which the error tells (RFC 1191 section 4). */
+/* icmp_error() of packet `at`: its size is over the next hop's MTU, which the error tells (RFC 1191
+ * section 4). */
 void icmp_too_big(struct worker *w, const struct burst *b, unsigned int at, uint16_t mtu);
+
+/* Make an error of `what` before the `quote` bytes that stand behind the place of its headers. */
+void icmp_fill(struct rte_ipv4_hdr *ip, rte_be32_t from, rte_be32_t to, struct rte_icmp_hdr what,
+	       uint16_t quote);
+
+/* Both checksums of ICMP of `len` bytes behind this header. */
+void icmp_seal(struct rte_ipv4_hdr *ip, uint32_t len);
 
 #endif

@@ -11,11 +11,11 @@
 #include "secondary/frame.h"
 #include "secondary/frame6.h"
 #include "secondary/icmp.h"
+#include "secondary/icmp_related.h"
 #include "secondary/ndp.h"
 #include "secondary/worker.h"
 
-#define OWN_HOPS  64
-#define ERROR_MAX 1280 /* bytes of an error's packet: the least MTU, RFC 4443 section 2.4 (c) */
+#define OWN_HOPS 64
 
 /* Turn the request into its reply, in place, and send it back by the way it came. */
 static void echo_reply(struct worker *w, struct rte_mbuf *m, struct icmp6 *icmp)
@@ -43,8 +43,14 @@ static bool is_ours(const struct worker *w, const struct sl_addr *addr, unsigned
 	return own && (!(own->flags & SL_OWN_LINK) || own->port_mask & 1u << port);
 }
 
-/* What is not neighbour discovery; it is here for its echo requests. */
-static void input(struct worker *w, struct burst *b, unsigned int at, struct icmp6 *icmp)
+static bool is_error(uint8_t type)
+{
+	return type >= ICMP6_UNREACHABLE && type <= ICMP6_PARAMETER;
+}
+
+/* What is not neighbour discovery; it is here for errors and echo requests. */
+static void input(struct worker *w, struct burst *b, unsigned int at, struct icmp6 *icmp,
+		  uint32_t len)
 {
 	struct rte_mbuf *m = b->pkt[at];
 	struct sl_addr from = frame6_source(frame6_ip(m)), to = frame6_destination(frame6_ip(m));
@@ -53,6 +59,8 @@ static void input(struct worker *w, struct burst *b, unsigned int at, struct icm
 		burst_drop(b, at, SL_DROP_IP_SOURCE);
 	} else if (sl_own_address_find_addr(w->snapshot, &from)) {
 		burst_drop(b, at, SL_DROP_IP_SOURCE_OURS);
+	} else if (is_error(icmp->type)) {
+		icmp6_related(w, b, at, icmp, len);
 	} else if (icmp->type != ICMP6_ECHO_REQUEST || icmp->code) {
 		burst_drop(b, at, SL_DROP_ICMP_TYPE);
 	} else if (!is_ours(w, &to, m->port)) {
@@ -74,16 +82,39 @@ void icmp6_input(struct worker *w, struct burst *b, unsigned int at, uint32_t l4
 	else if (icmp->type == ICMP6_SOLICITATION || icmp->type == ICMP6_ADVERTISEMENT)
 		ndp_input(w, b, at, l4, len);
 	else
-		input(w, b, at, icmp);
+		input(w, b, at, icmp, len);
 }
 
-void icmp6_error(struct worker *w, const struct burst *b, unsigned int at, uint8_t type,
-		 uint8_t code, uint32_t parameter)
+void icmp6_seal(const struct frame6_ip *ip, struct icmp6 *icmp, uint32_t len)
+{
+	icmp->checksum = 0;
+	icmp->checksum = (uint16_t)~frame6_sum(ip, IPPROTO_ICMPV6, icmp, len);
+}
+
+void icmp6_fill(struct frame6_ip *ip, const struct sl_addr *from, const struct sl_addr *to,
+		struct icmp6 what, uint16_t quote)
+{
+	struct icmp6 *icmp = (struct icmp6 *)(ip + 1);
+	uint16_t len = (uint16_t)(sizeof(*icmp) + quote);
+
+	*ip = (struct frame6_ip){
+		.version_class_flow = FRAME6_VERSION,
+		.payload_length = rte_cpu_to_be_16(len),
+		.next_header = IPPROTO_ICMPV6,
+		.hops = OWN_HOPS,
+		.source = *from,
+		.destination = *to,
+	};
+	*icmp = what;
+	icmp6_seal(ip, icmp, len);
+}
+
+void icmp6_error(struct worker *w, const struct burst *b, unsigned int at, struct icmp6 what)
 {
 	struct rte_mbuf *bad = b->pkt[at], *m;
 	const struct frame6_ip *bad_ip = frame6_ip(bad);
 	const uint16_t headers = sizeof(*bad_ip) + sizeof(struct icmp6);
-	uint16_t quote = RTE_MIN(bad->data_len - FRAME6_L3, ERROR_MAX - headers);
+	uint16_t quote = RTE_MIN(bad->data_len - FRAME6_L3, ICMP6_ERROR_MAX - headers);
 	struct sl_addr to = frame6_source(bad_ip);
 	const struct sl_next_hop *hop = sl_route6_find(w->snapshot, &to);
 	struct rte_ether_hdr *eth;
@@ -102,18 +133,8 @@ void icmp6_error(struct worker *w, const struct burst *b, unsigned int at, uint8
 	icmp = (struct icmp6 *)(ip + 1);
 	*eth = *frame_eth(bad);
 	frame_return_mac(eth, &w->root->port[bad->port].mac);
-	*ip = (struct frame6_ip){
-		.version_class_flow = FRAME6_VERSION,
-		.payload_length = rte_cpu_to_be_16((uint16_t)(sizeof(*icmp) + quote)),
-		.next_header = IPPROTO_ICMPV6,
-		.hops = OWN_HOPS,
-		.source = hop->source,
-		.destination = to,
-	};
-	*icmp = (struct icmp6){.type = type, .code = code, .rest = rte_cpu_to_be_32(parameter)};
 	memcpy(icmp + 1, bad_ip, quote);
-	icmp->checksum =
-		(uint16_t)~frame6_sum(ip, IPPROTO_ICMPV6, icmp, (uint32_t)sizeof(*icmp) + quote);
+	icmp6_fill(ip, &hop->source, &to, what, quote);
 	w->stats->icmp_sent++;
 	tx_put(w, bad->port, m);
 }

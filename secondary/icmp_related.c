@@ -12,6 +12,9 @@
  *                      DR, tunnel: as it is       as it is            as it is
  *   a request (OUT)    virtual server             client              the client's request
  *   a tunnel's packet  the interface's            client              what was inside
+ *
+ * Over IPv6 as over IPv4 (RFC 4443 section 2.4 says the same of errors); there the outer checksum,
+ * too, is made anew.
  */
 #include "secondary/icmp_related.h"
 
@@ -24,274 +27,145 @@
 
 #include "secondary/burst.h"
 #include "secondary/frame.h"
+#include "secondary/frame6.h"
 #include "secondary/icmp.h"
-#include "secondary/nexthop.h"
-#include "secondary/owner.h"
+#include "secondary/icmp6.h"
+#include "secondary/icmp_quote.h"
+#include "secondary/icmp_tunnel.h"
 #include "secondary/rewrite.h"
-#include "secondary/stub.h"
-#include "secondary/tunnel.h"
 #include "secondary/worker.h"
 
-#define QUOTED_L4  8  /* bytes that an error quotes at least, RFC 792 */
 #define TCP_SUM_AT 18 /* bytes of a TCP header up to the checksum's end */
-#define GO_ON      SL_DROP_MAX
 
-/* A packet that an error quotes: checked to have its header and so many bytes behind it. */
-struct quote {
-	struct rte_ipv4_hdr *ip;
-	char *l4;
-	uint32_t l4_len; /* bytes that are there */
-};
-
-static enum sl_drop_reason read_quote(char *at, uint32_t len, struct quote *q)
+/* Ports and checksum of the quoted packet; `delta` is what its checksum suffered on the way out. */
+static void restore_l4(const struct quote *q, uint16_t sport, uint16_t dport, uint16_t delta)
 {
-	uint32_t header;
+	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)q->l4;
+	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)q->l4;
 
-	q->ip = (struct rte_ipv4_hdr *)at;
-	if (len < sizeof(*q->ip))
-		return SL_DROP_ICMP_QUOTE_SHORT;
-	header = rte_ipv4_hdr_len(q->ip);
-	if (q->ip->version_ihl >> 4 != IPVERSION || header < sizeof(*q->ip))
-		return SL_DROP_ICMP_UNRELATED;
-	if (len < header + QUOTED_L4)
-		return SL_DROP_ICMP_QUOTE_SHORT;
-	if (q->ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK))
-		return SL_DROP_ICMP_UNRELATED; /* not the fragment that has the ports */
-	q->l4 = at + header;
-	q->l4_len = len - header;
-	return GO_ON;
-}
-
-static struct sl_tuple tuple_of(const struct quote *q)
-{
-	const struct rte_udp_hdr *ports = (const struct rte_udp_hdr *)q->l4;
-
-	return (struct sl_tuple){
-		.proto = q->ip->next_proto_id,
-		.saddr = q->ip->src_addr,
-		.daddr = q->ip->dst_addr,
-		.sport = ports->src_port,
-		.dport = ports->dst_port,
-	};
-}
-
-static struct sl_tuple reverse(const struct sl_tuple *k)
-{
-	return (struct sl_tuple){
-		.proto = k->proto,
-		.saddr = k->daddr,
-		.daddr = k->saddr,
-		.sport = k->dport,
-		.dport = k->sport,
-	};
-}
-
-/* The connection that has this key. NULL: the packet has its verdict. */
-static struct sl_conn *find(struct worker *w, struct burst *b, unsigned int at,
-			    const struct sl_tuple *k, uint8_t *dir)
-{
-	uint64_t key[2];
-	struct sl_conn *e;
-	unsigned int owner;
-
-	memcpy(key, k, sizeof(key));
-	e = conn_find(&w->conns, key, conn_hash(&w->conns, key[0], key[1]), dir);
-	if (e && e->core.flags & SL_CONN_F_STUB) {
-		stub_pass_on(w, b, at, &e->core, sl_owner_conn(e, w->root->seed, w->n_workers));
-		return NULL;
-	}
-	if (e)
-		return e;
-	owner = owner_of(w, k);
-	if (owner == w->id)
-		burst_drop(b, at, SL_DROP_ICMP_UNRELATED);
-	else if (b->redirected)
-		burst_drop(b, at, SL_DROP_REDIRECT_LOOP);
-	else
-		burst_verdict(b, at, VERDICT_REDIRECT, owner);
-	return NULL;
+	udp->src_port = sport;
+	udp->dst_port = dport;
+	if (q->proto == IPPROTO_TCP && q->l4_len >= TCP_SUM_AT)
+		tcp->cksum = sl_csum_apply(tcp->cksum, (uint16_t)~delta);
+	else if (q->proto == IPPROTO_UDP && udp->dgram_cksum)
+		udp->dgram_cksum = sl_csum_apply(udp->dgram_cksum, (uint16_t)~delta);
 }
 
 /* The quoted packet as its sender sent it: it came with the key of its own direction. */
 static void restore_quote(const struct quote *q, const struct sl_conn *e, unsigned int came)
 {
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)q->ip;
 	const struct sl_tuple *k = &e->key[came];
-	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)q->l4;
-	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)q->l4;
-	uint16_t back = (uint16_t)~e->core.l4_delta[came];
-	uint32_t addrs = sl_csum_delta32(q->ip->src_addr, k->saddr) +
-			 sl_csum_delta32(q->ip->dst_addr, k->daddr);
+	uint32_t addrs =
+		sl_csum_delta32(ip->src_addr, k->saddr) + sl_csum_delta32(ip->dst_addr, k->daddr);
 
-	q->ip->hdr_checksum = sl_csum_apply(q->ip->hdr_checksum, sl_csum_fold(addrs));
-	q->ip->src_addr = k->saddr;
-	q->ip->dst_addr = k->daddr;
-	udp->src_port = k->sport;
-	udp->dst_port = k->dport;
-	if (k->proto == IPPROTO_TCP && q->l4_len >= TCP_SUM_AT)
-		tcp->cksum = sl_csum_apply(tcp->cksum, back);
-	else if (k->proto == IPPROTO_UDP && udp->dgram_cksum)
-		udp->dgram_cksum = sl_csum_apply(udp->dgram_cksum, back);
+	ip->hdr_checksum = sl_csum_apply(ip->hdr_checksum, sl_csum_fold(addrs));
+	ip->src_addr = k->saddr;
+	ip->dst_addr = k->daddr;
+	restore_l4(q, k->sport, k->dport, e->core.l4_delta[came]);
+}
+
+static void restore_quote6(const struct quote *q, const struct sl_conn6 *e, unsigned int came)
+{
+	struct frame6_ip *ip = (struct frame6_ip *)q->ip;
+	const struct sl_tuple6 *k = &e->key[came];
+
+	ip->source = k->saddr;
+	ip->destination = k->daddr;
+	restore_l4(q, k->sport, k->dport, e->core.l4_delta[came]);
 }
 
 /* Whether the error keeps its source: whom it concerns sees the hosts on the way to its peer. */
-static bool keeps_source(const struct sl_conn *e, unsigned int dir)
+static bool keeps_source(const struct sl_conn_core *e, unsigned int dir)
 {
-	return (e->core.flags & SL_CONN_MODE_MASK) == SL_MODE_NAT && dir == SL_DIR_IN;
+	return (e->flags & SL_CONN_MODE_MASK) == SL_MODE_NAT && dir == SL_DIR_IN;
 }
 
-static void finish(struct rte_ipv4_hdr *ip, struct rte_icmp_hdr *icmp, uint32_t len)
+static void translate(struct rte_ipv4_hdr *ip, const struct quote *q, const struct related *r,
+		      uint32_t len)
 {
-	icmp->icmp_cksum = 0;
-	icmp->icmp_cksum = (uint16_t)~rte_raw_cksum(icmp, len);
-	ip->hdr_checksum = 0;
-	ip->hdr_checksum = (uint16_t)~frame_ip_sum(ip);
-}
+	const struct sl_conn *e = r->v4;
 
-static void translate(struct rte_mbuf *m, const struct quote *q, const struct sl_conn *e,
-		      unsigned int dir, uint32_t len)
-{
-	struct rte_ipv4_hdr *ip = frame_ip(m);
-
-	restore_quote(q, e, !dir);
-	if (!keeps_source(e, dir))
-		ip->src_addr = e->key[!dir].daddr;
-	ip->dst_addr = e->key[!dir].saddr;
+	restore_quote(q, e, !r->dir);
+	if (!keeps_source(&e->core, r->dir))
+		ip->src_addr = e->key[!r->dir].daddr;
+	ip->dst_addr = e->key[!r->dir].saddr;
 	ip->time_to_live--;
-	finish(ip, (struct rte_icmp_hdr *)(ip + 1), len);
+	icmp_seal(ip, len);
 }
 
-/* As its packets have it: an error travels with them. */
-static uint64_t flow_hash(const struct worker *w, const struct sl_conn *e)
+static void translate6(struct frame6_ip *ip, struct icmp6 *icmp, const struct quote *q,
+		       const struct related *r, uint32_t len)
 {
-	return conn_tuple_hash(&w->conns, &e->key[SL_DIR_IN]);
+	const struct sl_conn6 *e = r->v6;
+
+	restore_quote6(q, e, !r->dir);
+	if (!keeps_source(&e->core, r->dir))
+		ip->source = e->key[!r->dir].daddr;
+	ip->destination = e->key[!r->dir].saddr;
+	ip->hops--;
+	icmp6_seal(ip, icmp, len);
 }
-
-/* By the way of the connection's packets of this direction. */
-static void pass_on(struct worker *w, struct burst *b, unsigned int at, struct sl_conn *e,
-		    unsigned int dir)
-{
-	struct rte_mbuf *m = b->pkt[at];
-	uint8_t overhead =
-		dir == SL_DIR_IN ? tunnel_overhead[e->core.flags & SL_CONN_MODE_MASK] : 0;
-	uint8_t why = SL_DROP_NO_ROUTE;
-	uint16_t to = nexthop_of(w, e, dir, &why);
-	char *frame = rte_pktmbuf_mtod(m, char *);
-	const struct neigh *n = &w->neighs.entry[to];
-
-	if (to && m->pkt_len + overhead > w->frame_max[n->port])
-		why = SL_DROP_TOO_BIG; /* and no error about an error, RFC 1812 section 4.3.2.7 */
-	else if (to) {
-		if (overhead)
-			frame = tunnel_encapsulate(w, e, m, sl_addr_v4(&n->source),
-						   flow_hash(w, e));
-		if (neigh_send(w, to, m, frame, &why)) {
-			w->stats->icmp_related++;
-			burst_verdict(b, at, VERDICT_HELD, 0);
-			return;
-		}
-	}
-	burst_drop(b, at, why);
-}
-
-/* ---- about the outer packet of a tunnel of ours ---------------------------------------- */
-
-/* The packet inside the quoted one, as far as it is there; NULL: that is no tunnel's. */
-static char *inside(const struct worker *w, const struct quote *q, unsigned int *mode)
-{
-	const struct sl_own_address *own = sl_own_address_find(w->snapshot, q->ip->src_addr);
-
-	if (!own || !(own->flags & SL_OWN_INTERFACE))
-		return NULL;
-	switch (q->ip->next_proto_id) {
-	case IPPROTO_IPIP: *mode = SL_MODE_IPIP; break;
-	case IPPROTO_GRE: *mode = SL_MODE_GRE; break;
-	case IPPROTO_UDP: *mode = SL_MODE_GUE; break;
-	default: return NULL;
-	}
-	return (char *)q->ip + tunnel_overhead[*mode];
-}
-
-/*
- * A router could not pass the outer packet on: the client learns what does fit inside (RFC 2003
- * section 4.1). Other errors are the tunnel's own affair.
- */
-static void relay(struct worker *w, struct burst *b, unsigned int at, uint32_t len, char *inner,
-		  unsigned int mode)
-{
-	struct rte_mbuf *m = b->pkt[at];
-	struct rte_ipv4_hdr *ip = frame_ip(m);
-	struct rte_icmp_hdr *icmp = (struct rte_icmp_hdr *)(ip + 1);
-	uint32_t before = (uint32_t)(inner - (char *)(icmp + 1)), left;
-	uint16_t mtu = rte_be_to_cpu_16(icmp->icmp_seq_nb);
-	const struct sl_next_hop *hop;
-	struct sl_tuple k;
-	struct sl_conn *e;
-	struct quote q;
-	uint8_t dir;
-
-	if (len < sizeof(*icmp) + before + sizeof(*q.ip) + QUOTED_L4 ||
-	    read_quote(inner, len - (uint32_t)sizeof(*icmp) - before, &q) != GO_ON) {
-		burst_drop(b, at, SL_DROP_ICMP_QUOTE_SHORT);
-		return;
-	}
-	k = tuple_of(&q);
-	e = find(w, b, at, &k, &dir);
-	if (!e)
-		return;
-	hop = sl_route_find(w->snapshot, k.saddr);
-	if ((e->core.flags & SL_CONN_MODE_MASK) != mode || icmp->icmp_type != ICMP_UNREACHABLE ||
-	    icmp->icmp_code != ICMP_FRAG_NEEDED || mtu <= tunnel_overhead[mode] || !hop) {
-		burst_drop(b, at, SL_DROP_ICMP_UNRELATED);
-		return;
-	}
-	left = len - before;
-	memmove(icmp + 1, inner, left - sizeof(*icmp));
-	icmp->icmp_seq_nb = rte_cpu_to_be_16(mtu - tunnel_overhead[mode]);
-	rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - FRAME_L4 - left));
-	ip->total_length = rte_cpu_to_be_16((uint16_t)(sizeof(*ip) + left));
-	ip->src_addr = sl_addr_v4(&hop->source);
-	ip->dst_addr = k.saddr;
-	ip->time_to_live--;
-	finish(ip, icmp, left);
-	pass_on(w, b, at, e, SL_DIR_OUT);
-}
-
-/* ---- all ------------------------------------------------------------------------------- */
 
 void icmp_related(struct worker *w, struct burst *b, unsigned int at, uint32_t len)
 {
 	struct rte_ipv4_hdr *ip = frame_ip(b->pkt[at]);
 	struct rte_icmp_hdr *icmp = (struct rte_icmp_hdr *)(ip + 1);
 	enum sl_drop_reason why;
-	struct sl_tuple sent, key;
-	struct sl_conn *e;
+	struct related r;
 	struct quote q;
-	unsigned int mode;
-	uint8_t dir;
-	char *inner;
 
-	why = read_quote((char *)(icmp + 1), len - (uint32_t)sizeof(*icmp), &q);
-	if (why == GO_ON && ip->dst_addr != q.ip->src_addr)
+	why = quote_read((char *)(icmp + 1), len - (uint32_t)sizeof(*icmp), &q);
+	if (why == QUOTE_READ && ip->dst_addr != ((const struct rte_ipv4_hdr *)q.ip)->src_addr)
 		why = SL_DROP_ICMP_UNRELATED; /* errors go to the sender, RFC 792 */
-	if (why == GO_ON && ip->time_to_live <= 1)
+	if (why == QUOTE_READ && ip->time_to_live <= 1)
 		why = SL_DROP_TTL_EXCEEDED;
-	if (why != GO_ON) {
+	if (why != QUOTE_READ) {
 		burst_drop(b, at, why);
 		return;
 	}
-	inner = inside(w, &q, &mode);
-	if (inner) {
-		relay(w, b, at, len, inner, mode);
+	if (icmp_tunnel(w, b, at, &q, icmp_too_big_mtu(icmp)) || !quote_left_by(w, b, at, &q, &r))
+		return;
+	if (r.v4->core.flags & SL_CONN_F_DIRECT)
+		rewrite_ttl((char *)ip - FRAME_L3);
+	else
+		translate(ip, &q, &r, len);
+	related_send(w, b, at, &r, r.dir);
+}
+
+/* What is wrong with an error about `q`. */
+static enum sl_drop_reason check6(const struct frame6_ip *ip, const struct quote *q)
+{
+	struct sl_addr from = frame6_source(ip), to = frame6_destination(ip);
+	struct sl_addr sender = quote_source(q);
+
+	if (sl_addr_is_link_local(&from))
+		return SL_DROP_IP_SOURCE; /* it is not to leave its link, RFC 4291 section 2.5.6 */
+	if (!sl_addr_equal(&to, &sender))
+		return SL_DROP_ICMP_UNRELATED;
+	return ip->hops <= 1 ? SL_DROP_TTL_EXCEEDED : QUOTE_READ;
+}
+
+void icmp6_related(struct worker *w, struct burst *b, unsigned int at, struct icmp6 *icmp,
+		   uint32_t len)
+{
+	struct frame6_ip *ip = frame6_ip(b->pkt[at]);
+	enum sl_drop_reason why;
+	struct related r;
+	struct quote q;
+
+	why = quote_read6((char *)(icmp + 1), len - (uint32_t)sizeof(*icmp), &q);
+	if (why == QUOTE_READ)
+		why = check6(ip, &q);
+	if (why != QUOTE_READ) {
+		burst_drop(b, at, why);
 		return;
 	}
-	sent = tuple_of(&q);
-	key = reverse(&sent);
-	e = find(w, b, at, &key, &dir);
-	if (!e)
+	if (icmp_tunnel(w, b, at, &q, icmp6_too_big_mtu(icmp)) || !quote_left_by(w, b, at, &q, &r))
 		return;
-	if (e->core.flags & SL_CONN_F_DIRECT)
-		rewrite_ttl(rte_pktmbuf_mtod(b->pkt[at], char *));
+	if (r.v6->core.flags & SL_CONN_F_DIRECT)
+		ip->hops--;
 	else
-		translate(b->pkt[at], &q, e, dir, len);
-	pass_on(w, b, at, e, dir);
+		translate6(ip, icmp, &q, &r, len);
+	related_send(w, b, at, &r, r.dir);
 }

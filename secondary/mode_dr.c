@@ -12,10 +12,20 @@ static enum sl_drop_reason dr_prepare(struct worker *w, const struct sl_virtual_
 {
 	(void)w;
 	(void)vs;
-	c->key[SL_DIR_OUT] = (struct sl_tuple){
-		.proto = c->key[SL_DIR_IN].proto,
-		.saddr = sl_addr_v4(&backend->addr),
-		.sport = mode_backend_port(backend, c->key[SL_DIR_IN].dport),
+	c->direct.backend = backend->addr;
+	c->port_pool = 0;
+	return MODE_READY;
+}
+
+static enum sl_drop_reason dr_prepare6(struct worker *w, const struct sl_virtual_server *vs,
+				       const struct sl_backend *backend, struct conn_new *c)
+{
+	(void)w;
+	(void)vs;
+	c->key6[SL_DIR_OUT] = (struct sl_tuple6){
+		.proto = c->key6[SL_DIR_IN].proto,
+		.saddr = backend->addr,
+		.sport = c->key6[SL_DIR_IN].dport,
 	};
 	c->port_pool = 0;
 	return MODE_READY;
@@ -23,4 +33,5 @@ static enum sl_drop_reason dr_prepare(struct worker *w, const struct sl_virtual_
 
 const struct mode_ops mode_dr = {
 	.prepare = dr_prepare,
+	.prepare6 = dr_prepare6,
 };

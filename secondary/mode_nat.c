@@ -25,6 +25,25 @@ static enum sl_drop_reason nat_prepare(struct worker *w, const struct sl_virtual
 	return MODE_READY;
 }
 
+static enum sl_drop_reason nat_prepare6(struct worker *w, const struct sl_virtual_server *vs,
+					const struct sl_backend *backend, struct conn_new *c)
+{
+	const struct sl_tuple6 *in = &c->key6[SL_DIR_IN];
+
+	(void)w;
+	(void)vs;
+	c->key6[SL_DIR_OUT] = (struct sl_tuple6){
+		.proto = in->proto,
+		.saddr = backend->addr,
+		.sport = mode_backend_port(backend, in->dport),
+		.daddr = in->saddr,
+		.dport = in->sport,
+	};
+	c->port_pool = 0;
+	return MODE_READY;
+}
+
 const struct mode_ops mode_nat = {
 	.prepare = nat_prepare,
+	.prepare6 = nat_prepare6,
 };

@@ -12,16 +12,26 @@ static enum sl_drop_reason tunnel_prepare(struct worker *w, const struct sl_virt
 {
 	(void)w;
 	(void)vs;
-	c->key[SL_DIR_OUT] = (struct sl_tuple){
-		.proto = c->key[SL_DIR_IN].proto,
-		.saddr = sl_addr_v4(&backend->addr),
-		.sport = mode_backend_port(backend, c->key[SL_DIR_IN].dport),
-		.dport = backend->tunnel_port,
+	c->direct.backend = backend->addr;
+	c->tunnel_port = backend->tunnel_port;
+	return MODE_READY;
+}
+
+static enum sl_drop_reason tunnel_prepare6(struct worker *w, const struct sl_virtual_server *vs,
+					   const struct sl_backend *backend, struct conn_new *c)
+{
+	(void)w;
+	(void)vs;
+	c->key6[SL_DIR_OUT] = (struct sl_tuple6){
+		.proto = c->key6[SL_DIR_IN].proto,
+		.saddr = backend->addr,
+		.sport = c->key6[SL_DIR_IN].dport,
 	};
-	c->port_pool = 0;
+	c->tunnel_port = backend->tunnel_port;
 	return MODE_READY;
 }
 
 const struct mode_ops mode_tunnel = {
 	.prepare = tunnel_prepare,
+	.prepare6 = tunnel_prepare6,
 };

@@ -67,10 +67,10 @@ static void forget_old(struct worker *w, struct sl_conn_core *e)
 	e->neigh_epoch = w->neighs.epoch;
 }
 
-/* A connection's first packets alone: no answer is kept but in the connection. */
+/* Over IPv6, a connection's first packets alone: no answer is kept but in the connection. */
 static uint16_t resolve6(struct worker *w, const struct sl_addr *addr, uint8_t *why)
 {
-	const struct sl_next_hop *hop = sl_route_find_addr(w->snapshot, addr);
+	const struct sl_next_hop *hop = sl_route6_find(w->snapshot, addr);
 	uint16_t at;
 
 	*why = !hop ? SL_DROP_NO_ROUTE : SL_DROP_BLACKHOLE;
@@ -81,18 +81,30 @@ static uint16_t resolve6(struct worker *w, const struct sl_addr *addr, uint8_t *
 	return at;
 }
 
+/* Of either family, as a tunnel's end may be. */
+static uint16_t resolve_any(struct worker *w, const struct sl_addr *addr, unsigned int dir,
+			    uint8_t *why)
+{
+	return sl_addr_is_v4(addr) ? resolve(w, sl_addr_v4(addr), dir, why)
+				   : resolve6(w, addr, why);
+}
+
 uint16_t nexthop6_resolve(struct worker *w, struct sl_conn6 *e, unsigned int dir, uint8_t *why)
 {
 	forget_old(w, &e->core);
 	if (!e->core.neigh[dir])
-		e->core.neigh[dir] = resolve6(w, &e->key[!dir].saddr, why);
+		e->core.neigh[dir] = resolve_any(w, &e->key[!dir].saddr, dir, why);
 	return e->core.neigh[dir];
 }
 
 uint16_t nexthop_resolve(struct worker *w, struct sl_conn *e, unsigned int dir, uint8_t *why)
 {
 	forget_old(w, &e->core);
-	if (!e->core.neigh[dir])
+	if (e->core.neigh[dir])
+		return e->core.neigh[dir];
+	if (dir == SL_DIR_IN && e->core.flags & SL_CONN_F_DIRECT)
+		e->core.neigh[dir] = resolve_any(w, &e->direct.backend, dir, why);
+	else
 		e->core.neigh[dir] = resolve(w, e->key[!dir].saddr, dir, why);
 	return e->core.neigh[dir];
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a tunnel prepends to an IPv4 packet. */
+/* What a tunnel prepends to a packet: either family inside either. */
 #ifndef TUNNEL_H
 #define TUNNEL_H
 
@@ -11,14 +11,29 @@
 struct rte_mbuf;
 struct worker;
 
-/* Bytes by enum sl_mode; 0: no tunnel. */
-extern const uint8_t tunnel_overhead[SL_MODE_MAX];
+/* Bytes, by whether it leads over IPv6 and enum sl_mode; 0: no tunnel. */
+extern const uint8_t tunnel_overheads[2][SL_MODE_MAX];
 
-/*
- * Put the packet in a frame of `m` inside another, from `source` to the connection's backend.
- * `hash` is the flow's: of GUE it makes the source port. Returns the frame's new start.
- */
-char *tunnel_encapsulate(struct worker *w, const struct sl_conn *e, struct rte_mbuf *m,
-			 uint32_t source, uint64_t hash);
+static inline unsigned int tunnel_overhead(const struct sl_conn_core *e,
+					   const struct sl_addr *backend)
+{
+	return tunnel_overheads[!sl_addr_is_v4(backend)][e->flags & SL_CONN_MODE_MASK];
+}
+
+/* A tunnel, and what of a packet is needed to put it in. */
+struct tunnel {
+	const struct sl_conn_core *conn;
+	const struct sl_addr *from; /* of the backend's family */
+	const struct sl_addr *to;   /* the backend */
+	uint64_t hash; /* the flow's: it makes the source port of GUE, and flow labels */
+	/*
+	 * Where TCP or UDP (which, the connection's state says) begins: bytes from the frame's
+	 * start. 0: something else is there.
+	 */
+	uint16_t l4;
+};
+
+/* Put the packet in a frame of `m` inside another. Returns the frame's new start. */
+char *tunnel_encapsulate(struct worker *w, struct rte_mbuf *m, const struct tunnel *t);
 
 #endif

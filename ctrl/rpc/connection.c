@@ -69,12 +69,14 @@ static struct end end4(uint32_t addr, uint16_t port)
 static struct view view4(const struct sl_conn *c)
 {
 	const struct sl_tuple *in = &c->key[SL_DIR_IN], *out = &c->key[SL_DIR_OUT];
+	bool direct = c->core.flags & SL_CONN_F_DIRECT;
 
 	return (struct view){
 		.protocol = in->proto,
 		.client = end4(in->saddr, in->sport),
 		.virtual = end4(in->daddr, in->dport),
-		.backend = end4(out->saddr, out->sport),
+		.backend = direct ? (struct end){c->direct.backend, in->dport}
+				  : end4(out->saddr, out->sport),
 		.local = end4(out->daddr, out->dport),
 		.core = c->core,
 	};

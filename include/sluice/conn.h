@@ -125,8 +125,11 @@ struct sl_conn_core {
 	uint8_t flags;           /* mode and SL_CONN_F_* */
 	uint16_t neigh_epoch;    /* the worker's epoch at which neigh[] was resolved; 0 never */
 	uint32_t opened;         /* tick at which it was opened */
-	uint16_t port_pool;      /* pool of the local port, in the worker's slot (FullNAT) */
-	uint16_t seq;            /* odd while identity is written; for readers outside */
+	union {
+		uint16_t port_pool;   /* pool of the local port, in the worker's slot (FullNAT) */
+		uint16_t tunnel_port; /* to which the tunnel goes, network byte order (GUE) */
+	};
+	uint16_t seq; /* odd while identity is written; for readers outside */
 };
 static_assert(sizeof(struct sl_conn_core) == 32, "half a cache line");
 
@@ -134,13 +137,19 @@ static_assert(sizeof(struct sl_conn_core) == 32, "half a cache line");
  * One connection over IPv4; one cache line. key[IN] is client -> virtual server, key[OUT] is what
  * comes back: backend -> local address (FullNAT), backend -> client (NAT). A packet of one
  * direction leaves with the other direction's key reversed. Where nothing comes back
- * (SL_CONN_F_DIRECT) key[OUT] is not in the index and only says who the backend is: its address and
- * port as source, for GUE the port that the tunnel goes to as destination.
+ * (SL_CONN_F_DIRECT) there is no key[OUT]: in its place is the backend's address, of either family
+ * because a tunnel may lead over the other; its port is the one that the client asked for.
  * key[d].l3_delta is the checksum difference of the IPv4 header, with the TTL's decrement folded
  * in.
  */
 struct sl_conn {
-	struct sl_tuple key[2];
+	union {
+		struct sl_tuple key[2];
+		struct {
+			struct sl_tuple in; /* key[SL_DIR_IN] */
+			struct sl_addr backend;
+		} direct;
+	};
 	struct sl_conn_core core;
 };
 static_assert(sizeof(struct sl_conn) == 64, "one cache line");
@@ -148,6 +157,8 @@ static_assert(sizeof(struct sl_conn) == 64, "one cache line");
 /*
  * One connection over IPv6. Of FullNAT64 key[OUT] is the tuple of an IPv4 packet, in IPv4-mapped
  * addresses; these add nothing to a checksum, so that the difference is as between any addresses.
+ * With SL_CONN_F_DIRECT key[OUT] is not in the index: its source is the backend's address, of
+ * either family, and port.
  */
 struct sl_conn6 {
 	struct sl_tuple6 key[2];

@@ -100,7 +100,7 @@ static void make_ours(struct sl_conn *e)
 	e->core.port_pool = (uint16_t)(backend % 2);
 	if (mode == SL_MODE_FULLNAT) {
 		e->key[SL_DIR_OUT].daddr = inet_addr("198.51.100.10");
-	} else {
+	} else if (mode == SL_MODE_NAT) {
 		e->key[SL_DIR_OUT].daddr = e->key[SL_DIR_IN].saddr;
 		e->key[SL_DIR_OUT].dport = e->key[SL_DIR_IN].sport;
 	}

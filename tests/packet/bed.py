@@ -224,6 +224,10 @@ class Bed(Instance):
 # ---- frames and what should become of them ----------------------------------------
 
 
+IP_LAYER = IP
+IP_BYTES = 20  # of a header
+
+
 def arp_reply(request, mac):
     asked = ARP(request[14:42])
     return bytes(Ether(dst=asked.hwsrc, src=mac) /
@@ -287,33 +291,42 @@ def same(found, wanted, what):
 class Talk:
     """One client's connection through the appliance, judged packet by packet."""
 
-    def __init__(self, bed, protocol=UDP, port=40000, client=CLIENT, via=None, virtual=None):
+    kit = sys.modules[__name__]  # what knows the headers of the client's family
+    host, service = CLIENT, VIRTUAL
+
+    def __init__(self, bed, protocol=UDP, port=40000, client=None, via=None, virtual=None):
         self.bed = bed
         self.protocol = protocol
-        self.client = (client, port)
-        self.client_mac = mac_of(via or client)  # of the client, or of its gateway
-        self.virtual = virtual or (VIRTUAL, 53 if protocol is UDP else 80)
+        self.client = (client or self.host, port)
+        self.client_mac = self.kit.mac_of(via or self.client[0])  # or of its gateway
+        self.virtual = virtual or (self.service, 53 if protocol is UDP else 80)
         self.local = self.backend = None  # known after the first request
 
-    def request(self, payload=b"", ip=None, **l4):
+    def request(self, payload=b"", ip=None, ext=(), **l4):
         """A frame of the client's, as it enters."""
         return self._frame((self.client_mac, self.bed.mac["wan"]), self.client, self.virtual,
-                           payload, ip, l4)
+                           payload, ip, ext, l4)
 
-    def reply(self, payload=b"", ip=None, **l4):
-        return self._frame((mac_of(self.backend[0]), self.bed.mac["lan"]), self.backend,
-                           self.local, payload, ip, l4)
+    def reply(self, payload=b"", ip=None, ext=(), **l4):
+        return self._frame((self.kit.mac_of(self.backend[0]), self.bed.mac["lan"]), self.backend,
+                           self.reply_to(), payload, ip, ext, l4)
 
-    def _frame(self, macs, source, destination, payload, ip, l4):
-        return bytes(Ether(src=macs[0], dst=macs[1]) /
-                     IP(src=source[0], dst=destination[0], **(ip or {})) /
-                     self.protocol(sport=source[1], dport=destination[1], **l4) / Raw(payload))
+    def reply_to(self):
+        """Where the backend sends its answers."""
+        return self.local
 
-    def up(self, payload=b"", ip=None, **l4):
-        return self.carry_up(self.request(payload, ip, **l4))
+    def _frame(self, macs, source, destination, payload, ip, ext, l4):
+        packet = self.kit.IP_LAYER(src=source[0], dst=destination[0], **(ip or {}))
+        for header in ext:
+            packet = packet / header
+        packet = packet / self.protocol(sport=source[1], dport=destination[1], **l4)
+        return bytes(Ether(src=macs[0], dst=macs[1]) / packet / Raw(payload))
 
-    def down(self, payload=b"", ip=None, **l4):
-        return self.carry_down(self.reply(payload, ip, **l4))
+    def up(self, payload=b"", ip=None, **more):
+        return self.carry_up(self.request(payload, ip, **more))
+
+    def down(self, payload=b"", ip=None, **more):
+        return self.carry_down(self.reply(payload, ip, **more))
 
     def carry_up(self, frame):
         """Send the client's frame and judge what reaches the backend."""
@@ -321,19 +334,28 @@ class Talk:
         return self.judge_up(frame, self.bed.expect("lan"))
 
     def judge_up(self, frame, found):
-        if not self.local:
-            self.local, self.backend = endpoints(found)
-        wanted = translated(frame, (self.bed.mac["lan"], mac_of(self.backend[0])),
-                            (self.local[0], self.backend[0]), (self.local[1], self.backend[1]))
-        same(found, wanted, "to the backend")
+        """A packet that reached the backend; what is not known yet is taken from it."""
+        if not self.backend:
+            self.meet(found)
+        self.compare(frame, found, "lan", self.kit.mac_of(self.backend[0]), self.seen_by_backend())
         return found
+
+    def meet(self, found):
+        self.local, self.backend = self.kit.endpoints(found)
+
+    def seen_by_backend(self):
+        """(source, destination) of a request as it arrives there."""
+        return self.local, self.backend
+
+    def compare(self, frame, found, side, mac, ends):
+        wanted = self.kit.translated(frame, (self.bed.mac[side], mac),
+                                     *zip(*ends))
+        self.kit.same(found, wanted, f"on {side}")
 
     def carry_down(self, frame):
         self.bed.send("lan", frame)
         return self.judge_down(frame, self.bed.expect("wan"))
 
     def judge_down(self, frame, found):
-        wanted = translated(frame, (self.bed.mac["wan"], self.client_mac),
-                            (self.virtual[0], self.client[0]), (self.virtual[1], self.client[1]))
-        same(found, wanted, "to the client")
+        self.compare(frame, found, "wan", self.client_mac, (self.virtual, self.client))
         return found

@@ -5,11 +5,12 @@ judges what comes out. The configuration is dual stack: IPv4 goes on beside it."
 import copy
 import socket
 import struct
+import sys
 
 from scapy.layers.inet import TCP, UDP  # noqa: F401
 from scapy.layers.inet6 import (  # noqa: F401
     ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr,
-    ICMPv6NDOptSrcLLAddr, IPv6, in6_chksum)
+    ICMPv6NDOptSrcLLAddr, ICMPv6PacketTooBig, IPv6, in6_chksum)
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
@@ -39,6 +40,10 @@ CONFIG["virtual_servers"] += [
     {"name": f"{pool}", "address": VIRTUAL6, "port": port, "protocol": protocol,
      "scheduler": "rr", "backend_pool": pool, "local_address_pool": "local"}
     for pool, port, protocol in (("web6", 80, "tcp"), ("dns6", 53, "udp"))]
+
+
+IP_LAYER = IPv6
+IP_BYTES = 40  # of a header
 
 
 def packed(address):
@@ -86,7 +91,8 @@ def advertisement(target, to, mac, **fields):
                  ICMPv6ND_NA(tgt=target, **flags) / ICMPv6NDOptDstLLAddr(lladdr=mac_of(target)))
 
 
-def length(frame):
+def ip_length(frame):
+    """Of the Ethernet frame without padding."""
     return 54 + int.from_bytes(frame[18:20], "big")
 
 
@@ -100,7 +106,7 @@ def l4_at(frame):
 
 def seal(frame):
     """Fill in the transport's checksum, by Scapy."""
-    b = bytearray(frame[:length(frame)])
+    b = bytearray(frame[:ip_length(frame)])
     kind, l4 = l4_at(b)
     at = l4 + {6: 16, 17: 6, 58: 2}[kind]
     b[at:at + 2] = b"\0\0"
@@ -130,59 +136,39 @@ def endpoints(frame):
 
 
 def same(found, wanted, what):
-    found = found[:length(found)]
+    found = found[:ip_length(found)]
     assert found == wanted, f"{what}: {Ether(found)!r} wanted {Ether(wanted)!r}"
 
 
-class Talk6:
+class Talk6(bed.Talk):
     """One client's connection over IPv6, judged packet by packet."""
 
-    def __init__(self, here, protocol=UDP, port=40000, client=CLIENT6, via=None,
-                 virtual=None):
-        self.bed, self.protocol = here, protocol
-        self.client = (client, port)
-        self.client_mac = mac_of(via or client)
-        self.virtual = virtual or (VIRTUAL6, 53 if protocol is UDP else 80)
-        self.local = self.backend = None
+    kit = sys.modules[__name__]
+    host, service = CLIENT6, VIRTUAL6
 
-    def request(self, payload=b"", ip=None, ext=None, **l4):
-        return self._frame((self.client_mac, self.bed.mac["wan"]), self.client, self.virtual,
-                           payload, ip, ext, l4)
 
-    def reply(self, payload=b"", ip=None, ext=None, **l4):
-        return self._frame((mac_of(self.backend[0]), self.bed.mac["lan"]), self.backend,
-                           self.local, payload, ip, ext, l4)
+def clamped(frame, mss):
+    """The frame as it would have been with a smaller MSS option."""
+    at = frame.index(b"\x02\x04", l4_at(frame)[1] + 20)
+    return seal(bed.patched(frame, at + 2, struct.pack("!H", mss)))
 
-    def _frame(self, macs, source, destination, payload, ip, ext, l4):
-        packet = IPv6(src=source[0], dst=destination[0], **(ip or {}))
-        for header in ext or ():
-            packet = packet / header
-        packet = packet / self.protocol(sport=source[1], dport=destination[1], **l4)
-        return bytes(Ether(src=macs[0], dst=macs[1]) / packet / Raw(payload))
 
-    def up(self, *args, **fields):
-        return self.carry_up(self.request(*args, **fields))
+def expect_too_big(here, side, frame, mtu, source):
+    """RFC 4443 section 3.2: the MTU, and as much of the packet as was sent as has room."""
+    raw = here.expect(side)
+    found, sent = Ether(raw), Ether(frame)
+    equal((found.dst, found[IPv6].src, found[IPv6].dst), (sent.src, source, sent[IPv6].src), "to")
+    equal((found[ICMPv6PacketTooBig].code, found[ICMPv6PacketTooBig].mtu), (0, mtu), "told")
+    equal(raw[62:ip_length(raw)], frame[14:ip_length(frame)][:1280 - 48], "quoted")
+    equal(seal(raw), raw[:ip_length(raw)], "with right checksums")
 
-    def down(self, *args, **fields):
-        return self.carry_down(self.reply(*args, **fields))
 
-    def carry_up(self, frame):
-        self.bed.send("wan", frame)
-        found = self.bed.expect("lan")
-        if not self.local:
-            self.local, self.backend = endpoints(found)
-        same(found, translated(frame, (self.bed.mac["lan"], mac_of(self.backend[0])),
-                               (self.local[0], self.backend[0]),
-                               (self.local[1], self.backend[1])), "to the backend")
-        return found
-
-    def carry_down(self, frame):
-        self.bed.send("lan", frame)
-        found = self.bed.expect("wan")
-        same(found, translated(frame, (self.bed.mac["wan"], self.client_mac),
-                               (self.virtual[0], self.client[0]),
-                               (self.virtual[1], self.client[1])), "to the client")
-        return found
+def refused_too_big(here, side, frame, mtu, source):
+    before = here.drops()
+    here.send(side, frame)
+    expect_too_big(here, side, frame, mtu, source)
+    equal(here.drops_since(before, {"too_big": 1}), {"too_big": 1}, "drops")
+    here.expect_nothing()
 
 
 def expect_ndp(here, side, target):

@@ -9,15 +9,15 @@ import copy
 import os
 import random
 
-from bed import BACKENDS, GATEWAY, LAN, LOCALS, TCP, UDP, VIRTUAL, WAN, Talk, mac_of
+import bed6
+from bed import BACKENDS, GATEWAY, LAN, LOCALS, TCP, UDP, VIRTUAL, WAN, Talk
 from bed6 import BACKENDS6, CONFIG, LAN6, LOCALS6, VIRTUAL6, WAN6, Bed6, Talk6
 import checks
 from api import counters
 from checks import equal
-from modes import DrTalk, NatTalk
+from modes import SHIM, DrTalk, DrTalk6, NatTalk, NatTalk6, tunnel_talk
 from owner import Owners
 from test_icmp_related import error_about, ip_of
-from test_tunnels import talk_of
 
 EACH = 5  # flows of a mode and a protocol
 OWN_WORK = ("arp_requests_sent", "arp_replies_sent", "icmp_sent", "ndp_solicitations_sent",
@@ -26,8 +26,9 @@ OWN_WORK = ("arp_requests_sent", "arp_replies_sent", "icmp_sent", "ndp_solicitat
 
 # Mode, family, the talk that judges its packets, whether the backend answers by way of us.
 MODES = [("fullnat", 4, Talk, True), ("nat", 4, NatTalk, True), ("dr", 4, DrTalk, False),
-         ("ipip", 4, talk_of("ipip"), False), ("gre", 4, talk_of("gre"), False),
-         ("gue", 4, talk_of("gue"), False), ("fullnat", 6, Talk6, True)]
+         ("fullnat", 6, Talk6, True), ("nat", 6, NatTalk6, True), ("dr", 6, DrTalk6, False)]
+MODES += [(tunnel, 4, tunnel_talk(tunnel), False) for tunnel in SHIM]
+MODES += [(tunnel, 6, tunnel_talk(tunnel, inner=bed6, outer_=bed6), False) for tunnel in SHIM]
 
 
 def port_of(mode, family):
@@ -95,7 +96,7 @@ class Flow:
         self.tcp = protocol is TCP
         self.talk = kind(bed, protocol, port)
         self.talk.virtual = (self.talk.virtual[0], port_of(self.mode, family))
-        self.errors = family == 4 and self.mode in ("fullnat", "nat")
+        self.errors = self.mode in ("fullnat", "nat")
         self.expect(expected)
 
     def expect(self, expected):
@@ -121,12 +122,10 @@ class Flow:
         """Hosts on the way complain about a request and about a reply."""
         for side, other, frame, owner in (("lan", "wan", up, self.reply_owner),
                                           ("wan", "lan", down, self.owner)):
-            packet = ip_of(frame)
-            to = ".".join(map(str, packet[12:16]))
-            ends = [(".".join(map(str, packet[at:at + 4])), int.from_bytes(packet[p:p + 2], "big"))
-                    for at, p in ((12, 20), (16, 22))]
+            kit = self.talk.kit
+            ends = kit.endpoints(frame)
             equal(self.expected.owners.of_error(*ends), owner, "owner of the error")
-            bed.send(side, error_about(bed, side, packet, to, mac=mac_of(GATEWAY)))
+            bed.send(side, error_about(bed, side, ip_of(frame, kit), ends[0][0], kit=kit))
             bed.expect(other)
             self.expected.errors[self.owner] += 1
             # Steering gives errors to worker 0, and who has the connection asks nobody.

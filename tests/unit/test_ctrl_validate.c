@@ -321,9 +321,11 @@ struct many {
 #define GROUP(address)                                                                         \
 	SERVER("v", "'address': '192.0.2.80', 'port': 80, 'endpoints': [{'address': '" address \
 		    "', 'port': 80, 'protocol': 'tcp'}]")
-#define NO_LOCAL                                           \
+#define NO_LOCAL_AT(address)                               \
 	"{'name': 'v', 'protocol': 'tcp', 'backendPool': " \
-	"'p', 'address': '192.0.2.80', 'port': 80}"
+	"'p', 'address': '" address "', 'port': 80}"
+#define NO_LOCAL  NO_LOCAL_AT("192.0.2.80")
+#define NO_LOCAL6 NO_LOCAL_AT("2001:db8::80")
 
 #define BOTH                                                                  \
 	"{'name': 'wan', 'addresses': ['192.0.2.1/24', '2001:db8:1::1/64']}," \
@@ -374,7 +376,14 @@ static const struct many manys[] = {
 	{.servers = GROUP("2001:db8::80"),
 	 .backends = BACKEND("a", ENDPOINT ", 'forwardingMode': 'nat'"),
 	 .code = PROBLEM_FAILED_PRECONDITION,
-	 .reason = "virtual_servers[v].backend_pool: p has a backend with an IPv4 address"},
+	 .reason = "backend_pools[p].backends[a].address: is an IPv4 one, and mode nat does not "
+		   "lead there from virtual_servers[v], which has an IPv6 one: tunnels do"},
+	{.servers = NO_LOCAL6, .backends = BACKEND("a", ENDPOINT ", 'forwardingMode': 'ipip'")},
+	{.servers = NO_LOCAL6,
+	 .backends = BACKEND("a", ENDPOINT ", 'forwardingMode': 'dr'"),
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "backend_pools[p].backends[a].address: is an IPv4 one, and mode dr does not "
+		   "lead there from virtual_servers[v], which has an IPv6 one: tunnels do"},
 
 	{.backends = BACKEND("a", "'address': '198.51.100.9', 'port': 1") "," BACKEND(
 		 "b", "'address': '198.51.100.9', 'port': 2")},
@@ -453,13 +462,12 @@ static const struct many manys[] = {
 	 .servers = SERVER6,
 	 .backends = BACKEND("a", ENDPOINT ", 'forwardingMode': 'nat'"),
 	 .code = PROBLEM_FAILED_PRECONDITION,
-	 .reason = "virtual_servers[v].backend_pool: p has a backend with an IPv4 address, which "
-		   "does not go with an IPv6 one but in mode fullnat"},
+	 .reason = "backend_pools[p].backends[a].address: is an IPv4 one, and mode nat does not "},
 	{.interfaces = BOTH,
 	 .backends = BACKEND6,
 	 .code = PROBLEM_FAILED_PRECONDITION,
-	 .reason = "virtual_servers[v].backend_pool: p has a backend with an IPv6 address, which "
-		   "does not go with an IPv4 one"},
+	 .reason = ".address: is an IPv6 one, and mode fullnat does not lead there from "
+		   "virtual_servers[v], which has an IPv4 one: tunnels do"},
 
 	{.locals = "{'name': 'l', 'addresses': ['198.51.100.10']},"
 		   "{'name': 'm', 'addresses': ['198.51.100.10']}",
