@@ -34,7 +34,7 @@ class Bed64(bed6.Bed6):
 def to_ipv4(frame, macs, addresses, ports, identification):
     """The frame over IPv6 as it has to leave over IPv4."""
     kind, at = bed6.l4_at(frame)
-    l4 = frame[at:bed6.length(frame)]
+    l4 = frame[at:bed6.ip_length(frame)]
     tos = (frame[14] << 4 | frame[15] >> 4) & 0xff
     total = 20 + len(l4)
     header = struct.pack("!BBHHHBBH", 0x45, tos, total, identification,

@@ -115,7 +115,7 @@ def group_of_one_family(bed):
         bed.apply(made)
     except ApiError as error:
         equal(error.code, "failed_precondition", "code")
-        assert "IPv6 address, which does not go with an IPv4 one" in error.message, error.message
+        assert "mode fullnat does not lead there" in error.message, error.message
     else:
         raise AssertionError("both families are taken")
 

@@ -212,7 +212,7 @@ def clamped(here):
     here.send("lan", talk.reply(flags="SA", options=options))
     frame = here.expect("wan")
     equal(Ether(frame)[TCP].options[0], ("MSS", 1200), "to the client")
-    equal(bed6.seal(frame), frame[:bed6.length(frame)], "checksum")
+    equal(bed6.seal(frame), frame[:bed6.ip_length(frame)], "checksum")
     here.apply(here.config)
 
 
