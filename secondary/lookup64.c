@@ -3,8 +3,9 @@
  * Stage: replies over IPv4 to clients over IPv6. Connections of FullNAT64 stand in IPv6's table,
  * the reply's tuple in IPv4-mapped addresses. A packet that IPv4's table does not know, to a port
  * of a local address that is this worker's, goes on with the packets over IPv6, so that its bucket
- * and entry are asked for like theirs. All others stay where they are; and where no connection is
- * over IPv6, nothing is asked of any.
+ * and entry are asked for like theirs; so does one that was redirected, which a stub may have
+ * passed on (stub.h). All others stay where they are; and where no connection is over IPv6, nothing
+ * is asked of any.
  */
 #include "secondary/burst.h"
 
@@ -16,11 +17,11 @@
 #include "secondary/worker.h"
 
 /* A local address is nothing else (ctrl/own.c), so that no virtual server is kept waiting. */
-static bool to_local_port(const struct worker *w, const struct sl_tuple *k)
+static bool to_local_port(const struct worker *w, const struct burst *b, const struct sl_tuple *k)
 {
 	const struct sl_own_address *own = sl_own_address_find(w->snapshot, k->daddr);
 
-	return own && own->flags & SL_OWN_LOCAL && owner_of(w, k) == w->id;
+	return own && own->flags & SL_OWN_LOCAL && (b->redirected || owner_of(w, k) == w->id);
 }
 
 /* The same that parse leaves of a packet over IPv6. */
@@ -47,7 +48,7 @@ void stage_lookup64(struct worker *w, struct burst *b)
 		struct sl_tuple k;
 
 		memcpy(&k, b->key[at], sizeof(k));
-		if (to_local_port(w, &k))
+		if (to_local_port(w, b, &k))
 			take_key(w, b, at, &k);
 		else
 			list_add(&b->miss, at);

@@ -93,7 +93,7 @@ def extension_headers(here):
     pad = PadN(optdata=b"\0" * 20)
     talk = Talk64(here, UDP, 42030)
     for ext in ([IPv6ExtHdrHopByHop()], [IPv6ExtHdrDestOpt(options=[pad])],
-                [IPv6ExtHdrHopByHop(), IPv6ExtHdrDestOpt(options=[pad, pad])], None):
+                [IPv6ExtHdrHopByHop(), IPv6ExtHdrDestOpt(options=[pad, pad])], ()):
         talk.up(b"options", ext=ext)
         talk.down(b"plain")
 

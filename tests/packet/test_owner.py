@@ -12,6 +12,7 @@ import random
 import bed6
 from bed import BACKENDS, GATEWAY, LAN, LOCALS, TCP, UDP, VIRTUAL, WAN, Talk
 from bed6 import BACKENDS6, CONFIG, LAN6, LOCALS6, VIRTUAL6, WAN6, Bed6, Talk6
+from bed64 import VIRTUAL64, Talk64
 import checks
 from api import counters
 from checks import equal
@@ -29,10 +30,15 @@ MODES = [("fullnat", 4, Talk, True), ("nat", 4, NatTalk, True), ("dr", 4, DrTalk
          ("fullnat", 6, Talk6, True), ("nat", 6, NatTalk6, True), ("dr", 6, DrTalk6, False)]
 MODES += [(tunnel, 4, tunnel_talk(tunnel), False) for tunnel in SHIM]
 MODES += [(tunnel, 6, tunnel_talk(tunnel, inner=bed6, outer_=bed6), False) for tunnel in SHIM]
+MODES.append(("fullnat64", 6, Talk64, True))
 
 
 def port_of(mode, family):
     return 1000 * family + [m[0] for m in MODES].index(mode)
+
+
+def address_of(mode, family):
+    return VIRTUAL64 if mode == "fullnat64" else VIRTUAL if family == 4 else VIRTUAL6
 
 
 def config():
@@ -41,13 +47,14 @@ def config():
     for mode, family, _, _ in MODES:
         name, port = f"{mode}-{family}", port_of(mode, family)
         made["backend_pools"].append(
-            {"name": name, "forwarding_mode": mode, "backends": [
+            {"name": name, "forwarding_mode": mode.removesuffix("64"), "backends": [
                 {"name": f"b{i}", "address": address, "port": port}
-                for i, address in enumerate(BACKENDS if family == 4 else BACKENDS6)]})
+                for i, address in enumerate(BACKENDS if family == 4 or mode == "fullnat64"
+                                            else BACKENDS6)]})
         made["virtual_servers"] += [
-            {"name": f"{name}-{protocol}", "address": VIRTUAL if family == 4 else VIRTUAL6,
+            {"name": f"{name}-{protocol}", "address": address_of(mode, family),
              "port": port, "protocol": protocol, "scheduler": "rr", "backend_pool": name,
-             **({"local_address_pool": "local"} if mode == "fullnat" else {})}
+             **({"local_address_pool": "local"} if mode.startswith("fullnat") else {})}
             for protocol in ("tcp", "udp")]
     return made
 
@@ -103,7 +110,7 @@ class Flow:
         """Also after a change of the workers, from when on a local port may name another one."""
         self.expected = expected
         self.owner = self.reply_owner = expected.owners.of(self.talk.client, self.talk.virtual)
-        if self.mode == "fullnat" and self.talk.local:
+        if self.mode.startswith("fullnat") and self.talk.local:
             self.reply_owner = expected.owners.of(self.talk.backend, self.talk.local)
 
     def up(self, flags="S"):
@@ -171,7 +178,8 @@ def all_modes(bed, owners, steering):
 def owners_of(bed, workers):
     with open(os.path.join(bed.dir, "run/seed"), "rb") as file:
         seed = int.from_bytes(file.read(8), "little")
-    return Owners(workers, seed, LOCALS + LOCALS6, (WAN, LAN, VIRTUAL, WAN6, LAN6, VIRTUAL6))
+    return Owners(workers, seed, LOCALS + LOCALS6,
+                  (WAN, LAN, VIRTUAL, WAN6, LAN6, VIRTUAL6, VIRTUAL64))
 
 
 def tests(report):
