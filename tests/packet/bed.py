@@ -317,7 +317,7 @@ class Talk:
 
     def _frame(self, macs, source, destination, payload, ip, ext, l4):
         packet = self.kit.IP_LAYER(src=source[0], dst=destination[0], **(ip or {}))
-        for header in ext:
+        for header in ext or ():
             packet = packet / header
         packet = packet / self.protocol(sport=source[1], dport=destination[1], **l4)
         return bytes(Ether(src=macs[0], dst=macs[1]) / packet / Raw(payload))
