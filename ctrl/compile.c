@@ -10,6 +10,7 @@
 
 #include <sluice/shm.h>
 
+#include "ctrl/address.h"
 #include "ctrl/plan.h"
 
 #define ALIGN 64
@@ -57,6 +58,11 @@ static uint64_t lay_out(struct sl_snapshot *s, const struct plan *p)
 			place(&l, p->model->root->max_virtual_servers, sizeof(uint32_t));
 		s->taking_backends = place(&l, p->model->root->max_backends, sizeof(uint32_t));
 	}
+	if (p->persistent) {
+		s->persistent_servers =
+			place(&l, p->model->root->max_virtual_servers, sizeof(uint32_t));
+		s->backend_places = place(&l, p->model->root->max_backends, sizeof(uint32_t));
+	}
 	return l.size;
 }
 
@@ -71,6 +77,24 @@ static void *at(struct sl_snapshot *s, struct sl_span span)
 static struct sl_span part(struct sl_span whole, uint32_t first, uint32_t n, size_t element)
 {
 	return (struct sl_span){whole.offset + first * (uint32_t)element, n};
+}
+
+static void write_persistence(const struct resource *r, struct sl_virtual_server *out)
+{
+	static const struct sl_addr all = {{UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX}};
+	const uint8_t *length = r->virtual_server.persistence_prefix;
+	const struct resource_prefix prefix[2] = {
+		{.addr = all, .length = (uint8_t)(ADDRESS_V4_BITS + length[0])},
+		{.addr = all, .length = length[1]},
+	};
+
+	out->persistent = r->virtual_server.persistence != 0;
+	if (!out->persistent)
+		return;
+	out->persistence.leaves_drained = r->virtual_server.expire_quiescent;
+	out->persistence.timeout = r->virtual_server.persistence * SL_TICK_HZ;
+	for (int family = 0; family < 2; family++)
+		out->persistence.mask[family] = address_network(&prefix[family]);
 }
 
 static void write_server(const struct sl_snapshot *s, const struct plan *p,
@@ -88,6 +112,7 @@ static void write_server(const struct sl_snapshot *s, const struct plan *p,
 	out->scheduler = r->virtual_server.scheduler;
 	out->hash_key = r->virtual_server.hash_key;
 	out->quic_id = r->virtual_server.quic_id;
+	write_persistence(r, out);
 	out->slow_start = pool->slow_start * SL_TICK_HZ;
 	out->max_connections = r->virtual_server.max_connections;
 	out->max_mss = out->proto == IPPROTO_TCP ? r->virtual_server.max_mss : 0;
@@ -184,6 +209,23 @@ static void write_quiescent(struct sl_snapshot *s, const struct plan *p)
 			taking[SL_REF_ID(b[i].ref)] = b[i].ref;
 }
 
+static void write_persistent(struct sl_snapshot *s, const struct plan *p)
+{
+	uint32_t *server = at(s, s->persistent_servers), *place = at(s, s->backend_places);
+	const struct sl_virtual_server *v = at(s, s->virtual_servers);
+	const struct sl_backend *b = at(s, s->backends);
+
+	if (!p->persistent)
+		return;
+	memset(server, 0xff, s->persistent_servers.count * sizeof(*server));
+	memset(place, 0xff, s->backend_places.count * sizeof(*place));
+	for (uint32_t i = 0; i < s->virtual_servers.count; i++)
+		if (v[i].persistent)
+			server[SL_REF_ID(v[i].ref)] = i;
+	for (uint32_t i = 0; i < s->backends.count; i++)
+		place[SL_REF_ID(b[i].ref)] = i;
+}
+
 static void write_timeouts(struct sl_snapshot *s, const struct model *model)
 {
 	static const uint32_t defaults[SL_CONN_STATE_MAX] = {
@@ -235,6 +277,7 @@ static void write_all(struct sl_snapshot *header, const struct plan *plan,
 	write_locals(s, plan);
 	write_routes(s, plan);
 	write_quiescent(s, plan);
+	write_persistent(s, plan);
 	write_timeouts(s, plan->model);
 	s->route_epoch = !before ? 1 : before->route_epoch + !same_routes(s, before);
 	s->own_epoch = !before ? 1 : before->own_epoch + !same_own(s, before);

@@ -14,6 +14,8 @@
 #define SLOW_START_MAX  3600 /* seconds */
 #define RESUME_DEFAULT  75   /* per cent, as LVS */
 
+#define PERSISTENCE_MAX 86400 /* seconds */
+
 #define KEY(symbol)     SLUICE__V1__HASH_KEY__HASH_KEY_##symbol
 
 /* Numbers of the API and ours: both are fixed, and are not the same. */
@@ -93,6 +95,34 @@ static int decode_quic(const struct fields_context *c, const Sluice__V1__Virtual
 	return 0;
 }
 
+/* A prefix length of `all` bits; 0 is taken as all. */
+static int decode_prefix(const struct fields_context *c, const char *field, uint32_t given,
+			 uint8_t all, uint8_t *prefix)
+{
+	if (given > all)
+		return fields_refuse(c, field, "%u is not in 1..%u", given, all);
+	*prefix = given ? (uint8_t)given : all;
+	return 0;
+}
+
+static int decode_persistence(const struct fields_context *c, const Sluice__V1__Persistence *m)
+{
+	uint8_t *prefix = c->r->virtual_server.persistence_prefix;
+	int rc;
+
+	if (!m)
+		return 0;
+	if (m->timeout_seconds < 1 || m->timeout_seconds > PERSISTENCE_MAX)
+		return fields_refuse(c, "persistence.timeout_seconds", "%u is not in 1..%d",
+				     m->timeout_seconds, PERSISTENCE_MAX);
+	c->r->virtual_server.persistence = m->timeout_seconds;
+	rc = decode_prefix(c, "persistence.ipv4_prefix_length", m->ipv4_prefix_length, 32,
+			   &prefix[0]);
+	return rc ? rc
+		  : decode_prefix(c, "persistence.ipv6_prefix_length", m->ipv6_prefix_length, 128,
+				  &prefix[1]);
+}
+
 int fields_decode_scheduling(const struct fields_context *c, const Sluice__V1__VirtualServer *m)
 {
 	unsigned int scheduler = scheduler_of(m->scheduler);
@@ -106,7 +136,9 @@ int fields_decode_scheduling(const struct fields_context *c, const Sluice__V1__V
 	c->r->virtual_server.expire_quiescent = m->expire_quiescent;
 	c->r->virtual_server.max_connections = m->max_connections;
 	rc = decode_hash_key(c, m);
-	return rc ? rc : decode_quic(c, m);
+	if (!rc)
+		rc = decode_quic(c, m);
+	return rc ? rc : decode_persistence(c, m->persistence);
 }
 
 int fields_decode_pool_scheduling(const struct fields_context *c, const Sluice__V1__BackendPool *m)

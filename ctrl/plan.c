@@ -162,7 +162,7 @@ static int list_servers(struct plan *plan, struct problem *why)
 
 	free(plan->server);
 	plan->n_servers = 0;
-	plan->quiescent = false;
+	plan->quiescent = plan->persistent = false;
 	plan->server = calloc(count + 1, sizeof(*plan->server));
 	if (!plan->server)
 		return no_memory(why);
@@ -173,6 +173,7 @@ static int list_servers(struct plan *plan, struct problem *why)
 
 		s->server = r;
 		plan->quiescent |= r->virtual_server.expire_quiescent;
+		plan->persistent |= r->virtual_server.persistence != 0;
 		rc = find_pools(plan, s, why);
 	}
 	return rc ? rc : plan_list_endpoints(plan, why);

@@ -112,6 +112,7 @@ struct plan {
 	struct sl_port_ranges *ranges_hash;
 	uint32_t ranges_places;
 	bool quiescent;        /* a server ends connections to drained backends */
+	bool persistent;       /* a server has persistence */
 	uint64_t servers_made; /* of these and of the local address pools */
 	struct cycles *cycles;
 

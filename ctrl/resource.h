@@ -96,6 +96,8 @@ struct resource {
 			bool expire_quiescent;
 			uint32_t max_connections;
 			uint16_t max_mss;
+			uint32_t persistence;          /* seconds; 0: none */
+			uint8_t persistence_prefix[2]; /* bits of an address: IPv4's, IPv6's */
 		} virtual_server;
 		struct {
 			struct sl_addr addr;

@@ -52,6 +52,8 @@ static const struct sl_boot_key limit_keys[] = {
 	 .initial = 16},
 	{"port-pools-per-address", SL_BOOT_NUMBER, LIMIT(port_pools_per_address), .min = 1,
 	 .max = 256, .initial = 4},
+	{"persistence-templates", SL_BOOT_NUMBER, LIMIT(persistence_templates), .min = 1024,
+	 .max = 16777216, .initial = 65536},
 	{"snapshot", SL_BOOT_SIZE, LIMIT(snapshot), .min = KIB(64), .max = GIB(1),
 	 .initial = MIB(4)},
 };

@@ -49,6 +49,7 @@ struct boot_limits {
 	uint32_t backends;
 	uint32_t local_addresses;
 	uint32_t port_pools_per_address;
+	uint32_t persistence_templates;
 	uint64_t snapshot; /* bytes of one half of the arena */
 };
 

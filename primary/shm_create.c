@@ -26,6 +26,7 @@
 #include "primary/boot_config.h"
 #include "primary/hugepages.h"
 #include "primary/seed.h"
+#include "primary/templates.h"
 
 SL_LOG_TYPE(shm_log, "sluice.primary.shm");
 
@@ -116,6 +117,13 @@ static void lay_out_rings(struct carver *c, const struct boot_config *config, un
 	}
 }
 
+static size_t templates_size(const struct boot_config *config)
+{
+	uint32_t n = config->limits.persistence_templates;
+
+	return rte_align32pow2(n / SL_TEMPLATES_IN_BUCKET) * sizeof(struct sl_template_bucket);
+}
+
 /* The slot comes first; `s` and `pool` are filled in but for what needs the memory itself. */
 static void lay_out_slot(struct carver *c, const struct boot_config *config, unsigned int w,
 			 struct sl_worker_slot *s, struct sl_pool *pool)
@@ -178,7 +186,7 @@ int shm_need(const struct boot_config *config, struct huge_need *need)
 		*node += c.used + config->limits.buffers * buffer;
 	}
 	need->bytes[huge_node_of_cpu(config->worker[0].cpu)] +=
-		sizeof(struct sl_root) + 2 * config->limits.snapshot;
+		sizeof(struct sl_root) + 2 * config->limits.snapshot + templates_size(config);
 	return overflow ? -EOVERFLOW : 0;
 }
 
@@ -292,6 +300,15 @@ static int create_arena(const struct boot_config *config, struct sl_arena *arena
 	return 0;
 }
 
+static int create_templates(const struct boot_config *config, struct sl_templates *t)
+{
+	size_t size = templates_size(config);
+
+	t->bucket = reserve("sl_templates", size, huge_node_of_cpu(config->worker[0].cpu));
+	t->bucket_mask = (uint32_t)(size / sizeof(*t->bucket)) - 1;
+	return t->bucket ? 0 : -errno;
+}
+
 static int fill_root(const struct boot_config *config, struct sl_root *root)
 {
 	struct timespec now;
@@ -314,7 +331,10 @@ static int fill_root(const struct boot_config *config, struct sl_root *root)
 	root->buffers = config->limits.buffers;
 	if (seed_get(config->runtime_dir, &root->seed))
 		return -EIO;
-	return create_arena(config, &root->arena);
+	if (create_arena(config, &root->arena) || create_templates(config, &root->templates))
+		return -ENOMEM;
+	templates_load(root);
+	return 0;
 }
 
 struct sl_root *shm_create(const struct boot_config *config)

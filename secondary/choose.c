@@ -7,6 +7,7 @@
 #include <rte_branch_prediction.h>
 
 #include "secondary/claims.h"
+#include "secondary/persist.h"
 #include "secondary/sched.h"
 #include "secondary/worker.h"
 
@@ -98,12 +99,20 @@ static inline uint32_t claim_backend(struct worker *w, const struct sl_virtual_s
 	return pick;
 }
 
+uint32_t choose_claim(struct worker *w, const struct sl_virtual_server *vs, uint64_t hash)
+{
+	return claim_backend(w, vs, hash);
+}
+
 enum sl_drop_reason choose_backend(struct worker *w, const struct sl_virtual_server *vs,
 				   const struct choose_packet *p, uint32_t *pick)
 {
 	if (unlikely(!claims_server(w, vs)))
 		return SL_DROP_SERVER_LIMIT;
-	*pick = claim_backend(w, vs, vs->hash_key ? choose_hash(vs, p) : 0);
+	if (likely(!vs->persistent))
+		*pick = claim_backend(w, vs, vs->hash_key ? choose_hash(vs, p) : 0);
+	else
+		*pick = persist_claim(w, vs, &p->client, choose_hash(vs, p));
 	if (likely(*pick != SCHED_NO_BACKEND))
 		return CHOOSE_DONE;
 	claims_down(&w->slot->server_claims[SL_REF_ID(vs->ref)], vs->ref);

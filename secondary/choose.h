@@ -22,12 +22,18 @@ struct choose_packet {
 };
 
 /*
- * A position in the virtual server's backends. `p` may be NULL for a server without a hash key. The
- * connection is counted for server and backend (claims.h): if it is not opened, or when it ends,
- * that is given back. Else the reason.
+ * A position in the virtual server's backends. `p` may be NULL for a server that has neither hash
+ * key nor persistence. The connection is counted for server and backend (claims.h): if it is not
+ * opened, or when it ends, that is given back. Else the reason.
  */
 enum sl_drop_reason choose_backend(struct worker *w, const struct sl_virtual_server *vs,
 				   const struct choose_packet *p, uint32_t *pick);
+
+/*
+ * What the virtual server's scheduler chooses and the backend's limit lets, for a packet with this
+ * hash: a position in its backends, claimed; SCHED_NO_BACKEND: none.
+ */
+uint32_t choose_claim(struct worker *w, const struct sl_virtual_server *vs, uint64_t hash);
 
 /* Room for what a worker keeps to choose by. -ENOMEM. */
 int choose_prepare(struct worker *w);

@@ -43,7 +43,8 @@ void command_switch_snapshot(struct worker *w)
 		/* the former snapshot may be overwritten by now: compare with what was kept of it
 		 */
 		read_timeouts(next, timeout);
-		if (any_shorter(timeout, w->timeout) || next->quiescent_servers.count)
+		if (any_shorter(timeout, w->timeout) || next->quiescent_servers.count ||
+		    next->persistent_servers.count)
 			conn_look_at_all(w);
 		memcpy(w->timeout, timeout, sizeof(w->timeout));
 		w->slot->worker.revision = next->revision;

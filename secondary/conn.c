@@ -13,6 +13,7 @@
 #include "secondary/conn6.h"
 #include "secondary/flow_stats.h"
 #include "secondary/local_port.h"
+#include "secondary/persist.h"
 #include "secondary/quiescent.h"
 #include "secondary/worker.h"
 
@@ -421,7 +422,7 @@ static bool sweep_due(struct worker *w, struct conn_table *t, uint32_t i)
 	uint32_t due = e->last_seen + timeout_of(w, e->state);
 
 	if (due > w->clock.tick && !quiescent_ends(w, e)) {
-		t->check[i] = due;
+		t->check[i] = unlikely(persist_any(w)) ? persist_keep(w, t, i, due) : due;
 		return false;
 	}
 	conn_close(w, t, e);

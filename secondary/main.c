@@ -24,6 +24,7 @@
 #include "secondary/checkpoint.h"
 #include "secondary/loop.h"
 #include "secondary/takeover.h"
+#include "secondary/template_file.h"
 #include "secondary/worker.h"
 
 SL_LOG_TYPE(worker_log, "sluice.worker");
@@ -198,6 +199,7 @@ static void leave(struct worker *w)
 	if (stop != SIGUSR1) {
 		neigh_drop_waiting(w);
 		checkpoint_write(w);
+		template_file_write(w);
 	}
 	slot->worker.running = 0;
 	slot->worker.snapshot_in_use = 0;

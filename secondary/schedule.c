@@ -26,6 +26,7 @@
 #include "secondary/frame6.h"
 #include "secondary/mode.h"
 #include "secondary/owner.h"
+#include "secondary/persist.h"
 #include "secondary/state.h"
 #include "secondary/worker.h"
 
@@ -98,8 +99,9 @@ static __rte_always_inline enum sl_drop_reason prepare(struct worker *w, struct 
 	uint32_t pick;
 	uint8_t mode;
 
-	why = likely(!vs->hash_key) ? choose_backend(w, vs, NULL, &pick)
-				    : choose_by_packet(w, b, at, vs, &pick, ipv6);
+	why = likely(!(vs->hash_key | vs->persistent))
+		      ? choose_backend(w, vs, NULL, &pick)
+		      : choose_by_packet(w, b, at, vs, &pick, ipv6);
 	if (unlikely(why != CHOOSE_DONE))
 		return why;
 	if (ipv6)
@@ -293,6 +295,8 @@ static __rte_always_inline void open_all(struct worker *w, struct burst *b,
 		int rc = conn_open(w, t, c, &opened);
 
 		if (likely(!rc)) {
+			if (unlikely(persist_any(w)))
+				persist_opened(w, t, opened);
 			if (ipv6)
 				b->conn6[at] = &t->entry6[opened];
 			else

@@ -24,6 +24,7 @@
 #include <sluice/profile.h>
 #include <sluice/snapshot.h>
 #include <sluice/stats.h>
+#include <sluice/template.h>
 
 #define SL_ROOT_MAGIC   UINT64_C(0x534c55494345524f) /* "SLUICERO" */
 #define SL_ABI_VERSION  6
@@ -204,6 +205,7 @@ struct sl_root {
 	struct sl_port port[SL_MAX_PORTS];
 	struct sl_worker_slot *worker[SL_MAX_WORKERS];
 	struct sl_arena arena;
+	struct sl_templates templates; /* of persistence */
 
 	/* Writer: primary. Generation of the snapshot it is reading, 0 when it isn't. */
 	uint64_t primary_snapshot_in_use __rte_cache_aligned;

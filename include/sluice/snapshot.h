@@ -146,9 +146,17 @@ struct sl_virtual_server {
 	uint32_t max_connections; /* over all workers; 0: no limit */
 	uint32_t slow_start;      /* ticks; 0: none */
 	uint16_t n_local_v4; /* over IPv6: IPv4's positions, which stand right before `local` */
-	uint8_t reserved[2];
+	bool persistent;     /* see persistence */
+	uint8_t reserved;
+
+	/* What plain ones do not have. */
+	struct {
+		struct sl_addr mask[2]; /* of a client's address: IPv4's, IPv6's */
+		uint32_t timeout;       /* ticks */
+		bool leaves_drained;    /* a drained backend does not keep its clients */
+	} persistence __attribute__((aligned(64)));
 };
-static_assert(sizeof(struct sl_virtual_server) == 64, "one a cache line");
+static_assert(sizeof(struct sl_virtual_server) == 128, "plain ones need the first line alone");
 
 /* Ports of one address and protocol that lead to a virtual server. */
 struct sl_port_range {
@@ -280,6 +288,12 @@ struct sl_snapshot {
 	 */
 	struct sl_span quiescent_servers; /* uint32_t: those servers */
 	struct sl_span taking_backends;   /* uint32_t: backends with a weight */
+	/*
+	 * For virtual servers with persistence; without any both are empty. By id, positions;
+	 * UINT32_MAX: none, or not one of them.
+	 */
+	struct sl_span persistent_servers; /* uint32_t: an endpoint of theirs in virtual_servers */
+	struct sl_span backend_places;     /* uint32_t: in backends */
 };
 
 #define SL_SNAPSHOT_MAGIC 0x534c534eu /* "SLSN" */

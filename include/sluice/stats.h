@@ -16,30 +16,32 @@
 #include <sluice/limits.h>
 
 /* X(field, name in API and metrics, sentence) */
-#define SL_WORKER_COUNTERS(X)                                                                    \
-	X(loops, "loops", "turns of the worker's loop")                                          \
-	X(busy_cycles, "busy_cycles", "TSC cycles in turns that had work")                       \
-	X(idle_cycles, "idle_cycles", "TSC cycles in turns that had none")                       \
-	X(connections_opened, "connections_opened", "connections opened")                        \
-	X(connections_closed, "connections_closed", "connections ended, by expiry or reuse")     \
-	X(redirect_out, "redirect_out", "packets passed to the worker that owns them")           \
-	X(redirect_in, "redirect_in", "packets received from other workers")                     \
-	X(local_packets, "local_packets", "packets to the appliance itself: ARP, ICMP echo")     \
-	X(arp_requests_sent, "arp_requests_sent", "ARP requests sent")                           \
-	X(arp_replies_sent, "arp_replies_sent", "ARP replies sent")                              \
-	X(icmp_sent, "icmp_sent", "ICMP messages sent: echo replies and errors")                 \
-	X(neighbour_events_lost, "neighbour_events_lost",                                        \
-	  "neighbour events that found a full ring")                                             \
-	X(local_ports_exhausted, "local_ports_exhausted",                                        \
-	  "a local address had no port; next tried")                                             \
-	X(buffers_returned, "buffers_returned", "own buffers that other workers gave back")      \
-	X(buffers_reclaimed, "buffers_reclaimed",                                                \
-	  "own buffers that died with a worker and were taken back")                             \
-	X(icmp_related, "icmp_related", "ICMP errors about connections, passed on")              \
-	X(ndp_solicitations_sent, "ndp_solicitations_sent", "IPv6 neighbour solicitations sent") \
-	X(ndp_advertisements_sent, "ndp_advertisements_sent",                                    \
-	  "IPv6 neighbour advertisements sent")                                                  \
-	X(address_conflicts, "address_conflicts", "another host claimed an IPv6 address of ours")
+#define SL_WORKER_COUNTERS(X)                                                                     \
+	X(loops, "loops", "turns of the worker's loop")                                           \
+	X(busy_cycles, "busy_cycles", "TSC cycles in turns that had work")                        \
+	X(idle_cycles, "idle_cycles", "TSC cycles in turns that had none")                        \
+	X(connections_opened, "connections_opened", "connections opened")                         \
+	X(connections_closed, "connections_closed", "connections ended, by expiry or reuse")      \
+	X(redirect_out, "redirect_out", "packets passed to the worker that owns them")            \
+	X(redirect_in, "redirect_in", "packets received from other workers")                      \
+	X(local_packets, "local_packets", "packets to the appliance itself: ARP, ICMP echo")      \
+	X(arp_requests_sent, "arp_requests_sent", "ARP requests sent")                            \
+	X(arp_replies_sent, "arp_replies_sent", "ARP replies sent")                               \
+	X(icmp_sent, "icmp_sent", "ICMP messages sent: echo replies and errors")                  \
+	X(neighbour_events_lost, "neighbour_events_lost",                                         \
+	  "neighbour events that found a full ring")                                              \
+	X(local_ports_exhausted, "local_ports_exhausted",                                         \
+	  "a local address had no port; next tried")                                              \
+	X(buffers_returned, "buffers_returned", "own buffers that other workers gave back")       \
+	X(buffers_reclaimed, "buffers_reclaimed",                                                 \
+	  "own buffers that died with a worker and were taken back")                              \
+	X(icmp_related, "icmp_related", "ICMP errors about connections, passed on")               \
+	X(ndp_solicitations_sent, "ndp_solicitations_sent", "IPv6 neighbour solicitations sent")  \
+	X(ndp_advertisements_sent, "ndp_advertisements_sent",                                     \
+	  "IPv6 neighbour advertisements sent")                                                   \
+	X(address_conflicts, "address_conflicts", "another host claimed an IPv6 address of ours") \
+	X(templates_replaced, "templates_replaced",                                               \
+	  "templates of persistence that gave their place to another client's")
 
 enum sl_worker_counter {
 #define X(field, name, text) SL_WORKER_COUNTER_##field,

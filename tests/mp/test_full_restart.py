@@ -74,6 +74,21 @@ def after_a_crash(instance, traffic):
     goes_on(instance, traffic, before, stopped)
 
 
+def templates(instance, traffic):
+    """All clients of one network are one backend's, before and after."""
+    def used():
+        return {c["backendAddress"] for c in instance.connections()}
+    before = used()
+    equal(len(before), 1, "backends")
+    orderly(instance, traffic)
+    for _ in range(4):
+        traffic.open(socket.SOCK_STREAM)
+    traffic.echoes()
+    equal(used(), before, "backends")
+    with open(f"{instance.dir}/primary.log", encoding="utf-8") as log:
+        assert "1 of 1 templates taken up" in log.read(), "not in the log"
+
+
 def damaged(instance):
     """A checkpoint that is cut or altered is set aside with a reason, and the worker works."""
     ctrl = instance.pid("ctrl")
@@ -141,6 +156,16 @@ def tests(report):
             traffic.stop()
             with report.case("a damaged checkpoint is refused"):
                 damaged(instance)
+    with Instance("--no-config") as instance:
+        sticky = [{**s, "scheduler": "rr", "persistence": {
+            "timeout_seconds": 300, "ipv4_prefix_length": 16}} for s in CONFIG["virtual_servers"]]
+        instance.api.call("ConfigService/ApplyConfig",
+                          {"config": {**CONFIG, "virtual_servers": sticky}})
+        with Traffic(instance, tcp=4, udp=0) as traffic:
+            traffic.echoes()
+            with report.case("templates of persistence are taken up"):
+                templates(instance, traffic)
+            traffic.stop()
     with report.case("upgrade to another build under traffic, not to a broken one"):
         with Programs() as programs:
             bed.PROGRAMS["SLUICE"] = programs.installed

@@ -150,4 +150,5 @@ def tests(report):
                 group_of_one_family(bed)
 
 
-checks.main(tests)
+if __name__ == "__main__":
+    checks.main(tests)

@@ -788,6 +788,38 @@ static void endpoints_of_a_group(void **state)
 	assert_null(sl_virtual_server_find(snapshot, addr("192.0.2.2"), htons(7999), IPPROTO_TCP));
 }
 
+static void persistence(void **state)
+{
+	const struct sl_virtual_server *one, *plain;
+	const uint32_t *place;
+	const struct sl_backend *b;
+
+	(void)state;
+	apply("{'backendPools': [{'name': 'p', 'backends': ["
+	      " {'name': 'b', 'address': '198.51.100.101'},"
+	      " {'name': 'a', 'address': '198.51.100.102'}]}],"
+	      "'interfaces': [{'name': 'lan', 'addresses': ['198.51.100.1/24']}],"
+	      "'localAddressPools': [{'name': 'l', 'addresses': ['198.51.100.10']}],"
+	      "'virtualServers': [{'name': 'a', 'address': '192.0.2.1', 'port': 80,"
+	      " 'protocol': 'tcp', 'backendPool': 'p', 'localAddressPool': 'l', 'persistence':"
+	      " {'timeoutSeconds': 7, 'ipv4PrefixLength': 20}}, {'name': 'b', 'address': "
+	      "'192.0.2.1',"
+	      " 'port': 81, 'protocol': 'tcp', 'backendPool': 'p', 'localAddressPool': 'l'}]}");
+	one = sl_virtual_server_find(snapshot, addr("192.0.2.1"), htons(80), IPPROTO_TCP);
+	plain = sl_virtual_server_find(snapshot, addr("192.0.2.1"), htons(81), IPPROTO_TCP);
+	assert_true(one->persistent && !plain->persistent);
+	assert_int_equal(one->persistence.timeout, 7 * SL_TICK_HZ);
+	assert_int_equal(one->persistence.mask[0].w[3], addr("255.255.240.0"));
+	assert_int_equal(one->persistence.mask[0].w[2], UINT32_MAX);
+	assert_int_equal(one->persistence.mask[1].w[3], UINT32_MAX);
+	place = sl_snapshot_at(snapshot, snapshot->backend_places);
+	b = sl_snapshot_at(snapshot, snapshot->backends);
+	for (uint32_t i = 0; i < snapshot->backends.count; i++)
+		assert_int_equal(place[SL_REF_ID(b[i].ref)], i);
+	apply(bed_good);
+	assert_int_equal(snapshot->backend_places.count, 0);
+}
+
 /* Addresses and ports as operators number them: in sequence. Probes stay short. */
 static void hash_spreads_sequences(void **state)
 {
@@ -892,6 +924,7 @@ int main(void)
 		T(every_server_is_found),
 		T(ranges_of_ports),
 		T(endpoints_of_a_group),
+		T(persistence),
 		T(hash_spreads_sequences),
 		T(too_small_a_half),
 		T(stays_inside),

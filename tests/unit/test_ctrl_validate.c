@@ -171,6 +171,23 @@ static const struct one ones[] = {
 	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp', 'scheduler': 9,"
 	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
 	 "virtual_servers[v].scheduler: 9 is not known: rr, wrr, mh, conhash, sh, fo, lc or wlc"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp', 'backendPool': 'b',"
+	 " 'persistence': {'timeoutSeconds': 86400, 'ipv4PrefixLength': 1,"
+	 " 'ipv6PrefixLength': 128}}",
+	 NULL},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp', 'backendPool': 'b',"
+	 " 'persistence': {}}",
+	 "virtual_servers[v].persistence.timeout_seconds: 0 is not in 1..86400"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp', 'backendPool': 'b',"
+	 " 'persistence': {'timeoutSeconds': 1, 'ipv4PrefixLength': 33}}",
+	 "virtual_servers[v].persistence.ipv4_prefix_length: 33 is not in 1..32"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'port': 1, 'protocol': 'tcp', 'backendPool': 'b',"
+	 " 'persistence': {'timeoutSeconds': 1, 'ipv6PrefixLength': 129}}",
+	 "virtual_servers[v].persistence.ipv6_prefix_length: 129 is not in 1..128"},
 	{RESOURCE_BACKEND_POOL, "{'name': 'p', 'forwardingMode': 'dr'}", NULL},
 	{RESOURCE_BACKEND_POOL, "{'name': 'p', 'forwardingMode': 99}",
 	 "backend_pools[p].forwarding_mode: 99 is not known: fullnat, nat, dr, ipip, gre or gue"},

@@ -42,6 +42,7 @@ static struct boot_config config = {
 		   .backends = 7,
 		   .local_addresses = 2,
 		   .port_pools_per_address = 3,
+		   .persistence_templates = 1100,
 		   .snapshot = 65536},
 };
 static struct sl_root *root;
@@ -272,6 +273,7 @@ static void need_covers_use(void **state)
 	}
 	used += rte_memzone_lookup("sl_worker0")->len * WORKERS;
 	used += rte_memzone_lookup("sl_arena")->len + sizeof(struct sl_root);
+	used += rte_memzone_lookup("sl_templates")->len;
 	assert_true(asked > used);
 	assert_true(asked < used + (UINT64_C(64) << 20));
 }

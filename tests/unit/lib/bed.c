@@ -9,11 +9,12 @@
 #include "secondary/choose.h"
 #include "secondary/local_port.h"
 
-#define SERVERS   16
-#define BACKENDS  64
-#define ADDRESSES 8
-#define POOLS_PER 2
-#define MAX_IPV6  131072u /* connections */
+#define SERVERS          16
+#define BACKENDS         64
+#define ADDRESSES        8
+#define POOLS_PER        2
+#define TEMPLATE_BUCKETS 64
+#define MAX_IPV6         131072u /* connections */
 
 static void *zeroed(size_t n, size_t size)
 {
@@ -111,6 +112,8 @@ struct bed *bed_new(unsigned int n_workers, uint32_t capacity, uint32_t n_bucket
 	b->root.max_local_addresses = ADDRESSES;
 	b->root.port_pools_per_address = POOLS_PER;
 	b->root.worker[0] = &b->slot;
+	b->root.templates.bucket = zeroed(TEMPLATE_BUCKETS, sizeof(struct sl_template_bucket));
+	b->root.templates.bucket_mask = TEMPLATE_BUCKETS - 1;
 	for (int i = 0; i < SL_CONN_STATE_MAX; i++)
 		b->snapshot.timeout[i] = seconds[i] * SL_TICK_HZ;
 	make_slot(b, capacity, n_buckets);
@@ -134,6 +137,7 @@ void bed_free(struct bed *b)
 
 	free(b->worker.ports_used);
 	free(b->worker.others);
+	free(b->root.templates.bucket);
 	free(s->server_claims);
 	free(s->backend_claims);
 	free(s->overload);

@@ -46,6 +46,7 @@ static void add_backends(struct layout *l, unsigned int n)
 {
 	struct sl_backend *b = take(l, &l->s->backends, n, sizeof(*b));
 	uint32_t *cycle = take(l, &l->s->cycles, n, sizeof(*cycle));
+	uint32_t *place = take(l, &l->s->backend_places, n, sizeof(*place));
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t addr = htonl(ntohl(inet_addr("198.51.100.101")) + i);
@@ -54,7 +55,7 @@ static void add_backends(struct layout *l, unsigned int n)
 					   .addr = sl_addr_of_v4(addr),
 					   .port = htons(80),
 					   .weight = 1};
-		cycle[i] = i;
+		cycle[i] = place[i] = i;
 	}
 }
 
