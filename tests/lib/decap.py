@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The backend's end of a tunnel in user space, for kernels without the device.
 
-What arrives in IPIP (RFC 2003), GRE (RFC 2784) or GUE (draft-ietf-intarea-gue) loses its outer headers and
-goes to the namespace's kernel by a tun device. Answers take the kernel's own way.
+What arrives in IPIP (RFC 2003, RFC 2473, RFC 4213), GRE (RFC 2784) or GUE (draft-ietf-intarea-gue), over
+either family, loses its outer headers and goes to the namespace's kernel by a tun device. Answers take
+the kernel's own way.
 """
 
+import collections
 import fcntl
 import os
 import selectors
@@ -17,12 +19,10 @@ from instance import inside
 
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454ca, 1, 0x1000
 GUE_PORT = 6080
-OUTER = 20  # bytes of an IPv4 header, which a raw socket hands over
-KINDS = {  # type of socket, protocol, bytes before what is inside
-    "ipip": (socket.SOCK_RAW, socket.IPPROTO_IPIP, OUTER),
-    "gre": (socket.SOCK_RAW, socket.IPPROTO_GRE, OUTER + 4),
-    "gue": (socket.SOCK_DGRAM, socket.IPPROTO_UDP, 4),
-}
+SHIM = {"ipip": 0, "gre": 4, "gue": 12}  # bytes between the headers
+HANDED = {4: 20, 6: 0}  # bytes of the outer header that a raw socket hands over
+FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
+RAW = (("ipip", socket.IPPROTO_IPIP), ("ipip", socket.IPPROTO_IPV6), ("gre", socket.IPPROTO_GRE))
 
 
 def open_tun(name):
@@ -31,18 +31,28 @@ def open_tun(name):
     return fd
 
 
+def listen(outer):
+    """(socket, kind, bytes before what is inside) for all that comes over this version of IP."""
+    for kind, protocol in RAW:
+        yield (socket.socket(FAMILY[outer], socket.SOCK_RAW, protocol), kind,
+               HANDED[outer] + SHIM[kind])
+    gue = socket.socket(FAMILY[outer], socket.SOCK_DGRAM)
+    if outer == 6:
+        gue.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    gue.bind(("", GUE_PORT))
+    yield gue, "gue", SHIM["gue"] - 8  # the UDP header is gone
+
+
 class Decapsulator:
     def __init__(self, namespace, device="decap"):
         self.selector = selectors.DefaultSelector()
-        self.taken = dict.fromkeys(KINDS, 0)  # packets
+        self.taken = collections.Counter()  # (kind, outer version, inner version): packets
         self.stopped = False
         with inside(namespace):
             self.tun = open_tun(device)
-            for kind, (type_, protocol, before) in KINDS.items():
-                opened = socket.socket(socket.AF_INET, type_, protocol)
-                if type_ == socket.SOCK_DGRAM:
-                    opened.bind(("", GUE_PORT))
-                self.selector.register(opened, selectors.EVENT_READ, (kind, before))
+            for outer in FAMILY:
+                for opened, kind, before in listen(outer):
+                    self.selector.register(opened, selectors.EVENT_READ, (kind, outer, before))
         subprocess.run(["ip", "-n", namespace, "link", "set", device, "up"], check=True)
         self.thread = threading.Thread(target=self._loop, daemon=True)
 
@@ -61,7 +71,7 @@ class Decapsulator:
     def _loop(self):
         while not self.stopped:
             for key, _ in self.selector.select(0.1):
-                kind, before = key.data
-                packet = key.fileobj.recv(65536)
-                os.write(self.tun, packet[before:])
-                self.taken[kind] += 1
+                kind, outer, before = key.data
+                packet = key.fileobj.recv(65536)[before:]
+                os.write(self.tun, packet)
+                self.taken[kind, outer, packet[0] >> 4] += 1
