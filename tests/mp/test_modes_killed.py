@@ -1,23 +1,28 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Workers are restarted and killed under traffic in each forwarding mode: no connection is lost.
+"""Workers are restarted and killed under traffic in each forwarding mode: no connection is lost,
+and persistent clients stay with their backends.
 
 The topology is drawn in tests/lib/kernel_modes.py, which says as well where a tunnel ends.
 """
 
 import os
 import signal
+import socket
 
 import paths  # noqa: F401
 
 import checks
 from checks import equal, eventually
 from instance import Instance
-from kernel_modes import CASES, build, config, far_end
+from kernel_modes import BACKENDS, BACKENDS6, CASES, Case, build, config, far_end
 from traffic import Traffic
 
 BACK = 12  # seconds in which a worker has to be back
 TCP, UDP = 16, 16
+
+PERSISTENT = (Case("FullNAT", "fullnat", "192.0.2.91", BACKENDS),
+              Case("NAT over IPv6", "nat", "2001:db8:1::91", BACKENDS6))
 
 
 def listed(instance, traffic, case):
@@ -70,6 +75,33 @@ def lives(instance, case):
         return sum(f.lost for f in traffic.flows)
 
 
+def backends_of_clients(instance, case):
+    found = {}
+    for c in instance.connections():
+        if c["virtualAddress"] == case.virtual:
+            found.setdefault((c["protocol"], c["clientAddress"]), set()).add(c["backendAddress"])
+    return found
+
+
+def stays(instance, case):
+    """What a client opens after the deaths goes where it went before, of three backends in turn."""
+    made = config(case)
+    for server in made["virtual_servers"]:
+        server.update(scheduler="rr", persistence={"timeout_seconds": 300})
+    instance.api.call("ConfigService/ApplyConfig", {"config": made})
+    with Traffic(instance, tcp=TCP, udp=UDP, clients=case.clients, virtual=case.virtual,
+                 servers=case.servers) as traffic:
+        survives(instance, traffic, case, killed)
+        before = backends_of_clients(instance, case)
+        equal([len(backends) for backends in before.values()], [1] * 2 * len(case.clients),
+              "backends of each client and protocol")
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            for n in range(6):
+                traffic.open(kind, case.clients[n % len(case.clients)])
+        traffic.echoes(BACK)
+        equal(backends_of_clients(instance, case), before, "backends")
+
+
 def tests(report):
     with Instance("--no-config") as instance:
         build(instance)
@@ -80,6 +112,9 @@ def tests(report):
                     assert not case.tunnel or tunnels.taken[case.mode, case.outer, case.inner], \
                         "nothing came by the tunnel"
                     print(f"{case.name}: kills cost {lost} datagrams", flush=True)
+        for case in PERSISTENT:
+            with report.case(f"{case.name}: persistent clients stay with their backends"):
+                stays(instance, case)
 
 
 checks.main(tests)
