@@ -102,7 +102,7 @@ def directory():
         shutil.rmtree(path, ignore_errors=True)
 
 
-def config_of(backends=16):
+def config_of(backends=16, mode="fullnat", scheduler="rr"):
     """What the generator's clients and backends expect (gen.c)."""
     return {
         "interfaces": [{"name": "wan", "addresses": ["192.0.2.1/24"]},
@@ -110,12 +110,13 @@ def config_of(backends=16):
         "routes": [{"name": "clients", "prefix": "10.0.0.0/8", "gateway": "192.0.2.254"}],
         "local_address_pools": [{"name": "local", "addresses":
                                  [f"198.51.100.{10 + i}" for i in range(16)]}],
-        "backend_pools": [{"name": "bench", "backends": [
+        "backend_pools": [{"name": "bench",
+                           "forwarding_mode": f"FORWARDING_MODE_{mode.upper()}", "backends": [
             {"name": f"b{i}", "address": f"198.51.100.{101 + i}", "port": 80}
             for i in range(backends)]}],
         "virtual_servers": [{"name": f"bench-{p}", "address": "192.0.2.80", "port": 80,
                              "protocol": f"PROTOCOL_{p.upper()}",
-                             "scheduler": "SCHEDULER_RR", "backend_pool": "bench",
+                             "scheduler": f"SCHEDULER_{scheduler.upper()}", "backend_pool": "bench",
                              "local_address_pool": "local"} for p in ("udp", "tcp")],
     }
 

@@ -27,10 +27,14 @@ class TooBusy(BenchError):
 
 
 class Case:
-    """One line of the table. `task` is the generator's (hook.c)."""
+    """One line of the table. `task` is the generator's (hook.c), `config` what config_of() is
+    asked for, `against` the name of the case that it is compared with at as many flows."""
 
-    def __init__(self, name, flows=None, workers=1, alone=True, lives=None, **task):
+    def __init__(self, name, flows=None, workers=1, alone=True, lives=None, config=None,
+                 against=None, **task):
         self.name = name
+        self.config = config or {}
+        self.against = against
         self.flows = flows
         self.workers = workers
         self.alone = alone  # False: another appliance is as busy on the other CPU
@@ -69,7 +73,7 @@ class Case:
                 stack.enter_context(busy_neighbour(f"{path}/other", task))
             appliance = stack.enter_context(Appliance(f"{path}/run", task, self.workers,
                                                       limits=limits))
-            appliance.apply(config_of())
+            appliance.apply(config_of(**self.config))
             results = appliance.results(SETTLE_S + ms / 1000)
         for result in results:
             if result["drops"]:
@@ -82,7 +86,7 @@ class Case:
     def bed(self):
         """Cases with the same have the same reference, for the generator has the same to do."""
         return (self.task["load"], self.task["proto"], self.task.get("arms"),
-                self.task.get("order"), max(self.workers, self.task.get("owners", 1)))
+                self.task.get("order"), self.task.get("oneway"), max(self.workers, self.task.get("owners", 1)))
 
     def good_runs(self, fastest):
         """Those whose reference was near the fastest over the same bed: within a run slices are
@@ -105,6 +109,7 @@ class Case:
             "mpps": round(self.workers * 1000 / median(ns), 3),
             "ratio_to_5tswap": round(ratio, 3),
             "bytes_per_connection": median(w["bytes_per_connection"] for w in workers),
+            "without_bed_ns": round(median(w["ns"] - w["io_ns"] for w in workers), 2),
             "runs": len(runs),
         }
         if self.flows:
@@ -136,6 +141,40 @@ def busy_neighbour(path, task):
         yield
 
 
+def compared_with(case, cases):
+    """The case that it is compared with, or None."""
+    return next((other for other in cases
+                 if (other.name, other.flows, other.workers) == (case.against, case.flows, 1)
+                 and not other.note()), None)
+
+
+def compare(case, found, other):
+    """How its figures stand to the other's of the same bench: in all, and less each one's bed."""
+    found["against"] = case.against
+    found["ratio"] = round(found["ns_per_packet"] / other["ns_per_packet"], 3)
+    found["ratio_without_bed"] = round(found["without_bed_ns"] / other["without_bed_ns"], 3)
+
+
+def mode_cases():
+    """Forwarding modes beside FullNAT. Where backends answer by themselves, requests are all that
+    the worker sees, and are compared with FullNAT's requests."""
+    for flows in (1000, 100000):
+        yield Case("udp_nat", flows, proto="udp", config={"mode": "nat"}, against="udp_fnat")
+        yield Case("udp_fnat_requests", flows, proto="udp", oneway=1)
+        for mode in ("dr", "ipip"):
+            yield Case(f"udp_{mode}", flows, proto="udp", oneway=1, config={"mode": mode},
+                       against="udp_fnat_requests")
+    for mode in ("gre", "gue"):
+        yield Case(f"udp_{mode}", 1000, proto="udp", oneway=1, config={"mode": mode},
+                   against="udp_fnat_requests")
+
+
+def scheduler_cases():
+    for scheduler in ("wlc", "mh", "conhash"):
+        yield Case(f"udp_new_{scheduler}", proto="udp", lives=NEW["udp"][1],
+                   config={"scheduler": scheduler}, against="udp_new")
+
+
 def all_cases():
     found = [Case(f"{proto}_fnat", flows, proto=proto)
              for flows in FLOWS for proto in ("udp", "tcp")]
@@ -148,4 +187,4 @@ def all_cases():
         two = {"proto": "udp", "owners": 2}
         found += [Case("udp_fnat", flows, workers=2, **two), Case("udp_fnat", flows, **two),
                   Case("udp_fnat", flows, alone=False, **two)]
-    return found
+    return [*found, *mode_cases(), *scheduler_cases()]

@@ -6,7 +6,8 @@
  *
  *   port 0: clients. receive: answers that are due, then new requests. send: client's reaction.
  *   port 1: backends. receive: what the backends answered. send: backend's reaction.
- * With one arm both are port 0.
+ * With one arm both are port 0. One way: backends answer clients by another way, not through us;
+ * what reaches one ends there, as its answer ends at a client otherwise. Datagrams only.
  */
 #ifndef BENCH_GEN_H
 #define BENCH_GEN_H
@@ -30,6 +31,7 @@ struct gen_config {
 	enum gen_load load;
 	enum gen_order order;
 	bool tcp;
+	bool oneway;
 	unsigned int arms;     /* 1 or 2 */
 	uint32_t flows;        /* STEADY: of this worker; NEW: connections to open in all */
 	uint32_t frame;        /* bytes of a request, without FCS */

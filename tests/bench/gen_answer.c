@@ -35,8 +35,22 @@ static void turn_round(struct rte_mbuf *m, unsigned int port)
 	eth->dst_addr = gen.w->root->port[port].mac;
 }
 
+/* A datagram is where it ends: its flow's first one, until all are open. */
+static void datagram_arrived(void)
+{
+	if (gen.established < gen.opened) {
+		gen.established++;
+		gen.lives++;
+	}
+}
+
 static void backend_got(struct rte_mbuf *m, unsigned int port)
 {
+	if (gen.config.oneway) {
+		datagram_arrived();
+		rte_pktmbuf_free(m);
+		return;
+	}
 	if (gen.config.tcp) {
 		uint8_t flags = frame_tcp(m)->tcp_flags;
 
@@ -85,9 +99,8 @@ static void client_got(struct rte_mbuf *m)
 			flags & (gen.config.load == GEN_NEW ? RTE_TCP_FIN_FLAG : RTE_TCP_SYN_FLAG)
 				? 1
 				: 0;
-	} else if (gen.established < gen.opened) {
-		gen.established++;
-		gen.lives++;
+	} else {
+		datagram_arrived();
 	}
 	take_sample(m);
 	if (!says) {

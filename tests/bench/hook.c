@@ -5,7 +5,7 @@
  * stands in the environment, which the primary passes on:
  *
  *   SLUICE_BENCH="load=steady|new proto=udp|tcp flows=N order=rr|uniform|zipf arms=1|2
- *                 frame=N ms=N rate=N owners=N pauses=1 out=FILE"
+ *                 frame=N ms=N rate=N owners=N oneway=1 pauses=1 out=FILE"
  *
  * When the time is up (ms=0: never, and no slices are measured), all is done, or the worker is told
  * to end, the result is written to FILE.<worker>. The generator falls silent then; not beside other
@@ -78,6 +78,7 @@ static void read_environment(void)
 
 	h.gen.load = is(text, "load", "new") ? GEN_NEW : GEN_STEADY;
 	h.gen.tcp = is(text, "proto", "tcp");
+	h.gen.oneway = is(text, "oneway", "1");
 	h.gen.flows = (uint32_t)number(text, "flows", 1000);
 	h.gen.order = is(text, "order", "rr")     ? GEN_ROUND_ROBIN
 		      : is(text, "order", "zipf") ? GEN_ZIPF

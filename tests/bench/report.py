@@ -8,13 +8,20 @@ COLUMNS = (("WORK", "name", ""), ("FLOWS", "flows", "d"), ("WORKERS", "workers",
            ("NS/PACKET", "ns_per_packet", ".1f"), ("MIN", "ns_min", ".1f"),
            ("MAX", "ns_max", ".1f"), ("CPU-NS", "cpu_ns_per_packet", ".1f"),
            ("MPPS", "mpps", ".2f"), ("/5TSWAP", "ratio_to_5tswap", ".3f"),
+           ("RATIO", "ratio", ".3f"), ("LESS-BED", "ratio_without_bed", ".3f"),
+           ("AGAINST", "against", ""),
            ("CONN/S", "connections_per_second", "d"), ("", "note", ""))
 
 # As docs/performance.md names them.
 WORK = {"udp_fnat": "UDP", "tcp_fnat": "TCP, established", "udp_fnat_rr": "UDP, flows in turn",
         "udp_fnat_mixed": "UDP, one port, both directions in every burst",
         "udp_fnat_zipf": "UDP, Zipf", "udp_new": "new UDP connections, request and answer",
-        "tcp_new": "TCP connections, whole life (7 packets)"}
+        "tcp_new": "TCP connections, whole life (7 packets)",
+        "udp_fnat_requests": "UDP, requests alone", "udp_nat": "UDP, NAT",
+        **{f"udp_{mode}": f"UDP, requests alone, {mode.upper()}"
+           for mode in ("dr", "ipip", "gre", "gue")},
+        **{f"udp_new_{scheduler}": f"new UDP connections, {scheduler}"
+           for scheduler in ("wlc", "mh", "conhash")}}
 NOTES = {"bed of two": "one worker on the same bed", "busy neighbour": "beside another appliance"}
 
 # DPVS 1.10.2, UDP FullNAT on the same kind of machine: flows and ns per packet.
@@ -80,16 +87,23 @@ def work(result):
     return ", ".join(parts)
 
 
+def compared(result):
+    if "ratio" not in result:
+        return ""
+    return (f"{result['ratio']:.2f} of {WORK[result['against']]}; "
+            f"{result['ratio_without_bed']:.2f} without the bed")
+
+
 def write_markdown(path, report):
     """The table of docs/performance.md."""
     lines = ["| work | connections | ns a packet | min - max | Mpps | 5tswap / it "
-             "| connections/s |", "|---|---|---|---|---|---|---|"]
+             "| connections/s | compared |", "|---|---|---|---|---|---|---|---|"]
     for r in (r for r in report["results"] if "ns_per_packet" in r):
         per_second = r.get("connections_per_second")
         lines.append(f"| {work(r)} | {r.get('flows', '')} | {r['ns_per_packet']:.1f} "
                      f"| {r['ns_min']:.1f} - {r['ns_max']:.1f} | {r['mpps']:.1f} "
                      f"| {r['ratio_to_5tswap']:.2f} "
-                     f"| {format(per_second, ',') if per_second else ''} |")
+                     f"| {format(per_second, ',') if per_second else ''} | {compared(r)} |")
     with open(path, "w", encoding="ascii") as file:
         file.write("\n".join(lines) + "\n")
 
