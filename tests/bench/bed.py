@@ -102,19 +102,28 @@ def directory():
         shutil.rmtree(path, ignore_errors=True)
 
 
-def config_of(backends=16, mode="fullnat", scheduler="rr"):
-    """What the generator's clients and backends expect (gen.c)."""
+# By family. Of the last ones a number is added: 1 is ours, from 10 on local, from 101 on backends.
+VIP = {4: "192.0.2.80", 6: "2001:db8:1::80"}
+WAN = {4: "192.0.2.1/24", 6: "2001:db8:1::1/64"}
+CLIENTS = {4: {"prefix": "10.0.0.0/8", "gateway": "192.0.2.254"},
+           6: {"prefix": "2001:db8:f::/48", "gateway": "2001:db8:1::fe"}}
+LAN = {4: ("198.51.100.", "/24"), 6: ("2001:db8:2::", "/64")}
+
+
+def config_of(count=16, mode="fullnat", scheduler="rr", clients=4, backends=4):
+    """What the generator's clients and backends, of these families, expect (gen.c)."""
+    lan, bits = LAN[backends]
     return {
-        "interfaces": [{"name": "wan", "addresses": ["192.0.2.1/24"]},
-                       {"name": "lan", "addresses": ["198.51.100.1/24"]}],
-        "routes": [{"name": "clients", "prefix": "10.0.0.0/8", "gateway": "192.0.2.254"}],
+        "interfaces": [{"name": "wan", "addresses": [WAN[clients]]},
+                       {"name": "lan", "addresses": [f"{lan}1{bits}"]}],
+        "routes": [{"name": "clients", **CLIENTS[clients]}],
         "local_address_pools": [{"name": "local", "addresses":
-                                 [f"198.51.100.{10 + i}" for i in range(16)]}],
+                                 [f"{lan}{10 + i}" for i in range(16)]}],
         "backend_pools": [{"name": "bench",
                            "forwarding_mode": f"FORWARDING_MODE_{mode.upper()}", "backends": [
-            {"name": f"b{i}", "address": f"198.51.100.{101 + i}", "port": 80}
-            for i in range(backends)]}],
-        "virtual_servers": [{"name": f"bench-{p}", "address": "192.0.2.80", "port": 80,
+            {"name": f"b{i}", "address": f"{lan}{101 + i}", "port": 80}
+            for i in range(count)]}],
+        "virtual_servers": [{"name": f"bench-{p}", "address": VIP[clients], "port": 80,
                              "protocol": f"PROTOCOL_{p.upper()}",
                              "scheduler": f"SCHEDULER_{scheduler.upper()}", "backend_pool": "bench",
                              "local_address_pool": "local"} for p in ("udp", "tcp")],

@@ -8,7 +8,7 @@ minute of the machine does not fall on one case alone; a figure is the median of
 import contextlib
 from statistics import median
 
-from bed import Appliance, BenchError, config_of
+from bed import LIMITS, Appliance, BenchError, config_of
 
 FLOWS = (1, 1000, 10000, 100000, 1000000)
 
@@ -66,7 +66,9 @@ class Case:
             return
 
     def measure(self, path, ms):
-        limits = {} if self.workers == 1 else {"connections": 262144}
+        limits = {"connections": 262144} if self.workers > 1 else {}
+        if self.task.get("clients") == 6:
+            limits["connections-ipv6"] = LIMITS["connections"]  # an index as sparse as IPv4's
         task = {**self.task, "ms": ms}
         with contextlib.ExitStack() as stack:
             if not self.alone:
@@ -86,7 +88,8 @@ class Case:
     def bed(self):
         """Cases with the same have the same reference, for the generator has the same to do."""
         return (self.task["load"], self.task["proto"], self.task.get("arms"),
-                self.task.get("order"), self.task.get("oneway"), max(self.workers, self.task.get("owners", 1)))
+                self.task.get("order"), self.task.get("oneway"),
+                self.task.get("clients"), max(self.workers, self.task.get("owners", 1)))
 
     def good_runs(self, fastest):
         """Those whose reference was near the fastest over the same bed: within a run slices are
@@ -158,15 +161,22 @@ def compare(case, found, other):
 def mode_cases():
     """Forwarding modes beside FullNAT. Where backends answer by themselves, requests are all that
     the worker sees, and are compared with FullNAT's requests."""
-    for flows in (1000, 100000):
-        yield Case("udp_nat", flows, proto="udp", config={"mode": "nat"}, against="udp_fnat")
-        yield Case("udp_fnat_requests", flows, proto="udp", oneway=1)
-        for mode in ("dr", "ipip"):
-            yield Case(f"udp_{mode}", flows, proto="udp", oneway=1, config={"mode": mode},
-                       against="udp_fnat_requests")
-    for mode in ("gre", "gue"):
-        yield Case(f"udp_{mode}", 1000, proto="udp", oneway=1, config={"mode": mode},
+    yield Case("udp_nat", 100000, proto="udp", config={"mode": "nat"}, against="udp_fnat")
+    yield Case("udp_fnat_requests", 100000, proto="udp", oneway=1)
+    for mode in ("dr", "ipip", "gre", "gue"):
+        yield Case(f"udp_{mode}", 100000, proto="udp", oneway=1, config={"mode": mode},
                    against="udp_fnat_requests")
+
+
+def ipv6_cases():
+    """FullNAT of IPv6 clients to backends of their family, and of the other one."""
+    both, to_ipv4 = {"clients": 6, "backends": 6}, {"clients": 6, "backends": 4}
+    for flows in (1000, 100000):
+        for proto in ("udp", "tcp"):
+            yield Case(f"{proto}_fnat6", flows, proto=proto, clients=6, config=both,
+                       against=f"{proto}_fnat")
+        yield Case("udp_fnat64", flows, proto="udp", clients=6, config=to_ipv4,
+                   against="udp_fnat")
 
 
 def scheduler_cases():
@@ -187,4 +197,4 @@ def all_cases():
         two = {"proto": "udp", "owners": 2}
         found += [Case("udp_fnat", flows, workers=2, **two), Case("udp_fnat", flows, **two),
                   Case("udp_fnat", flows, alone=False, **two)]
-    return [*found, *mode_cases(), *scheduler_cases()]
+    return [*found, *mode_cases(), *ipv6_cases(), *scheduler_cases()]

@@ -32,6 +32,8 @@ struct gen_config {
 	enum gen_order order;
 	bool tcp;
 	bool oneway;
+	bool ipv6; /* clients; backends answer in the family that they are asked in. Two arms, one
+		      owner */
 	unsigned int arms;     /* 1 or 2 */
 	uint32_t flows;        /* STEADY: of this worker; NEW: connections to open in all */
 	uint32_t frame;        /* bytes of a request, without FCS */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Answers: what clients and backends do with a frame that the worker sent. */
-#include <rte_arp.h>
+#include <netinet/in.h>
+
 #include <rte_cycles.h>
 
 #include <sluice/csum.h>
 
-#include "secondary/frame.h"
 #include "secondary/worker.h"
+#include "tests/bench/gen_frame.h"
 #include "tests/bench/gen_state.h"
 
 static void set_flags(struct rte_tcp_hdr *tcp, uint8_t flags)
@@ -18,19 +19,12 @@ static void set_flags(struct rte_tcp_hdr *tcp, uint8_t flags)
 	tcp->tcp_flags = flags;
 }
 
-/* The frame goes back where it came from: no checksum changes. */
+/* The frame goes back where it came from. */
 static void turn_round(struct rte_mbuf *m, unsigned int port)
 {
 	struct rte_ether_hdr *eth = frame_eth(m);
-	struct rte_ipv4_hdr *ip = frame_ip(m);
-	struct rte_udp_hdr *ports = frame_udp(m);
-	rte_be32_t addr = ip->src_addr;
-	rte_be16_t p = ports->src_port;
 
-	ip->src_addr = ip->dst_addr;
-	ip->dst_addr = addr;
-	ports->src_port = ports->dst_port;
-	ports->dst_port = p;
+	gen_swap_ends(m);
 	eth->src_addr = GEN_HOST_MAC;
 	eth->dst_addr = gen.w->root->port[port].mac;
 }
@@ -52,7 +46,7 @@ static void backend_got(struct rte_mbuf *m, unsigned int port)
 		return;
 	}
 	if (gen.config.tcp) {
-		uint8_t flags = frame_tcp(m)->tcp_flags;
+		uint8_t flags = gen_tcp(m)->tcp_flags;
 
 		if (flags == RTE_TCP_ACK_FLAG) {
 			gen.lives++;
@@ -60,7 +54,7 @@ static void backend_got(struct rte_mbuf *m, unsigned int port)
 			return;
 		}
 		if (flags & RTE_TCP_SYN_FLAG)
-			set_flags(frame_tcp(m), RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG);
+			set_flags(gen_tcp(m), RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG);
 	}
 	turn_round(m, port);
 	gen_fifo_put(&gen.fifo[port], m);
@@ -91,7 +85,7 @@ static void client_got(struct rte_mbuf *m)
 
 	gen.answers++;
 	if (gen.config.tcp) {
-		uint8_t flags = frame_tcp(m)->tcp_flags;
+		uint8_t flags = gen_tcp(m)->tcp_flags;
 
 		says = client_says(flags);
 		/* NEW: a life is over when the last ACK is on its way */
@@ -107,30 +101,17 @@ static void client_got(struct rte_mbuf *m)
 		rte_pktmbuf_free(m);
 		return;
 	}
-	set_flags(frame_tcp(m), says);
+	set_flags(gen_tcp(m), says);
 	turn_round(m, 0);
 	gen_fifo_put(&gen.fifo[0], m);
 }
 
-/* ARP: everybody is at one MAC. */
-static void arp_got(struct rte_mbuf *m, unsigned int port)
+/* What is asked and said about neighbours; the bench has no other ICMPv6. */
+static bool is_for_neighbour(struct rte_mbuf *m)
 {
-	struct rte_ether_hdr *eth = frame_eth(m);
-	struct rte_arp_hdr *arp = (struct rte_arp_hdr *)(eth + 1);
-	rte_be32_t asked = arp->arp_data.arp_tip;
-
-	if (arp->arp_opcode != RTE_BE16(RTE_ARP_OP_REQUEST)) {
-		rte_pktmbuf_free(m);
-		return;
-	}
-	eth->dst_addr = eth->src_addr;
-	eth->src_addr = GEN_HOST_MAC;
-	arp->arp_opcode = RTE_BE16(RTE_ARP_OP_REPLY);
-	arp->arp_data.arp_tha = arp->arp_data.arp_sha;
-	arp->arp_data.arp_tip = arp->arp_data.arp_sip;
-	arp->arp_data.arp_sha = GEN_HOST_MAC;
-	arp->arp_data.arp_sip = asked;
-	gen_fifo_put(&gen.fifo[port], m);
+	if (likely(frame_eth(m)->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
+		return false;
+	return !gen_is_ipv6(m) || frame6_ip(m)->next_header == IPPROTO_ICMPV6;
 }
 
 /* With one arm the address tells; a reference may have swapped addresses, its ports tell. */
@@ -145,8 +126,8 @@ uint16_t gen_send(unsigned int port, struct rte_mbuf **pkt, uint16_t n)
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkt[i];
 
-		if (unlikely(frame_eth(m)->ether_type != RTE_BE16(RTE_ETHER_TYPE_IPV4)))
-			arp_got(m, port);
+		if (unlikely(is_for_neighbour(m)))
+			gen_neighbour_got(m, port);
 		else if (is_for_backend(m, port))
 			backend_got(m, port);
 		else

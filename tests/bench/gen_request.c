@@ -11,45 +11,73 @@
 #include <sluice/csum.h>
 #include <sluice/owner.h>
 
-#include "secondary/frame.h"
 #include "secondary/worker.h"
+#include "tests/bench/gen_frame.h"
 
 #define VIP         RTE_BE32(0xc0000250) /* 192.0.2.80 */
 #define CLIENT_BITS 20
 
+/* 2001:db8:1::80; 2001:db8:f:: and on. */
+static const struct sl_addr vip6 = {
+	.w = {RTE_BE32(0x20010db8), RTE_BE32(0x10000), 0, RTE_BE32(0x80)}};
+static const struct sl_addr clients6 = {.w = {RTE_BE32(0x20010db8), RTE_BE32(0xf0000)}};
+
+static void prepare_ip(struct rte_ipv4_hdr *ip, uint8_t proto, uint16_t len)
+{
+	*ip = (struct rte_ipv4_hdr){
+		.version_ihl = RTE_IPV4_VHL_DEF,
+		.total_length = rte_cpu_to_be_16((uint16_t)(sizeof(*ip) + len)),
+		.time_to_live = 64,
+		.next_proto_id = proto,
+		.dst_addr = VIP,
+	};
+	gen.l3_sum = rte_raw_cksum(ip, sizeof(*ip));
+	gen.l4_sum =
+		rte_raw_cksum(&ip->dst_addr, 4) + rte_cpu_to_be_16(proto) + rte_cpu_to_be_16(len);
+}
+
+static void prepare_ip6(struct frame6_ip *ip, uint8_t proto, uint16_t len)
+{
+	*ip = (struct frame6_ip){
+		.version_class_flow = FRAME6_VERSION,
+		.payload_length = rte_cpu_to_be_16(len),
+		.next_header = proto,
+		.hops = 64,
+		.source = clients6,
+		.destination = vip6,
+	};
+	gen.l4_sum = frame6_pseudo_sum(ip, proto, len);
+}
+
+static void prepare_l4(struct rte_udp_hdr *udp, uint16_t len)
+{
+	udp->dst_port = RTE_BE16(80);
+	if (gen.config.tcp)
+		((struct rte_tcp_hdr *)udp)->data_off = 5 << 4;
+	else
+		udp->dgram_len = rte_cpu_to_be_16(len);
+	gen.l4_sum += rte_raw_cksum(udp, len);
+}
+
 void gen_request_prepare(void)
 {
 	struct rte_ether_hdr *eth = (struct rte_ether_hdr *)gen.frame;
-	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(eth + 1);
-	uint16_t l4_len = (uint16_t)(gen.config.frame - FRAME_L4);
+	uint8_t proto = gen.config.tcp ? IPPROTO_TCP : IPPROTO_UDP;
+	size_t l4 = gen.config.ipv6 ? FRAME6_L4 : FRAME_L4;
+	uint16_t len = (uint16_t)(gen.config.frame - l4);
 
 	eth->src_addr = GEN_HOST_MAC;
 	eth->dst_addr = gen.w->root->port[0].mac;
-	eth->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
-	*ip = (struct rte_ipv4_hdr){
-		.version_ihl = RTE_IPV4_VHL_DEF,
-		.total_length = rte_cpu_to_be_16((uint16_t)(gen.config.frame - FRAME_L3)),
-		.time_to_live = 64,
-		.next_proto_id = gen.config.tcp ? IPPROTO_TCP : IPPROTO_UDP,
-		.dst_addr = VIP,
-	};
-	if (gen.config.tcp) {
-		struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)(ip + 1);
-
-		tcp->dst_port = RTE_BE16(80);
-		tcp->data_off = 5 << 4;
-	} else {
-		struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
-
-		udp->dst_port = RTE_BE16(80);
-		udp->dgram_len = rte_cpu_to_be_16(l4_len);
-	}
-	gen.l3_sum = rte_raw_cksum(ip, sizeof(*ip));
-	gen.l4_sum = rte_raw_cksum(ip + 1, l4_len) + rte_raw_cksum(&ip->dst_addr, 4) +
-		     rte_cpu_to_be_16(ip->next_proto_id) + rte_cpu_to_be_16(l4_len);
+	eth->ether_type =
+		gen.config.ipv6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6) : RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	if (gen.config.ipv6)
+		prepare_ip6((struct frame6_ip *)(eth + 1), proto, len);
+	else
+		prepare_ip((struct rte_ipv4_hdr *)(eth + 1), proto, len);
+	prepare_l4((struct rte_udp_hdr *)(gen.frame + l4), len);
 }
 
-/* The client endpoint of flow f: one whose owner is this worker. */
+/* The client endpoint of flow f, over IPv6 its last 32 bits: one whose owner is this worker. */
 static void client_of(uint64_t f, rte_be32_t *addr, rte_be16_t *port)
 {
 	uint32_t p = 1024 + (uint32_t)(f >> CLIENT_BITS) * 8;
@@ -61,32 +89,41 @@ static void client_of(uint64_t f, rte_be32_t *addr, rte_be16_t *port)
 	       sl_owner_client(*addr, *port, gen.w->root->seed, gen.config.owners) != gen.w->id);
 }
 
+/* All but what is behind the IP header: the template's, from this client. */
+static void begin_frame(struct rte_mbuf *m, rte_be32_t addr, uint32_t addr_sum)
+{
+	if (gen.config.ipv6) {
+		memcpy(rte_pktmbuf_mtod(m, void *), gen.frame, 128);
+		frame6_ip(m)->source.w[3] = addr;
+		return;
+	}
+	memcpy(rte_pktmbuf_mtod(m, void *), gen.frame, 64);
+	frame_ip(m)->src_addr = addr;
+	frame_ip(m)->hdr_checksum = (uint16_t)~sl_csum_fold(gen.l3_sum + addr_sum);
+}
+
 static void make_request(struct rte_mbuf *m, uint64_t f, uint8_t flags)
 {
-	struct rte_ipv4_hdr *ip;
-	struct rte_udp_hdr *ports;
+	struct rte_udp_hdr *udp;
 	rte_be32_t addr;
 	rte_be16_t port;
-	uint32_t addr_sum;
+	uint32_t addr_sum, sum;
 
 	m->data_len = (uint16_t)gen.config.frame;
 	m->pkt_len = gen.config.frame;
-	memcpy(rte_pktmbuf_mtod(m, void *), gen.frame, 64);
-	ip = frame_ip(m);
-	ports = frame_udp(m);
 	client_of(f, &addr, &port);
-	ip->src_addr = addr;
-	ports->src_port = port;
-	addr_sum = (ip->src_addr & 0xffff) + (ip->src_addr >> 16);
-	ip->hdr_checksum = (uint16_t)~sl_csum_fold(gen.l3_sum + addr_sum);
+	addr_sum = (addr & 0xffff) + (addr >> 16);
+	begin_frame(m, addr, addr_sum);
+	udp = gen_udp(m);
+	udp->src_port = port;
+	sum = gen.l4_sum + addr_sum + port;
 	if (!gen.config.tcp) {
-		ports->dgram_cksum =
-			(uint16_t)~sl_csum_fold(gen.l4_sum + addr_sum + ports->src_port);
+		udp->dgram_cksum = (uint16_t)~sl_csum_fold(sum);
+		udp->dgram_cksum = udp->dgram_cksum ? udp->dgram_cksum : 0xffff; /* RFC 768 */
 		return;
 	}
-	frame_tcp(m)->tcp_flags = flags;
-	frame_tcp(m)->cksum = (uint16_t)~sl_csum_fold(gen.l4_sum + addr_sum + ports->src_port +
-						      rte_cpu_to_be_16(flags));
+	gen_tcp(m)->tcp_flags = flags;
+	gen_tcp(m)->cksum = (uint16_t)~sl_csum_fold(sum + rte_cpu_to_be_16(flags));
 }
 
 static uint64_t next_random(void)

@@ -61,4 +61,7 @@ static inline uint16_t gen_fifo_take(struct gen_fifo *f, struct rte_mbuf **pkt, 
 void gen_request_prepare(void);
 void gen_request(struct rte_mbuf *m);
 
+/* gen_neighbour.c: a frame of ARP or NDP, answered on its port. */
+void gen_neighbour_got(struct rte_mbuf *m, unsigned int port);
+
 #endif

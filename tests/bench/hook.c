@@ -5,7 +5,8 @@
  * stands in the environment, which the primary passes on:
  *
  *   SLUICE_BENCH="load=steady|new proto=udp|tcp flows=N order=rr|uniform|zipf arms=1|2
- *                 frame=N ms=N rate=N owners=N oneway=1 pauses=1 out=FILE"
+ *                 frame=N ms=N rate=N owners=N clients=4|6
+ *                 oneway=1 pauses=1 out=FILE"
  *
  * When the time is up (ms=0: never, and no slices are measured), all is done, or the worker is told
  * to end, the result is written to FILE.<worker>. The generator falls silent then; not beside other
@@ -79,12 +80,13 @@ static void read_environment(void)
 	h.gen.load = is(text, "load", "new") ? GEN_NEW : GEN_STEADY;
 	h.gen.tcp = is(text, "proto", "tcp");
 	h.gen.oneway = is(text, "oneway", "1");
+	h.gen.ipv6 = is(text, "clients", "6");
 	h.gen.flows = (uint32_t)number(text, "flows", 1000);
 	h.gen.order = is(text, "order", "rr")     ? GEN_ROUND_ROBIN
 		      : is(text, "order", "zipf") ? GEN_ZIPF
 						  : GEN_UNIFORM;
 	h.gen.arms = (unsigned int)number(text, "arms", 2);
-	h.gen.frame = (uint32_t)number(text, "frame", 60);
+	h.gen.frame = (uint32_t)number(text, "frame", h.gen.ipv6 ? 80 : 60);
 	h.gen.owners = (uint32_t)number(text, "owners", h.w->n_workers);
 	h.ms = number(text, "ms", 1000);
 	h.rate = number(text, "rate", 0);
@@ -152,8 +154,8 @@ static uint64_t drops(void)
 static double bytes_per_connection(void)
 {
 	const struct sl_worker_slot *slot = h.w->slot;
-	const struct sl_conn_table *t = &slot->conns;
-	double entry = sizeof(*t->entry) + sizeof(*t->check) + sizeof(*t->free);
+	const struct sl_conn_table *t = h.gen.ipv6 ? &slot->conns6 : &slot->conns;
+	double entry = t->entry_size + sizeof(*t->check) + sizeof(*t->free);
 	double index = (t->bucket_mask + 1.0) * sizeof(*t->bucket);
 	double ports = slot->port_pools * (sizeof(*slot->port_pool) +
 					   (double)slot->ports_per_pool * sizeof(*slot->port_ring));
@@ -187,7 +189,8 @@ static void write_figures(FILE *f)
 		",\"cpu_share\":%.4f,\"answers\":%" PRIu64 ",\"lives\":%" PRIu64
 		",\"drops\":%" PRIu64 ",\"connections\":%u,\"bytes_per_connection\":%.1f",
 		(cpu_seconds() - h.run_cpu) / seconds, gen_answers() - h.answers, gen_lives(),
-		drops() - h.drops, conn_count(&h.w->conns), bytes_per_connection());
+		drops() - h.drops, conn_count(h.gen.ipv6 ? &h.w->conns6 : &h.w->conns),
+		bytes_per_connection());
 }
 
 static void write_result(void)

@@ -11,8 +11,8 @@
 
 #include <sluice/limits.h>
 
-#include "secondary/frame.h"
 #include "tests/bench/gen.h"
+#include "tests/bench/gen_frame.h"
 
 #define SLICE_PACKETS 8192 /* about 0.3 ms */
 #define MAX_SLICES    20000
@@ -63,18 +63,11 @@ static void record(enum slice kind, struct moment begun, uint32_t packets)
 static void swap(struct rte_mbuf *m)
 {
 	struct rte_ether_hdr *eth = frame_eth(m);
-	struct rte_ipv4_hdr *ip = frame_ip(m);
-	struct rte_udp_hdr *ports = frame_udp(m);
 	struct rte_ether_addr mac = eth->src_addr;
-	rte_be32_t addr = ip->src_addr;
-	rte_be16_t port = ports->src_port;
 
 	eth->src_addr = eth->dst_addr;
 	eth->dst_addr = mac;
-	ip->src_addr = ip->dst_addr;
-	ip->dst_addr = addr;
-	ports->src_port = ports->dst_port;
-	ports->dst_port = port;
+	gen_swap_ends(m);
 }
 
 static uint32_t reference_turn(enum slice kind, unsigned int from, unsigned int to)
