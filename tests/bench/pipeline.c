@@ -2,8 +2,11 @@
 /*
  * The worker's loop over the generator, without primary or devices, for counting instructions:
  *
- *     pipeline udp|tcp FLOWS PACKETS    packets of connections that are open
- *     pipeline udp|tcp CONNECTIONS      connections opened, and lived to their end
+ *     pipeline TASK FLOWS PACKETS    packets of connections that are open
+ *     pipeline TASK CONNECTIONS      connections opened, and lived to their end
+ *
+ * TASK is tcp or udp, FullNAT; or udp-MODE, by the mode's name in the API, of whose backends the
+ * direct ones do not answer through us; or udp-requests, which is FullNAT without answers.
  *
  * Instructions are repeatable where time is not; tests/bench/test_instructions runs this under
  * callgrind, collecting only inside loop_run and subtracting the generator's functions.
@@ -58,6 +61,33 @@ static int make_pool(struct bed *b)
 	return b->slot.mempool ? 0 : -1;
 }
 
+static bool read_task(const char *task, struct gen_config *config, enum sl_mode *mode)
+{
+	const char *rest = task + 3;
+
+	config->tcp = !strncmp(task, "tcp", 3);
+	config->oneway = !strcmp(rest, "-requests");
+	*mode = SL_MODE_FULLNAT;
+	if (!*rest || config->oneway)
+		return true;
+	while (*mode < SL_MODE_MAX && strcmp(rest + 1, sl_mode_names[*mode]) != 0)
+		++*mode;
+	if (*mode == SL_MODE_MAX)
+		return false;
+	config->oneway = sl_mode_flags[*mode] & SL_CONN_F_DIRECT;
+	return true;
+}
+
+static void serve(struct bed *b, enum sl_mode mode)
+{
+	struct sl_backend *backend;
+
+	bed_serve(b, BACKENDS);
+	backend = (struct sl_backend *)((char *)b->served + b->served->backends.offset);
+	for (int i = 0; i < BACKENDS; i++)
+		backend[i].mode = (uint8_t)mode;
+}
+
 int main(int argc, char **argv)
 {
 	char *args[] = {
@@ -65,11 +95,12 @@ int main(int argc, char **argv)
 		"--no-telemetry", "--lcores=0", "--log-level=error", NULL};
 	struct gen_config config = {
 		.load = GEN_STEADY, .order = GEN_UNIFORM, .arms = 2, .frame = 60};
+	enum sl_mode mode;
 	struct bed *b;
 
-	if (argc < 3 || rte_eal_init(9, args) < 0)
+	if (argc < 3 || strlen(argv[1]) < 3 || !read_task(argv[1], &config, &mode) ||
+	    rte_eal_init(9, args) < 0)
 		return 2;
-	config.tcp = !strcmp(argv[1], "tcp");
 	config.flows = (uint32_t)strtoul(argv[2], NULL, 10);
 	if (argc > 3)
 		left = strtoull(argv[3], NULL, 10);
@@ -82,7 +113,7 @@ int main(int argc, char **argv)
 	b->worker.clock.tsc_ms = 1;
 	b->root.idle_spin = 1;
 	bed_ports(b, receive, transmit);
-	bed_serve(b, BACKENDS);
+	serve(b, mode);
 	gen_init(&config, &b->worker);
 	loop_run(&b->worker, &stop);
 	for (int i = 0; i < SL_DROP_MAX; i++)
