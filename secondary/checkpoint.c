@@ -169,7 +169,7 @@ static int known_fill(const struct worker *w, struct known *k)
 /* What of an entry of either family has to be checked. */
 struct endpoints {
 	uint8_t proto[2];
-	struct sl_addr local;
+	struct sl_addr local, backend;
 	bool other_family;    /* the backend's side is of the other family than the client's */
 	uint16_t local_port;  /* host order */
 	bool reply_to_client; /* what comes back goes to the client's endpoint */
@@ -184,6 +184,7 @@ static struct endpoints endpoints4(const struct worker *w, const struct sl_conn 
 	return (struct endpoints){
 		.proto = {in->proto, direct ? in->proto : out->proto},
 		.local = sl_addr_of_v4(out->daddr),
+		.backend = sl_addr_of_v4(out->saddr),
 		.local_port = rte_be_to_cpu_16(out->dport),
 		.reply_to_client = out->daddr == in->saddr && out->dport == in->sport,
 		.client_owner = sl_owner_conn(e, w->root->seed, w->n_workers),
@@ -197,6 +198,7 @@ static struct endpoints endpoints6(const struct worker *w, const struct sl_conn6
 	return (struct endpoints){
 		.proto = {in->proto, out->proto},
 		.local = out->daddr,
+		.backend = out->saddr,
 		.other_family = sl_addr_is_v4(&out->saddr),
 		.local_port = rte_be_to_cpu_16(out->dport),
 		.reply_to_client =
@@ -212,7 +214,7 @@ static bool port_is_configured(const struct worker *w, const struct known *k,
 	uint32_t pools = w->root->port_pools_per_address;
 
 	return e->port_pool < w->slot->port_pools &&
-	       e->port_pool % pools == SL_REF_ID(e->backend) % pools &&
+	       e->port_pool % pools == local_port_group(&ends->backend, pools) &&
 	       sl_addr_equal(&k->local[e->port_pool / pools], &ends->local);
 }
 

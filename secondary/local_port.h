@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Local ports of FullNAT. Each local address has a few pools; a backend uses the one that
- * its id picks, so that one address serves the whole port range to each group of backends.
+ * its address picks, so that one address serves the whole port range to each group of backends.
+ * Not its id: a server may be a backend of several pools, and no two connections to it may have one
+ * local endpoint.
  * A pool holds the ports whose owner is this worker (<sluice/owner.h>). Taking and
  * putting are O(1): ports never used come first, then returned ones, oldest first.
  */
@@ -12,6 +14,12 @@
 #include <stdint.h>
 
 #include <sluice/snapshot.h>
+
+/* Which of the `pools` of a local address; Fibonacci hashing (Knuth, TAOCP 3, section 6.4). */
+static inline uint32_t local_port_group(const struct sl_addr *backend, uint32_t pools)
+{
+	return (uint32_t)((uint64_t)(sl_addr_fold(backend) * UINT32_C(0x9e3779b9)) * pools >> 32);
+}
 
 struct worker;
 

@@ -15,7 +15,10 @@
 #include "tests/unit/lib/bed.h"
 
 static const struct sl_local_address local = {.ref = SL_REF(1, 1), .addr = SL_ADDR_V4(0x0a3364c6)};
-static const struct sl_backend even = {.ref = SL_REF(4, 1)}, odd = {.ref = SL_REF(5, 1)};
+/* Backends of different groups; and one of another pool that is the first's server. */
+static const struct sl_backend even = {.ref = SL_REF(4, 1), .addr = SL_ADDR_V4(0x0a6433c6)},
+			       odd = {.ref = SL_REF(5, 1), .addr = SL_ADDR_V4(0x0b6433c6)},
+			       again = {.ref = SL_REF(6, 1), .addr = SL_ADDR_V4(0x0a6433c6)};
 
 /* Every worker's ports together are the whole range, once each, and each is its owner's. */
 static void share_the_range(void **state)
@@ -79,6 +82,19 @@ static void pools_by_backend(void **state)
 	bed_free(b);
 }
 
+/* Two pools may have one server for a backend: no two connections to it have one local endpoint. */
+static void one_pool_by_server(void **state)
+{
+	struct bed *b = bed_new(2, 1024, 512);
+	uint16_t pool, same;
+
+	(void)state;
+	assert_int_not_equal(local_port_take(&b->worker, &local, &even, &pool),
+			     local_port_take(&b->worker, &local, &again, &same));
+	assert_int_equal(pool, same);
+	bed_free(b);
+}
+
 static void another_address(void **state)
 {
 	struct sl_local_address other = {.ref = SL_REF(1, 2), .addr = SL_ADDR_V4(0x0b3364c6)};
@@ -98,9 +114,8 @@ static void another_address(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(share_the_range),
-		cmocka_unit_test(oldest_first),
-		cmocka_unit_test(pools_by_backend),
+		cmocka_unit_test(share_the_range),  cmocka_unit_test(oldest_first),
+		cmocka_unit_test(pools_by_backend), cmocka_unit_test(one_pool_by_server),
 		cmocka_unit_test(another_address),
 	};
 
