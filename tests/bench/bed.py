@@ -30,7 +30,8 @@ CPUS = sorted(os.sched_getaffinity(0))
 OTHERS_CPU = CPUS[0]
 WORKER_CPUS = CPUS[1:] + CPUS[:1]
 
-LIMITS = {"connections": 1310720, "buffers": 16384, "local-addresses": 16}
+LIMITS = {"connections": 1310720, "buffers": 16384, "local-addresses": 16,
+          "persistence-templates": 131072}
 
 
 class BenchError(Exception):
@@ -102,7 +103,7 @@ def directory():
         shutil.rmtree(path, ignore_errors=True)
 
 
-# By family. Of the last ones a number is added: 1 is ours, from 10 on local, from 101 on backends.
+# By family. In LAN 1 is ours, local addresses stand from 10 on, backends from 101 on.
 VIP = {4: "192.0.2.80", 6: "2001:db8:1::80"}
 WAN = {4: "192.0.2.1/24", 6: "2001:db8:1::1/64"}
 CLIENTS = {4: {"prefix": "10.0.0.0/8", "gateway": "192.0.2.254"},
@@ -110,8 +111,9 @@ CLIENTS = {4: {"prefix": "10.0.0.0/8", "gateway": "192.0.2.254"},
 LAN = {4: ("198.51.100.", "/24"), 6: ("2001:db8:2::", "/64")}
 
 
-def config_of(count=16, mode="fullnat", scheduler="rr", clients=4, backends=4):
-    """What the generator's clients and backends, of these families, expect (gen.c)."""
+def config_of(count=16, mode="fullnat", clients=4, backends=4, **server):
+    """What the generator's clients and backends, of these families, expect (gen.c). `server`:
+    more about the virtual servers, as in the API."""
     lan, bits = LAN[backends]
     return {
         "interfaces": [{"name": "wan", "addresses": [WAN[clients]]},
@@ -125,8 +127,8 @@ def config_of(count=16, mode="fullnat", scheduler="rr", clients=4, backends=4):
             for i in range(count)]}],
         "virtual_servers": [{"name": f"bench-{p}", "address": VIP[clients], "port": 80,
                              "protocol": f"PROTOCOL_{p.upper()}",
-                             "scheduler": f"SCHEDULER_{scheduler.upper()}", "backend_pool": "bench",
-                             "local_address_pool": "local"} for p in ("udp", "tcp")],
+                             "scheduler": "SCHEDULER_RR", "backend_pool": "bench",
+                             "local_address_pool": "local", **server} for p in ("udp", "tcp")],
     }
 
 

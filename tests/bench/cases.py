@@ -180,9 +180,13 @@ def ipv6_cases():
 
 
 def scheduler_cases():
+    """New connections; the persistent ones of 65536 networks, so small that every backend has
+    some in the generator's opening."""
     for scheduler in ("wlc", "mh", "conhash"):
         yield Case(f"udp_new_{scheduler}", proto="udp", lives=NEW["udp"][1],
-                   config={"scheduler": scheduler}, against="udp_new")
+                   config={"scheduler": f"SCHEDULER_{scheduler.upper()}"}, against="udp_new")
+    yield Case("udp_new_persistent", proto="udp", lives=NEW["udp"][1], against="udp_new",
+               config={"persistence": {"timeout_seconds": 300, "ipv4_prefix_length": 28}})
 
 
 def all_cases():

@@ -23,7 +23,8 @@ WORK = {"udp_fnat": "UDP", "tcp_fnat": "TCP, established", "udp_fnat_rr": "UDP, 
         **{f"udp_{mode}": f"UDP, requests alone, {mode.upper()}"
            for mode in ("dr", "ipip", "gre", "gue")},
         **{f"udp_new_{scheduler}": f"new UDP connections, {scheduler}"
-           for scheduler in ("wlc", "mh", "conhash")}}
+           for scheduler in ("wlc", "mh", "conhash")},
+        "udp_new_persistent": "new UDP connections, persistent by /28"}
 NOTES = {"bed of two": "one worker on the same bed", "busy neighbour": "beside another appliance"}
 
 # DPVS 1.10.2, UDP FullNAT on the same kind of machine: flows and ns per packet.
