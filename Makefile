@@ -220,7 +220,7 @@ help:
 	@echo 'make demo          the appliance on real traffic, in namespaces (root)'
 	@echo 'make test          every test tier (root); T="unit net" runs these tiers'
 	@echo 'make fuzz          every parser on mutated input; FUZZ="worker http" RUNS= SECONDS_EACH='
-	@echo 'make bench         what a packet costs (root, 2 CPUs); QUICK=1 within a minute'
+	@echo 'make bench         what a packet costs (root, 2 CPUs); QUICK=1 about a minute'
 	@echo 'make chaos         what is lost when processes die (root); QUICK=1, KILLS=1000'
 	@echo 'make install       DESTDIR= PREFIX=/usr'
 	@echo 'make format        lay out the sources; format-check says what differs'
