@@ -214,7 +214,7 @@ static bool port_is_configured(const struct worker *w, const struct known *k,
 	uint32_t pools = w->root->port_pools_per_address;
 
 	return e->port_pool < w->slot->port_pools &&
-	       e->port_pool % pools == local_port_group(&ends->backend, pools) &&
+	       e->port_pool % pools == local_port_pick(local_port_group(&ends->backend), pools) &&
 	       sl_addr_equal(&k->local[e->port_pool / pools], &ends->local);
 }
 

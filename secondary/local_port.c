@@ -52,12 +52,12 @@ static void serve(struct sl_port_pool *p, const struct sl_addr *addr)
 	*p = (struct sl_port_pool){.addr = *addr, .shared = before};
 }
 
-uint16_t local_port_take(struct worker *w, const struct sl_local_address *local,
-			 const struct sl_backend *backend, uint16_t *pool)
+uint16_t local_port_take(struct worker *w, const struct sl_local_address *local, uint32_t group,
+			 uint16_t *pool)
 {
 	uint32_t pools = w->root->port_pools_per_address;
 	uint32_t capacity = w->slot->ports_per_pool;
-	uint32_t at = SL_REF_ID(local->ref) * pools + local_port_group(&backend->addr, pools);
+	uint32_t at = SL_REF_ID(local->ref) * pools + local_port_pick(group, pools);
 	struct sl_port_pool *p = &w->slot->port_pool[at];
 
 	if (unlikely(!sl_addr_equal(&p->addr, &local->addr)))

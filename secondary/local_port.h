@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Local ports of FullNAT. Each local address has a few pools; a backend uses the one that
- * its address picks, so that one address serves the whole port range to each group of backends.
- * Not its id: a server may be a backend of several pools, and no two connections to it may have one
- * local endpoint.
+ * Local ports of FullNAT. Each local address has a few pools; a group of other sides picks one, so
+ * that one address serves the whole port range to each group.
  * A pool holds the ports whose owner is this worker (<sluice/owner.h>). Taking and
  * putting are O(1): ports never used come first, then returned ones, oldest first.
  */
@@ -15,21 +13,38 @@
 
 #include <sluice/snapshot.h>
 
-/* Which of the `pools` of a local address; Fibonacci hashing (Knuth, TAOCP 3, section 6.4). */
-static inline uint32_t local_port_group(const struct sl_addr *backend, uint32_t pools)
+#include <rte_byteorder.h>
+
+/*
+ * The group of a backend: by its address. Not by its id: a server may be a backend of several
+ * pools, and no two connections to it may have one local endpoint.
+ */
+static inline uint32_t local_port_group(const struct sl_addr *backend)
 {
-	return (uint32_t)((uint64_t)(sl_addr_fold(backend) * UINT32_C(0x9e3779b9)) * pools >> 32);
+	return sl_addr_fold(backend);
+}
+
+/* The same of an IPv4 address, which folds to itself. */
+static inline uint32_t local_port_group4(rte_be32_t backend)
+{
+	return backend;
+}
+
+/* Which of the `pools` of a local address; Fibonacci hashing (Knuth, TAOCP 3, section 6.4). */
+static inline uint32_t local_port_pick(uint32_t group, uint32_t pools)
+{
+	return (uint32_t)((uint64_t)(group * UINT32_C(0x9e3779b9)) * pools >> 32);
 }
 
 struct worker;
 
 /*
- * A port (host order) of `local` towards `backend`, and its pool. 0 when all are
+ * A port (host order) of `local` towards a group of other sides, and its pool. 0 when all are
  * taken. `shared` pools may name a port that a connection of former times still has:
  * the caller looks before it uses one.
  */
-uint16_t local_port_take(struct worker *w, const struct sl_local_address *local,
-			 const struct sl_backend *backend, uint16_t *pool);
+uint16_t local_port_take(struct worker *w, const struct sl_local_address *local, uint32_t group,
+			 uint16_t *pool);
 
 /* Give a port back. `addr` is the connection's: another's pool takes nothing. */
 void local_port_put(struct worker *w, uint16_t pool, const struct sl_addr *addr, uint16_t port);

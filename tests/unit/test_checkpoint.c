@@ -201,7 +201,8 @@ static void ports_after(void **state)
 	for (uint32_t i = 0; i < 65536; i++)
 		if (to->slot.conns.check[i])
 			seen[rte_be_to_cpu_16(to->slot.conns.entry[i].key[SL_DIR_OUT].dport)]++;
-	for (; (port = local_port_take(&to->worker, &snapshot.local[0], &f.backend, &pool));
+	for (; (port = local_port_take(&to->worker, &snapshot.local[0],
+				       local_port_group(&f.backend.addr), &pool));
 	     taken++)
 		assert_int_equal(seen[port]++, 0);
 	assert_int_equal(taken + 1000, to->slot.ports_per_pool);

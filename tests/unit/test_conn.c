@@ -285,8 +285,8 @@ static void half_written(void **state)
 	assert_true(sl_conn_read(&b->slot.conns, c, &copy));
 	/* the port of the one that died is free again, the other's is not */
 	for (uint32_t i = 0; i < b->slot.ports_per_pool - 1; i++) {
-		uint16_t pool,
-			port = local_port_take(&b->worker, &flows.local, &flows.backend, &pool);
+		uint16_t pool, port = local_port_take(&b->worker, &flows.local,
+						      local_port_group(&flows.backend.addr), &pool);
 
 		assert_int_not_equal(port, 0);
 		assert_int_not_equal(rte_cpu_to_be_16(port), copy.v4.key[SL_DIR_OUT].dport);

@@ -125,7 +125,9 @@ static void judge_ports(struct bed *b, int steps, uint32_t open)
 	for (uint32_t i = 0; i < CAPACITY; i++)
 		if (flows_shared(b, &flows)->check[i])
 			SAY(!seen[flows_port(b, &flows, i)]++);
-	for (; (port = local_port_take(&b->worker, &flows.local, &flows.backend, &pool)); taken++)
+	for (; (port = local_port_take(&b->worker, &flows.local,
+				       local_port_group(&flows.backend.addr), &pool));
+	     taken++)
 		SAY(!seen[port]++);
 	SAY(taken + open == b->slot.ports_per_pool);
 }

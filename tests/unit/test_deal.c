@@ -217,7 +217,8 @@ static uint32_t take_ports(struct bed *b, const struct flows *f)
 	for (uint32_t i = 0; i < 2 * MANY; i++)
 		if (b->slot.conns.check[i])
 			seen[flows_port(b, f, i)]++;
-	while ((port = local_port_take(&b->worker, &f->local, &f->backend, &pool))) {
+	while ((port = local_port_take(&b->worker, &f->local, local_port_group(&f->backend.addr),
+				       &pool))) {
 		assert_int_equal(seen[port]++, 0);
 		taken++;
 	}

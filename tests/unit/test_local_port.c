@@ -20,6 +20,12 @@ static const struct sl_backend even = {.ref = SL_REF(4, 1), .addr = SL_ADDR_V4(0
 			       odd = {.ref = SL_REF(5, 1), .addr = SL_ADDR_V4(0x0b6433c6)},
 			       again = {.ref = SL_REF(6, 1), .addr = SL_ADDR_V4(0x0a6433c6)};
 
+static uint16_t take(struct bed *b, const struct sl_local_address *from,
+		     const struct sl_backend *backend, uint16_t *pool)
+{
+	return local_port_take(&b->worker, from, local_port_group(&backend->addr), pool);
+}
+
 /* Every worker's ports together are the whole range, once each, and each is its owner's. */
 static void share_the_range(void **state)
 {
@@ -38,7 +44,7 @@ static void share_the_range(void **state)
 				b->slot.ports_per_pool += sl_owner_local_port((uint16_t)p, n) == id;
 			free(b->worker.ports_used);
 			assert_int_equal(local_port_prepare(&b->worker), 0);
-			while ((port = local_port_take(&b->worker, &local, &even, &pool))) {
+			while ((port = take(b, &local, &even, &pool))) {
 				assert_true(port >= SL_LOCAL_PORT_MIN);
 				assert_int_equal(sl_owner_local_port(port, n), id);
 				assert_int_equal(seen[port]++, 0);
@@ -57,15 +63,15 @@ static void oldest_first(void **state)
 	uint16_t pool, first, second;
 
 	(void)state;
-	first = local_port_take(&b->worker, &local, &even, &pool);
-	second = local_port_take(&b->worker, &local, &even, &pool);
-	while (local_port_take(&b->worker, &local, &even, &pool))
+	first = take(b, &local, &even, &pool);
+	second = take(b, &local, &even, &pool);
+	while (take(b, &local, &even, &pool))
 		;
 	local_port_put(&b->worker, pool, &local.addr, second);
 	local_port_put(&b->worker, pool, &local.addr, first);
-	assert_int_equal(local_port_take(&b->worker, &local, &even, &pool), second);
-	assert_int_equal(local_port_take(&b->worker, &local, &even, &pool), first);
-	assert_int_equal(local_port_take(&b->worker, &local, &even, &pool), 0);
+	assert_int_equal(take(b, &local, &even, &pool), second);
+	assert_int_equal(take(b, &local, &even, &pool), first);
+	assert_int_equal(take(b, &local, &even, &pool), 0);
 	bed_free(b);
 }
 
@@ -76,8 +82,7 @@ static void pools_by_backend(void **state)
 	uint16_t pool_even, pool_odd;
 
 	(void)state;
-	assert_int_equal(local_port_take(&b->worker, &local, &even, &pool_even),
-			 local_port_take(&b->worker, &local, &odd, &pool_odd));
+	assert_int_equal(take(b, &local, &even, &pool_even), take(b, &local, &odd, &pool_odd));
 	assert_int_not_equal(pool_even, pool_odd);
 	bed_free(b);
 }
@@ -89,8 +94,7 @@ static void one_pool_by_server(void **state)
 	uint16_t pool, same;
 
 	(void)state;
-	assert_int_not_equal(local_port_take(&b->worker, &local, &even, &pool),
-			     local_port_take(&b->worker, &local, &again, &same));
+	assert_int_not_equal(take(b, &local, &even, &pool), take(b, &local, &again, &same));
 	assert_int_equal(pool, same);
 	bed_free(b);
 }
@@ -99,11 +103,11 @@ static void another_address(void **state)
 {
 	struct sl_local_address other = {.ref = SL_REF(1, 2), .addr = SL_ADDR_V4(0x0b3364c6)};
 	struct bed *b = bed_new(2, 1024, 512);
-	uint16_t pool, old = local_port_take(&b->worker, &local, &even, &pool);
+	uint16_t pool, old = take(b, &local, &even, &pool);
 
 	(void)state;
 	assert_false(local_port_doubtful(&b->worker, pool));
-	local_port_take(&b->worker, &other, &even, &pool);
+	take(b, &other, &even, &pool);
 	assert_true(local_port_doubtful(&b->worker, pool));
 	/* the former address's connection ends: its port is not the new address's */
 	local_port_put(&b->worker, pool, &local.addr, old);

@@ -114,7 +114,8 @@ int flows_open(struct bed *b, const struct flows *f, uint32_t n, uint32_t *at)
 	int rc;
 
 	conn_intend(&b->worker);
-	port = local_port_take(&b->worker, &f->local, &f->backend, &c.port_pool);
+	port = local_port_take(&b->worker, &f->local, local_port_group(&f->backend.addr),
+			       &c.port_pool);
 	flows_set_port(b, f, &c, port);
 	rc = port ? conn_open(&b->worker, flows_table(b, f), &c, at) : -EADDRNOTAVAIL;
 	if (rc && port)
