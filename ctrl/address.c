@@ -7,7 +7,7 @@
 
 #define NOT_A_PREFIX "is not an address with a prefix length, as 192.0.2.1/24 or 2001:db8::1/64"
 
-static struct sl_addr mask_of(uint8_t length)
+struct sl_addr address_mask(uint8_t length)
 {
 	struct sl_addr mask = {0};
 
@@ -19,7 +19,7 @@ static struct sl_addr mask_of(uint8_t length)
 
 bool address_in(const struct resource_prefix *prefix, const struct sl_addr *addr)
 {
-	struct sl_addr mask = mask_of(prefix->length);
+	struct sl_addr mask = address_mask(prefix->length);
 	uint32_t other = 0;
 
 	for (int i = 0; i < 4; i++)
@@ -29,7 +29,7 @@ bool address_in(const struct resource_prefix *prefix, const struct sl_addr *addr
 
 struct sl_addr address_network(const struct resource_prefix *prefix)
 {
-	struct sl_addr mask = mask_of(prefix->length), network;
+	struct sl_addr mask = address_mask(prefix->length), network;
 
 	for (int i = 0; i < 4; i++)
 		network.w[i] = prefix->addr.w[i] & mask.w[i];
@@ -159,7 +159,7 @@ static const char *parse_both(const char *text, struct resource_prefix *out)
 
 static const char *interface_ok4(const struct resource_prefix *p)
 {
-	uint32_t mask = mask_of(p->length).w[3], host = sl_addr_v4(&p->addr) & ~mask;
+	uint32_t mask = address_mask(p->length).w[3], host = sl_addr_v4(&p->addr) & ~mask;
 	unsigned int length = address_length(p);
 
 	if (length == 0)

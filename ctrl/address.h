@@ -18,6 +18,9 @@
 /* Is it inside the prefix? The prefix may have host bits; neither family is inside the other's. */
 bool address_in(const struct resource_prefix *prefix, const struct sl_addr *addr);
 
+/* Ones, so many, then zeros. */
+struct sl_addr address_mask(uint8_t length);
+
 /* The prefix without host bits. */
 struct sl_addr address_network(const struct resource_prefix *prefix);
 

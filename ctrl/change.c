@@ -10,6 +10,7 @@
 #include "ctrl/mask.h"
 #include "sluice/v1/backend_pool.pb-c.h"
 #include "sluice/v1/config.pb-c.h"
+#include "sluice/v1/snat_policy.pb-c.h"
 #include "sluice/v1/virtual_server.pb-c.h"
 
 static int no_memory(struct problem *why)
@@ -149,7 +150,21 @@ static int resolve_one(struct change_set *set, const struct apply_request *q, st
 	return rc;
 }
 
-/* Why a pool can't go: a virtual server that uses it. */
+static int check_no_snat(const struct model *model, const char *name, struct problem *why)
+{
+	const struct resource *r = model_after(model, RESOURCE_SNAT_POLICY, "");
+
+	for (; r; r = model_next(r))
+		if (!strcmp(((const Sluice__V1__SnatPolicy *)(const void *)r->message)
+				    ->local_address_pool,
+			    name))
+			return problem_set(why, PROBLEM_FAILED_PRECONDITION,
+					   "local address pool %s is used by SNAT policy %s", name,
+					   r->name);
+	return 0;
+}
+
+/* Why a pool can't go: a virtual server or SNAT policy that uses it. */
 static int check_unused(const struct model *model, enum resource_kind kind, const char *name,
 			struct problem *why)
 {
@@ -166,7 +181,7 @@ static int check_unused(const struct model *model, enum resource_kind kind, cons
 					   "%s pool %s is used by virtual server %s",
 					   backends ? "backend" : "local address", name, r->name);
 	}
-	return 0;
+	return backends ? 0 : check_no_snat(model, name, why);
 }
 
 static int resolve_delete(struct change_set *set, const struct apply_request *q,
@@ -275,6 +290,7 @@ static int resolve_config(struct change_set *set, const Sluice__V1__Config *conf
 	       (rc = REPLACE(BACKEND_POOL, backend_pools)) ||
 	       (rc = replace_all_backends(set, config, keep, why)) ||
 	       (rc = REPLACE(VIRTUAL_SERVER, virtual_servers)) ||
+	       (rc = REPLACE(SNAT_POLICY, snat_policies)) ||
 	       (rc = replace_kind(set, RESOURCE_TIMEOUTS, (void *const *)&config->timeouts,
 				  config->timeouts != NULL, keep, why)));
 #undef REPLACE

@@ -79,6 +79,8 @@ static void inherit_ids(const struct model *model, struct resource *after,
 			const struct resource *before)
 {
 	after->ref = before->ref;
+	if (after->kind == RESOURCE_SNAT_POLICY)
+		after->snat.outside = before->snat.outside;
 	if (after->kind != RESOURCE_LOCAL_ADDRESS_POOL ||
 	    after->local.n > ids_capacity(model->ids[IDS_LOCAL_ADDRESS]))
 		return; /* nothing to keep, or refused anyhow */

@@ -6,14 +6,18 @@
 #include <stdlib.h>
 
 #include <sluice/shm.h>
+#include <sluice/snapshot.h>
 
 static int no_room(const struct model *model, const struct resource *r, int rc, struct problem *why)
 {
 	char path[RESOURCE_PATH_SIZE];
 	struct model_id id;
+	size_t n = 0;
 
 	resource_path(r->kind, r->name, path);
-	if (rc != -ENOSPC || !model_nth_id(r, 0, &id))
+	while (model_nth_id(r, n, &id) && *id.ref != SL_REF_NONE)
+		n++; /* those that it got */
+	if (rc != -ENOSPC || !model_nth_id(r, n, &id))
 		return problem_set(why, PROBLEM_RESOURCE_EXHAUSTED, "%s: out of memory", path);
 	return problem_set(why, PROBLEM_RESOURCE_EXHAUSTED,
 			   "%s: over the limit of the boot configuration, limits: %s: %u", path,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <sluice/shm.h>
+#include <sluice/snat.h>
 
 #include "ctrl/address.h"
 #include "ctrl/plan.h"
@@ -63,6 +64,8 @@ static uint64_t lay_out(struct sl_snapshot *s, const struct plan *p)
 			place(&l, p->model->root->max_virtual_servers, sizeof(uint32_t));
 		s->backend_places = place(&l, p->model->root->max_backends, sizeof(uint32_t));
 	}
+	s->snat_policies = place(&l, p->n_snat, sizeof(struct sl_snat_policy));
+	s->snat_prefixes = place(&l, p->n_snat_prefixes, sizeof(struct sl_prefix));
 	return l.size;
 }
 
@@ -278,6 +281,7 @@ static void write_all(struct sl_snapshot *header, const struct plan *plan,
 	write_routes(s, plan);
 	write_quiescent(s, plan);
 	write_persistent(s, plan);
+	compile_snat(s, plan);
 	write_timeouts(s, plan->model);
 	s->route_epoch = !before ? 1 : before->route_epoch + !same_routes(s, before);
 	s->own_epoch = !before ? 1 : before->own_epoch + !same_own(s, before);

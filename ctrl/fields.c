@@ -12,12 +12,14 @@
 #include "ctrl/address.h"
 #include "ctrl/fields_endpoints.h"
 #include "ctrl/fields_scheduling.h"
+#include "ctrl/fields_snat.h"
 #include "sluice/v1/backend_pool.pb-c.h"
 #include "sluice/v1/common.pb-c.h"
 #include "sluice/v1/config.pb-c.h"
 #include "sluice/v1/interface.pb-c.h"
 #include "sluice/v1/local_address_pool.pb-c.h"
 #include "sluice/v1/route.pb-c.h"
+#include "sluice/v1/snat_policy.pb-c.h"
 #include "sluice/v1/virtual_server.pb-c.h"
 
 #define EMPTY         ((char *)protobuf_c_empty_string)
@@ -49,7 +51,7 @@ static bool name_ok(const char *name)
 	return len > 0 && len <= RESOURCE_NAME_MAX && name[0] != '-' && name[len - 1] != '-';
 }
 
-static int check_name(const struct fields_context *c, const char *field, const char *name)
+int fields_check_name(const struct fields_context *c, const char *field, const char *name)
 {
 	if (name_ok(name))
 		return 0;
@@ -78,10 +80,10 @@ static int decode_virtual_server(const struct fields_context *c, const Sluice__V
 	struct resource *r = c->r;
 	int rc;
 
-	if ((rc = check_name(c, "name", m->name)) || (rc = fields_decode_endpoints(c, m)) ||
-	    (rc = check_name(c, "backend_pool", m->backend_pool)) ||
+	if ((rc = fields_check_name(c, "name", m->name)) || (rc = fields_decode_endpoints(c, m)) ||
+	    (rc = fields_check_name(c, "backend_pool", m->backend_pool)) ||
 	    (*m->local_address_pool &&
-	     (rc = check_name(c, "local_address_pool", m->local_address_pool))))
+	     (rc = fields_check_name(c, "local_address_pool", m->local_address_pool))))
 		return rc;
 	if (m->max_mss && (m->max_mss < MSS_MIN || m->max_mss > MSS_MAX))
 		return fields_refuse(c, "max_mss", "%u is not 0 or in %d..%d", m->max_mss, MSS_MIN,
@@ -113,7 +115,7 @@ static int decode_mode(const struct fields_context *c, Sluice__V1__ForwardingMod
 
 static int decode_pool(const struct fields_context *c, const Sluice__V1__BackendPool *m)
 {
-	int rc = check_name(c, "name", m->name);
+	int rc = fields_check_name(c, "name", m->name);
 
 	if (!rc)
 		rc = decode_mode(c, m->forwarding_mode, SL_MODE_FULLNAT, &c->r->backend_pool.mode);
@@ -129,7 +131,7 @@ static int decode_backend(const struct fields_context *c, const char *pool,
 	if (!name_ok(pool)) /* of a request for one backend; a pool's own name comes first */
 		return problem_set(c->why, PROBLEM_INVALID_ARGUMENT,
 				   "backend_pool: \"%.80s\" is not a name", pool);
-	if ((rc = check_name(c, "name", m->name)) ||
+	if ((rc = fields_check_name(c, "name", m->name)) ||
 	    (rc = fields_check_host(c, "address", m->address, &r->backend.addr)))
 		return rc;
 	if (m->port > UINT16_MAX)
@@ -173,7 +175,7 @@ static int decode_local(const struct fields_context *c, const Sluice__V1__LocalA
 	struct resource *r = c->r;
 	char text[ADDRESS_TEXT_SIZE];
 	struct sl_addr twice;
-	int rc = check_name(c, "name", m->name);
+	int rc = fields_check_name(c, "name", m->name);
 
 	if (rc)
 		return rc;
@@ -239,7 +241,7 @@ static int decode_route(const struct fields_context *c, const Sluice__V1__Route 
 {
 	struct resource *r = c->r;
 	const char *wrong;
-	int rc = check_name(c, "name", m->name);
+	int rc = fields_check_name(c, "name", m->name);
 
 	if (rc)
 		return rc;
@@ -270,6 +272,7 @@ static int decode_timeouts(const struct fields_context *c, const Sluice__V1__Tim
 		{"tcp_time_wait", SL_CONN_TIME_WAIT, m->tcp_time_wait},
 		{"tcp_close", SL_CONN_CLOSE, m->tcp_close},
 		{"udp", SL_CONN_UDP, m->udp},
+		{"icmp", SL_CONN_ICMP, m->icmp},
 	};
 
 	_Static_assert(SL_CONN_STATE_MAX <= RESOURCE_TIMEOUTS_MAX, "a place for each state");
@@ -296,6 +299,7 @@ int fields_decode(struct resource *r, const char *pool, const ProtobufCMessage *
 	case RESOURCE_BACKEND: return decode_backend(&c, pool, m);
 	case RESOURCE_VIRTUAL_SERVER: return decode_virtual_server(&c, m);
 	case RESOURCE_TIMEOUTS: return decode_timeouts(&c, m);
+	case RESOURCE_SNAT_POLICY: return fields_decode_snat(&c, m);
 	case RESOURCE_KIND_MAX: break;
 	}
 	return problem_set(why, PROBLEM_INTERNAL, "resource kind %d is not known", (int)r->kind);
@@ -310,6 +314,8 @@ void fields_free(struct resource *r)
 		free(r->local.ref);
 	} else if (r->kind == RESOURCE_INTERFACE) {
 		free(r->interface.address);
+	} else if (r->kind == RESOURCE_SNAT_POLICY) {
+		fields_free_snat(r);
 	}
 }
 
@@ -360,6 +366,7 @@ void fields_clean(enum resource_kind kind, ProtobufCMessage *message)
 	case RESOURCE_INTERFACE: clean_interface(m); break;
 	case RESOURCE_ROUTE: ((Sluice__V1__Route *)m)->etag = EMPTY; break;
 	case RESOURCE_LOCAL_ADDRESS_POOL: ((Sluice__V1__LocalAddressPool *)m)->etag = EMPTY; break;
+	case RESOURCE_SNAT_POLICY: ((Sluice__V1__SnatPolicy *)m)->etag = EMPTY; break;
 	default: break;
 	}
 }
@@ -376,6 +383,7 @@ void fields_canonical(enum resource_kind kind, ProtobufCMessage *message)
 	Sluice__V1__Interface *interface = m;
 	Sluice__V1__LocalAddressPool *local = m;
 	Sluice__V1__Route *route = m;
+	Sluice__V1__SnatPolicy *snat = m;
 
 	switch (kind) {
 	case RESOURCE_VIRTUAL_SERVER: fields_canonical_endpoints(m); break;
@@ -385,6 +393,10 @@ void fields_canonical(enum resource_kind kind, ProtobufCMessage *message)
 		canonical_all(local->addresses, local->n_addresses);
 		break;
 	case RESOURCE_ROUTE: canonical_all((char *[]){route->prefix, route->gateway}, 2); break;
+	case RESOURCE_SNAT_POLICY:
+		canonical_all(snat->source_prefixes, snat->n_source_prefixes);
+		canonical_all(snat->destination_prefixes, snat->n_destination_prefixes);
+		break;
 	default: break;
 	}
 }

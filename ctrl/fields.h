@@ -35,6 +35,9 @@ int fields_refuse(const struct fields_context *c, const char *field, const char 
 int fields_check_host(const struct fields_context *c, const char *field, const char *text,
 		      struct sl_addr *addr);
 
+/* A name, which is required. 0 or fields_refuse(). */
+int fields_check_name(const struct fields_context *c, const char *field, const char *name);
+
 /* Free what fields_decode allocated. */
 void fields_free(struct resource *resource);
 

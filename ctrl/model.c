@@ -145,6 +145,12 @@ bool model_nth_id(const struct resource *r, size_t n, struct model_id *out)
 	switch (r->kind) {
 	case RESOURCE_VIRTUAL_SERVER: out->class = IDS_VIRTUAL_SERVER; return n < 1;
 	case RESOURCE_BACKEND: out->class = IDS_BACKEND; return n < 1;
+	case RESOURCE_SNAT_POLICY:
+		out->class = n ? IDS_BACKEND : IDS_VIRTUAL_SERVER;
+		out->name = r->snat.identity;
+		if (n)
+			out->ref = (uint32_t *)&r->snat.outside;
+		return n < 2;
 	case RESOURCE_LOCAL_ADDRESS_POOL:
 		if (n >= r->local.n)
 			return false;

@@ -108,6 +108,7 @@ static int add_config(struct past *past, const Sluice__V1__Config *c, struct pro
 	       (rc = ADD(LOCAL_ADDRESS_POOL, local_address_pools)) ||
 	       (rc = ADD(BACKEND_POOL, backend_pools)) ||
 	       (rc = ADD(VIRTUAL_SERVER, virtual_servers)) ||
+	       (rc = ADD(SNAT_POLICY, snat_policies)) ||
 	       (c->timeouts && (rc = add_new(past, RESOURCE_TIMEOUTS, NULL, c->timeouts, why))));
 #undef ADD
 	for (size_t i = 0; i < c->n_backend_pools && !rc; i++)

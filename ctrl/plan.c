@@ -108,7 +108,7 @@ static int by_name(const void *name, const void *local)
 	return strcmp(name, ((const struct plan_local *)local)->pool->name);
 }
 
-static const struct plan_local *find_local(const struct plan *plan, const char *name)
+const struct plan_local *plan_find_local(const struct plan *plan, const char *name)
 {
 	return bsearch(name, plan->local, plan->n_locals, sizeof(*plan->local), by_name);
 }
@@ -137,7 +137,7 @@ static int find_pools(struct plan *plan, struct plan_server *s, struct problem *
 	const Sluice__V1__VirtualServer *m = message_of(s->server);
 	struct plan_pool *pool = plan_find_pool(plan, m->backend_pool);
 	const struct plan_local *local =
-		*m->local_address_pool ? find_local(plan, m->local_address_pool) : NULL;
+		*m->local_address_pool ? plan_find_local(plan, m->local_address_pool) : NULL;
 
 	if (!pool)
 		return problem_set(why, PROBLEM_FAILED_PRECONDITION,
@@ -191,13 +191,24 @@ static int update_servers(struct plan *plan, struct problem *why)
 	return 0;
 }
 
+static int update_snat(struct plan *plan, struct problem *why)
+{
+	if (fresh(plan, plan->snat_made, KIND(SNAT_POLICY) | KIND(LOCAL_ADDRESS_POOL)))
+		return 0;
+	plan->snat_made = 0;
+	if (plan_list_snat(plan, why))
+		return -EINVAL;
+	plan->snat_made = plan->model->touches;
+	return 0;
+}
+
 /* ---- the whole ---- */
 
 int plan_update(struct plan *plan, struct problem *why)
 {
 	if (update_routes(plan, why) || update_own(plan, why) || check_gateways(plan, why) ||
-	    update_pools(plan, why) || update_servers(plan, why) || plan_fill_pools(plan, why) ||
-	    plan_check_modes(plan, why))
+	    update_pools(plan, why) || update_servers(plan, why) || update_snat(plan, why) ||
+	    plan_fill_pools(plan, why) || plan_check_modes(plan, why))
 		return -EINVAL;
 	return 0;
 }
@@ -207,6 +218,7 @@ void plan_keep(struct plan *plan)
 	uint64_t now = plan->model->touches;
 
 	plan->routes_made = plan->own_made = plan->pools_made = plan->servers_made = now;
+	plan->snat_made = now;
 	for (uint32_t p = 0; p < plan->n_pools; p++)
 		plan->pool[p].made = now;
 }
@@ -237,6 +249,7 @@ void plan_free(struct plan *plan)
 	free(plan->local);
 	plan_free_endpoints(plan);
 	free(plan->server);
+	free(plan->snat);
 	free(plan->cycle);
 	free(plan);
 }

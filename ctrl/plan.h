@@ -73,6 +73,13 @@ static inline struct plan_range plan_locals(const struct plan_local *local, bool
 		    : (struct plan_range){first, local->n_ipv4};
 }
 
+/* A SNAT policy. */
+struct plan_snat {
+	const struct resource *policy;
+	struct plan_range addresses; /* in the snapshot's local addresses' lists */
+	uint32_t port_mask;          /* ports that its packets come in by */
+};
+
 struct plan_server {
 	const struct resource *server;
 	uint32_t pool;  /* in plan.pool */
@@ -111,9 +118,13 @@ struct plan {
 	uint32_t n_ranges;
 	struct sl_port_ranges *ranges_hash;
 	uint32_t ranges_places;
-	bool quiescent;        /* a server ends connections to drained backends */
-	bool persistent;       /* a server has persistence */
-	uint64_t servers_made; /* of these and of the local address pools */
+	bool quiescent;         /* a server ends connections to drained backends */
+	bool persistent;        /* a server has persistence */
+	uint64_t servers_made;  /* of these and of the local address pools */
+	struct plan_snat *snat; /* in the order in which they are asked */
+	uint32_t n_snat;
+	uint32_t n_snat_prefixes; /* of all */
+	uint64_t snat_made;
 	struct cycles *cycles;
 
 	/* Of the pools in use. */
@@ -154,6 +165,9 @@ static inline bool plan_pool_used(const struct plan_pool *pool)
 /* NULL when there is none. */
 struct plan_pool *plan_find_pool(const struct plan *plan, const char *name);
 
+/* A local address pool; NULL when there is none. */
+const struct plan_local *plan_find_local(const struct plan *plan, const char *name);
+
 /* What is in the pools: backends, checked, and cycles, placed. */
 int plan_fill_pools(struct plan *plan, struct problem *why);
 
@@ -171,6 +185,16 @@ void plan_free_endpoints(struct plan *plan);
 
 /* "192.0.2.80 port 80 tcp"; returns out, of PLAN_ENDPOINT_TEXT. */
 const char *plan_endpoint_text(const struct resource_endpoint *e, char *out);
+
+/* ---- ctrl/plan_snat.c ---- */
+
+/* The list of policies, checked. The local address pools are listed. */
+int plan_list_snat(struct plan *plan, struct problem *why);
+
+/* ---- ctrl/compile_snat.c ---- */
+
+/* Write them, into a snapshot that has their places. */
+void compile_snat(struct sl_snapshot *s, const struct plan *plan);
 
 /* ---- ctrl/plan_modes.c ---- */
 

@@ -15,6 +15,7 @@
 #include "sluice/v1/interface.pb-c.h"
 #include "sluice/v1/local_address_pool.pb-c.h"
 #include "sluice/v1/route.pb-c.h"
+#include "sluice/v1/snat_policy.pb-c.h"
 #include "sluice/v1/virtual_server.pb-c.h"
 
 /* Numbers that these fields have in every resource's message. */

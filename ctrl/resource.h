@@ -30,7 +30,8 @@
 	X(BACKEND_POOL, backend_pool, "backend_pools")                   \
 	X(BACKEND, backend, "backends")                                  \
 	X(VIRTUAL_SERVER, virtual_server, "virtual_servers")             \
-	X(TIMEOUTS, timeouts, "timeouts")
+	X(TIMEOUTS, timeouts, "timeouts")                                \
+	X(SNAT_POLICY, snat_policy, "snat_policies")
 
 /* The numbers are in the store: append only. */
 enum resource_kind {
@@ -45,6 +46,11 @@ enum resource_kind {
 #define RESOURCE_NAME_MAX      63 /* characters of a name, of each part of a backend's */
 #define RESOURCE_NAME_SIZE     (2 * RESOURCE_NAME_MAX + 2) /* "pool/backend" and a NUL */
 #define RESOURCE_ETAG_SIZE     17                          /* 16 hexadecimal digits and a NUL */
+/*
+ * A SNAT policy has ids of virtual servers' and of backends' (<sluice/snat.h>), and with this
+ * before its name there a name that none of these has.
+ */
+#define RESOURCE_SNAT_IDENTITY "snat:"
 #define RESOURCE_PATH_SIZE     (RESOURCE_NAME_SIZE + 40)
 
 /* A prefix, or an interface's address with its prefix length: of an IPv4-mapped address, over 96.
@@ -83,7 +89,7 @@ struct resource {
 	uint64_t hash;     /* of kind, name and packed; the etag in binary */
 	uint64_t revision; /* that stored it; 0: none yet */
 	char etag[RESOURCE_ETAG_SIZE];
-	/* Stable id and generation (snapshot.h) of a virtual server or backend. */
+	/* Stable id and generation (snapshot.h) of a virtual server, backend or SNAT policy. */
 	uint32_t ref;
 	/* The message's fields; ports in network byte order. */
 	union {
@@ -127,6 +133,15 @@ struct resource {
 			struct sl_addr gateway; /* zeros: none */
 			bool blackhole;
 		} route;
+		struct {
+			char *identity;   /* RESOURCE_SNAT_IDENTITY and its name */
+			uint32_t outside; /* reference as a backend */
+			uint32_t priority;
+			uint32_t max_connections;
+			uint8_t proto; /* 0: any */
+			struct resource_prefix *source, *destination;
+			size_t n_source, n_destination;
+		} snat;
 		uint32_t timeout[RESOURCE_TIMEOUTS_MAX]; /* seconds by enum sl_conn_state; 0:
 							    default */
 	};

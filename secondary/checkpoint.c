@@ -18,6 +18,7 @@
 #include <sluice/shm.h>
 
 #include "secondary/local_port.h"
+#include "secondary/snat.h"
 #include "secondary/worker.h"
 
 SL_LOG_TYPE(checkpoint_log, "sluice.worker.checkpoint");
@@ -143,6 +144,16 @@ static void known_free(struct known *k)
 	free(k->local);
 }
 
+static void known_add_snat(const struct sl_snapshot *s, struct known *k)
+{
+	const struct sl_snat_policy *p = sl_snapshot_at(s, s->snat_policies);
+
+	for (uint32_t i = 0; i < s->snat_policies.count; i++) {
+		k->virtual_server[SL_REF_ID(p[i].server.ref)] = p[i].server.ref;
+		k->backend[SL_REF_ID(p[i].outside.ref)] = p[i].outside.ref;
+	}
+}
+
 static int known_fill(const struct worker *w, struct known *k)
 {
 	const struct sl_snapshot *s = w->snapshot;
@@ -163,30 +174,40 @@ static int known_fill(const struct worker *w, struct known *k)
 		k->backend[SL_REF_ID(b[i].ref)] = b[i].ref;
 	for (uint32_t i = 0; i < s->local_addresses.count; i++)
 		k->local[SL_REF_ID(l[i].ref)] = l[i].addr;
+	known_add_snat(s, k);
 	return 0;
 }
 
 /* What of an entry of either family has to be checked. */
 struct endpoints {
 	uint8_t proto[2];
-	struct sl_addr local, backend;
+	struct sl_addr local;
 	bool other_family;    /* the backend's side is of the other family than the client's */
 	uint16_t local_port;  /* host order */
+	uint32_t group;       /* of local ports */
 	bool reply_to_client; /* what comes back goes to the client's endpoint */
-	unsigned int client_owner;
+	bool snat_possible;
+	unsigned int client_owner; /* of what the client sends */
 };
+
+static bool is_snat(const struct sl_conn_core *e)
+{
+	return (e->flags & SL_CONN_MODE_MASK) == SL_MODE_SNAT;
+}
 
 static struct endpoints endpoints4(const struct worker *w, const struct sl_conn *e)
 {
 	const struct sl_tuple *in = &e->key[SL_DIR_IN], *out = &e->key[SL_DIR_OUT];
 	bool direct = e->core.flags & SL_CONN_F_DIRECT;
+	struct sl_addr outside = sl_addr_of_v4(out->saddr);
 
 	return (struct endpoints){
 		.proto = {in->proto, direct ? in->proto : out->proto},
 		.local = sl_addr_of_v4(out->daddr),
-		.backend = sl_addr_of_v4(out->saddr),
 		.local_port = rte_be_to_cpu_16(out->dport),
+		.group = is_snat(&e->core) ? snat_group(out) : local_port_group(&outside),
 		.reply_to_client = out->daddr == in->saddr && out->dport == in->sport,
+		.snat_possible = true,
 		.client_owner = sl_owner_conn(e, w->root->seed, w->n_workers),
 	};
 }
@@ -198,23 +219,23 @@ static struct endpoints endpoints6(const struct worker *w, const struct sl_conn6
 	return (struct endpoints){
 		.proto = {in->proto, out->proto},
 		.local = out->daddr,
-		.backend = out->saddr,
 		.other_family = sl_addr_is_v4(&out->saddr),
 		.local_port = rte_be_to_cpu_16(out->dport),
+		.group = local_port_group(&out->saddr),
 		.reply_to_client =
 			sl_addr_equal(&out->daddr, &in->saddr) && out->dport == in->sport,
 		.client_owner = sl_owner_conn6(e, w->root->seed, w->n_workers),
 	};
 }
 
-/* Its local port is one of a pool that its backend uses. */
+/* Its local port is one of a pool that its group uses. */
 static bool port_is_configured(const struct worker *w, const struct known *k,
 			       const struct sl_conn_core *e, const struct endpoints *ends)
 {
 	uint32_t pools = w->root->port_pools_per_address;
 
 	return e->port_pool < w->slot->port_pools &&
-	       e->port_pool % pools == local_port_pick(local_port_group(&ends->backend), pools) &&
+	       e->port_pool % pools == local_port_pick(ends->group, pools) &&
 	       sl_addr_equal(&k->local[e->port_pool / pools], &ends->local);
 }
 
@@ -253,6 +274,7 @@ static bool connection_is_ours(const struct worker *w, const struct sl_conn_core
 			       const struct endpoints *ends)
 {
 	return e->state != SL_CONN_NONE && e->state < SL_CONN_STATE_MAX &&
+	       (e->state == SL_CONN_ICMP) == (ends->proto[SL_DIR_IN] == IPPROTO_ICMP) &&
 	       reply_is_ours(w, e, ends) && ends->client_owner == w->id;
 }
 
@@ -264,14 +286,26 @@ static bool stub_is_ours(const struct worker *w, const struct sl_conn_core *e,
 	       ends->client_owner != w->id;
 }
 
+/* ICMP is of SNAT alone, and that of IPv4. */
+static bool proto_fits(const struct sl_conn_core *e, const struct endpoints *ends)
+{
+	uint8_t proto = ends->proto[SL_DIR_IN];
+
+	if (proto != ends->proto[SL_DIR_OUT] || (is_snat(e) && !ends->snat_possible))
+		return false;
+	if (proto == IPPROTO_ICMP)
+		return is_snat(e) && e->flags & SL_CONN_F_ECHO;
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP;
+}
+
 static bool is_ours(const struct worker *w, const struct sl_conn_core *e,
 		    const struct endpoints *ends)
 {
 	const uint8_t other_flags = SL_CONN_F_CLAMP | SL_CONN_F_MOVED | SL_CONN_F_STUB;
-	uint8_t proto = ends->proto[SL_DIR_IN], mode = e->flags & SL_CONN_MODE_MASK;
+	uint8_t mode = e->flags & SL_CONN_MODE_MASK;
 
-	return proto == ends->proto[SL_DIR_OUT] && (proto == IPPROTO_TCP || proto == IPPROTO_UDP) &&
-	       mode < SL_MODE_MAX && (e->flags & ~other_flags) == sl_mode_flags[mode] &&
+	return proto_fits(e, ends) && mode < SL_MODE_MAX &&
+	       (e->flags & ~other_flags) == sl_mode_flags[mode] &&
 	       (e->flags & SL_CONN_F_STUB ? stub_is_ours(w, e, ends)
 					  : connection_is_ours(w, e, ends));
 }

@@ -2,6 +2,7 @@
 #include "secondary/conn.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
@@ -225,6 +226,8 @@ static void set_deltas4(struct sl_conn *e)
 		(uint64_t)(uint32_t)~in->saddr + (uint32_t)~in->daddr + out->saddr + out->daddr;
 	uint16_t addrs = sl_csum_fold64(sum);
 
+	if (unlikely(in->proto == IPPROTO_ICMP))
+		sum = 0; /* no pseudo-header is in its checksum, RFC 792 */
 	sum += (uint64_t)(uint32_t)~conn_ports(in) + conn_ports(out);
 	e->core.l4_delta[SL_DIR_IN] = sl_csum_fold64(sum);
 	e->core.l4_delta[SL_DIR_OUT] = (uint16_t)~e->core.l4_delta[SL_DIR_IN];
@@ -528,6 +531,8 @@ bool conn_restore(struct worker *w, struct conn_table *t, uint32_t at, uint32_t 
 	flow_stats_restored(w, e);
 	if (conn_has_local_port(e))
 		local_port_restore(w, e->port_pool, &local, port);
+	if (conn_has_local_port(e) && (e->flags & SL_CONN_MODE_MASK) == SL_MODE_SNAT)
+		local_port_doubt(w, e->port_pool);
 	rte_compiler_barrier();
 	t->check[at] = e->last_seen + timeout;
 	return true;

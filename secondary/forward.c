@@ -10,6 +10,7 @@
 #include <rte_branch_prediction.h>
 
 #include "secondary/direct.h"
+#include "secondary/echo.h"
 #include "secondary/exit.h"
 #include "secondary/icmp.h"
 #include "secondary/nexthop.h"
@@ -45,6 +46,8 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 				     sl_owner_conn(e, w->root->seed, w->n_workers));
 			return false;
 		}
+		if (e->core.state == SL_CONN_ICMP)
+			return forward_echo(w, b, at);
 		exit_clamp(w, e, frame);
 	}
 	if (unlikely(!state_advance(w, &w->conns, &e->core, dir,

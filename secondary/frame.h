@@ -56,12 +56,17 @@ static inline uint16_t frame_ip_sum(const struct rte_ipv4_hdr *ip)
 	return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
-/* Sources that no host has: multicast and above, loopback, "this network", RFC 1122 3.2.1.3. */
-static inline bool frame_bad_source(const struct rte_ipv4_hdr *ip)
+/* Addresses that no host has: multicast and above, loopback, "this network", RFC 1122 3.2.1.3. */
+static inline bool frame_no_host(uint32_t addr)
 {
-	uint8_t first = (uint8_t)ip->src_addr; /* network byte order on a little-endian machine */
+	uint8_t first = (uint8_t)addr; /* network byte order on a little-endian machine */
 
 	return first >= 224 || first == 127 || first == 0;
+}
+
+static inline bool frame_bad_source(const struct rte_ipv4_hdr *ip)
+{
+	return frame_no_host(ip->src_addr);
 }
 
 /* Answer the sender by the way it came: needs no route and no neighbour. */

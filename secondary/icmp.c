@@ -16,6 +16,7 @@
 #include "secondary/icmp_related.h"
 #include "secondary/worker.h"
 
+#define GO_ON       SL_DROP_MAX /* no reason to drop */
 #define OWN_TTL     64
 #define ERRORS_RATE 100 /* ICMP errors a second and worker, RFC 1812 section 4.3.2.8 */
 #define QUOTED      8   /* bytes of payload quoted after the IP header, RFC 792 */
@@ -83,30 +84,62 @@ static bool is_error(uint8_t type)
 	return type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER;
 }
 
-void icmp_input(struct worker *w, struct burst *b, unsigned int at, uint32_t len)
+/* A request to who is not us, or a reply to an address that SNAT asks from. */
+static bool passes(const struct worker *w, const struct rte_ipv4_hdr *ip,
+		   const struct rte_icmp_hdr *icmp)
+{
+	const struct sl_own_address *own = sl_own_address_find(w->snapshot, ip->dst_addr);
+
+	if (icmp->icmp_code)
+		return false;
+	if (icmp->icmp_type == RTE_IP_ICMP_ECHO_REQUEST)
+		return !own;
+	return icmp->icmp_type == RTE_IP_ICMP_ECHO_REPLY && own && own->flags & SL_OWN_LOCAL;
+}
+
+static enum sl_drop_reason check_source(const struct worker *w, const struct rte_ipv4_hdr *ip)
+{
+	if (frame_bad_source(ip))
+		return SL_DROP_IP_SOURCE;
+	return sl_own_address_find(w->snapshot, ip->src_addr) ? SL_DROP_IP_SOURCE_OURS : GO_ON;
+}
+
+/* ICMP that is for us. */
+static void serve(struct worker *w, struct burst *b, unsigned int at, uint32_t len)
 {
 	struct rte_mbuf *m = b->pkt[at];
 	struct rte_ipv4_hdr *ip = frame_ip(m);
 	const struct rte_icmp_hdr *icmp = (const struct rte_icmp_hdr *)(ip + 1);
 
-	if (len < sizeof(*icmp))
-		burst_drop(b, at, SL_DROP_L4_SHORT);
-	else if (frame_bad_source(ip))
-		burst_drop(b, at, SL_DROP_IP_SOURCE);
-	else if (sl_own_address_find(w->snapshot, ip->src_addr))
-		burst_drop(b, at, SL_DROP_IP_SOURCE_OURS);
-	else if (bad_checksum(icmp, len))
+	if (bad_checksum(icmp, len))
 		burst_drop(b, at, SL_DROP_L4_CHECKSUM);
 	else if (is_error(icmp->icmp_type))
 		icmp_related(w, b, at, len);
 	else if (icmp->icmp_type != RTE_IP_ICMP_ECHO_REQUEST || icmp->icmp_code != 0)
 		burst_drop(b, at, SL_DROP_ICMP_TYPE);
-	else if (!sl_own_address_find(w->snapshot, ip->dst_addr))
-		burst_drop(b, at, SL_DROP_NO_SERVICE);
 	else {
 		echo_reply(w, m);
 		burst_verdict(b, at, VERDICT_SEND, m->port);
 	}
+}
+
+bool icmp_input(struct worker *w, struct burst *b, unsigned int at, uint32_t len)
+{
+	const struct rte_ipv4_hdr *ip = frame_ip(b->pkt[at]);
+	const struct rte_icmp_hdr *icmp = (const struct rte_icmp_hdr *)(ip + 1);
+	enum sl_drop_reason why;
+
+	if (len < sizeof(*icmp))
+		why = SL_DROP_L4_SHORT;
+	else
+		why = check_source(w, ip);
+	if (why == GO_ON && passes(w, ip, icmp))
+		return true;
+	if (why == GO_ON)
+		serve(w, b, at, len);
+	else
+		burst_drop(b, at, why);
+	return false;
 }
 
 bool icmp_within_rate(struct worker *w)

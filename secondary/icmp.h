@@ -36,8 +36,11 @@ static inline uint16_t icmp_too_big_mtu(const struct rte_icmp_hdr *icmp)
 	return rte_be_to_cpu_16(icmp->icmp_seq_nb);
 }
 
-/* ICMP whose IP header is checked, `len` bytes: leaves a verdict. */
-void icmp_input(struct worker *w, struct burst *b, unsigned int at, uint32_t len);
+/*
+ * ICMP whose IP header is checked, `len` bytes. True: echo that is not for us, which may have a
+ * connection; else it has its verdict.
+ */
+bool icmp_input(struct worker *w, struct burst *b, unsigned int at, uint32_t len);
 
 /* May one more ICMP error, of either family, be sent? Counts it when it may. */
 bool icmp_within_rate(struct worker *w);

@@ -5,6 +5,7 @@
 
 #include "secondary/burst.h"
 #include "secondary/conn6.h"
+#include "secondary/echo.h"
 #include "secondary/frame.h"
 #include "secondary/frame6.h"
 #include "secondary/nexthop.h"
@@ -81,14 +82,17 @@ struct sl_addr quote_destination(const struct quote *q)
 static struct sl_tuple tuple_of(const struct quote *q, bool reversed)
 {
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)q->ip;
-	const struct rte_udp_hdr *ports = (const struct rte_udp_hdr *)q->l4;
+	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)q->l4;
+	struct echo_ports ports = {udp->src_port, udp->dst_port};
 
+	if (q->proto == IPPROTO_ICMP)
+		ports = echo_ports((const struct rte_icmp_hdr *)q->l4);
 	return (struct sl_tuple){
 		.proto = q->proto,
 		.saddr = reversed ? ip->dst_addr : ip->src_addr,
 		.daddr = reversed ? ip->src_addr : ip->dst_addr,
-		.sport = reversed ? ports->dst_port : ports->src_port,
-		.dport = reversed ? ports->src_port : ports->dst_port,
+		.sport = reversed ? ports.dport : ports.sport,
+		.dport = reversed ? ports.sport : ports.dport,
 	};
 }
 

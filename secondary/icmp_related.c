@@ -10,7 +10,9 @@
  *   a reply  (IN)      FullNAT: local address     backend             the backend's reply
  *                      NAT: who sent the error
  *                      DR, tunnel: as it is       as it is            as it is
+ *                      SNAT: local address        who is outside      its reply
  *   a request (OUT)    virtual server             client              the client's request
+ *                      SNAT: who sent the error
  *   a tunnel's packet  the interface's            client              what was inside
  *
  * Over IPv6 as over IPv4 (RFC 4443 section 2.4 says the same of errors); there the outer checksum,
@@ -40,9 +42,15 @@
 /* Ports and checksum of the quoted packet; `delta` is what its checksum suffered on the way out. */
 static void restore_l4(const struct quote *q, uint16_t sport, uint16_t dport, uint16_t delta)
 {
+	struct rte_icmp_hdr *icmp = (struct rte_icmp_hdr *)q->l4;
 	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)q->l4;
 	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)q->l4;
 
+	if (q->proto == IPPROTO_ICMP) {
+		icmp->icmp_ident = sport ?: dport; /* who answered has 0 */
+		icmp->icmp_cksum = sl_csum_apply(icmp->icmp_cksum, (uint16_t)~delta);
+		return;
+	}
 	udp->src_port = sport;
 	udp->dst_port = dport;
 	if (q->proto == IPPROTO_TCP && q->l4_len >= TCP_SUM_AT)
@@ -78,7 +86,9 @@ static void restore_quote6(const struct quote *q, const struct sl_conn6 *e, unsi
 /* Whether the error keeps its source: whom it concerns sees the hosts on the way to its peer. */
 static bool keeps_source(const struct sl_conn_core *e, unsigned int dir)
 {
-	return (e->flags & SL_CONN_MODE_MASK) == SL_MODE_NAT && dir == SL_DIR_IN;
+	unsigned int mode = e->flags & SL_CONN_MODE_MASK;
+
+	return mode == (dir == SL_DIR_IN ? SL_MODE_NAT : SL_MODE_SNAT);
 }
 
 static void translate(struct rte_ipv4_hdr *ip, const struct quote *q, const struct related *r,

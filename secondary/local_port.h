@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Local ports of FullNAT. Each local address has a few pools; a group of other sides picks one, so
- * that one address serves the whole port range to each group.
- * A pool holds the ports whose owner is this worker (<sluice/owner.h>). Taking and
- * putting are O(1): ports never used come first, then returned ones, oldest first.
+ * Local ports of FullNAT and SNAT. Each local address has a few pools; a group of other sides (in
+ * FullNAT those of a backend's address, in SNAT a hash of where it goes) picks one, so that one
+ * address serves the whole port range to each group. A pool holds the ports whose owner is this
+ * worker (<sluice/owner.h>). Taking and putting are O(1): ports never used come first, then
+ * returned ones, oldest first.
  */
 #ifndef LOCAL_PORT_H
 #define LOCAL_PORT_H
@@ -45,6 +46,12 @@ struct worker;
  */
 uint16_t local_port_take(struct worker *w, const struct sl_local_address *local, uint32_t group,
 			 uint16_t *pool);
+
+/*
+ * From here on all pools of this one's address are doubtful: whoever takes a port of it has groups
+ * of another kind, and two kinds may come to one other side by different pools.
+ */
+void local_port_doubt(struct worker *w, uint16_t pool);
 
 /* Give a port back. `addr` is the connection's: another's pool takes nothing. */
 void local_port_put(struct worker *w, uint16_t pool, const struct sl_addr *addr, uint16_t port);

@@ -40,5 +40,6 @@ extern const struct mode_ops mode_fullnat64; /* over IPv6 alone */
 extern const struct mode_ops mode_nat;
 extern const struct mode_ops mode_dr;
 extern const struct mode_ops mode_tunnel; /* ipip, gre and gue */
+extern const struct mode_ops mode_snat;
 
 #endif

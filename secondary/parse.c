@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Stage: headers. A TCP or UDP packet that passes goes on with its key and hash (IPv6: parse6.c);
- * ARP and ICMP are served here; everything else gets its reason. Lengths are decided here: after
- * this stage no one checks a bound again.
+ * ARP and ICMP are served here, but for echo that passes through; everything else gets its reason.
+ * Lengths are decided here: after this stage no one checks a bound again.
  */
 #include "secondary/burst.h"
 
@@ -14,6 +14,7 @@
 #include <rte_prefetch.h>
 
 #include "secondary/arp.h"
+#include "secondary/echo.h"
 #include "secondary/frame.h"
 #include "secondary/icmp.h"
 #include "secondary/l4.h"
@@ -91,7 +92,15 @@ static inline void take_key(struct worker *w, struct burst *b, unsigned int at,
 	b->hash[at] = hash;
 }
 
-/* IPv4 without options to our MAC, at least as long as its header. True: TCP or UDP, go on. */
+/* Destination and ports of a tuple, where the packet has an ICMP header for the ports. */
+static uint64_t echo_key(uint64_t c, const char *l4)
+{
+	struct echo_ports ports = echo_ports((const struct rte_icmp_hdr *)l4);
+
+	return (c & UINT32_MAX) | (uint64_t)ports.sport << 32 | (uint64_t)ports.dport << 48;
+}
+
+/* IPv4 without options to our MAC, at least as long as its header. True: it has a key, go on. */
 static inline bool parse_plain(struct worker *w, struct burst *b, unsigned int at,
 			       const char *frame)
 {
@@ -112,8 +121,9 @@ static inline bool parse_plain(struct worker *w, struct burst *b, unsigned int a
 	} else if (protocol(&x) == IPPROTO_TCP) {
 		why = l4_check_tcp(frame + FRAME_L4, l4_len);
 	} else if (protocol(&x) == IPPROTO_ICMP) {
-		icmp_input(w, b, at, l4_len);
-		return false;
+		if (!icmp_input(w, b, at, l4_len))
+			return false;
+		x.c = echo_key(x.c, frame + FRAME_L4);
 	} else {
 		why = SL_DROP_PROTOCOL;
 	}

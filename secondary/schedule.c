@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Stage: packets without a connection. Another worker's go to its redirect ring; a SYN or a
- * datagram to a virtual server opens a connection here; the rest gets its reason.
+ * datagram to a virtual server opens a connection here, and so does one that a SNAT policy lets
+ * out; the rest gets its reason.
  *
  * In two passes, so that memory is asked for before it is needed: decide for each packet
  * (server, backend, local port), then write the connections. A packet that may belong to
@@ -27,6 +28,7 @@
 #include "secondary/mode.h"
 #include "secondary/owner.h"
 #include "secondary/persist.h"
+#include "secondary/snat.h"
 #include "secondary/state.h"
 #include "secondary/worker.h"
 
@@ -41,6 +43,7 @@ static const struct mode_ops *const modes[SL_MODE_MAX] = {
 	[SL_MODE_GRE] = &mode_tunnel,
 	[SL_MODE_GUE] = &mode_tunnel,
 	[SL_MODE_FULLNAT64] = &mode_fullnat64,
+	[SL_MODE_SNAT] = &mode_snat,
 };
 
 /* Connections that a round opens. */
@@ -60,7 +63,7 @@ static bool opens(const struct rte_tcp_hdr *tcp, uint8_t proto)
 	const uint8_t mask =
 		RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG | RTE_TCP_FIN_FLAG | RTE_TCP_RST_FLAG;
 
-	return proto == IPPROTO_UDP || (tcp->tcp_flags & mask) == RTE_TCP_SYN_FLAG;
+	return proto != IPPROTO_TCP || (tcp->tcp_flags & mask) == RTE_TCP_SYN_FLAG;
 }
 
 /* The backend of a server that chooses by what the packet says. */
@@ -85,37 +88,30 @@ static __rte_noinline enum sl_drop_reason choose_by_packet(struct worker *w, str
 	return choose_backend(w, vs, &p, pick);
 }
 
-/* Backend and the connection's other side. */
-static __rte_always_inline enum sl_drop_reason prepare(struct worker *w, struct burst *b,
-						       unsigned int at,
-						       const struct sl_virtual_server *vs,
-						       struct openings *round, bool ipv6)
+/* The connection's other side, at a backend that is claimed. */
+static __rte_always_inline enum sl_drop_reason prepare_to(struct worker *w, struct burst *b,
+							  unsigned int at,
+							  const struct sl_virtual_server *vs,
+							  const struct sl_backend *backend,
+							  struct openings *round, bool ipv6)
 {
 	struct conn_table *t = ipv6 ? &w->conns6 : &w->conns;
-	const struct sl_backend *all = sl_snapshot_at(w->snapshot, vs->backends);
 	struct conn_new *c = &round->o[round->n].c;
-	const struct mode_ops *ops;
+	uint8_t mode = sl_mode_towards(backend, ipv6), proto;
+	const struct mode_ops *ops = modes[mode];
 	enum sl_drop_reason why;
-	uint32_t pick;
-	uint8_t mode;
 
-	why = likely(!(vs->hash_key | vs->persistent))
-		      ? choose_backend(w, vs, NULL, &pick)
-		      : choose_by_packet(w, b, at, vs, &pick, ipv6);
-	if (unlikely(why != CHOOSE_DONE))
-		return why;
 	if (ipv6)
 		memcpy(&c->key6[SL_DIR_IN], b->key6[at], sizeof(c->key6[SL_DIR_IN]));
 	else
 		memcpy(&c->key[SL_DIR_IN], b->key[at], sizeof(c->key[SL_DIR_IN]));
 	c->hash[SL_DIR_IN] = b->hash[at];
 	c->virtual_server = vs->ref;
-	c->backend = all[pick].ref;
-	c->state = vs->proto == IPPROTO_TCP ? SL_CONN_SYN_SENT : SL_CONN_UDP;
-	mode = sl_mode_towards(&all[pick], ipv6);
+	c->backend = backend->ref;
+	proto = ipv6 ? c->key6[SL_DIR_IN].proto : c->key[SL_DIR_IN].proto;
+	c->state = proto == IPPROTO_TCP ? SL_CONN_SYN_SENT : SL_CONN_UDP;
 	c->flags = sl_mode_flags[mode] | (vs->max_mss ? SL_CONN_F_CLAMP : 0);
-	ops = modes[mode];
-	why = (ipv6 ? ops->prepare6 : ops->prepare)(w, vs, &all[pick], c);
+	why = (ipv6 ? ops->prepare6 : ops->prepare)(w, vs, backend, c);
 	if (unlikely(why != MODE_READY)) {
 		claims_release(w, c->virtual_server, c->backend);
 		return why;
@@ -127,6 +123,22 @@ static __rte_always_inline enum sl_drop_reason prepare(struct worker *w, struct 
 	round->o[round->n].at = (uint8_t)at;
 	round->o[round->n++].mode = ops;
 	return GO_ON;
+}
+
+/* Backend and the connection's other side. */
+static __rte_always_inline enum sl_drop_reason prepare(struct worker *w, struct burst *b,
+						       unsigned int at,
+						       const struct sl_virtual_server *vs,
+						       struct openings *round, bool ipv6)
+{
+	const struct sl_backend *all = sl_snapshot_at(w->snapshot, vs->backends);
+	enum sl_drop_reason why;
+	uint32_t pick;
+
+	why = likely(!(vs->hash_key | vs->persistent))
+		      ? choose_backend(w, vs, NULL, &pick)
+		      : choose_by_packet(w, b, at, vs, &pick, ipv6);
+	return likely(why == CHOOSE_DONE) ? prepare_to(w, b, at, vs, &all[pick], round, ipv6) : why;
 }
 
 /* What is wrong with a packet to where nothing is served. */
@@ -152,6 +164,30 @@ static __rte_noinline enum sl_drop_reason stray4(const struct worker *w,
 	return why == GO_ON ? SL_DROP_NO_CONNECTION : why;
 }
 
+/* To an address that is not ours, whose source is none that we have. */
+static __rte_noinline enum sl_drop_reason let_out(struct worker *w, struct burst *b,
+						  unsigned int at, struct openings *round)
+{
+	struct rte_mbuf *m = b->pkt[at];
+	const struct rte_ipv4_hdr *ip = frame_ip(m);
+	const struct sl_snat_flow flow = {
+		.source = sl_addr_of_v4(ip->src_addr),
+		.destination = sl_addr_of_v4(ip->dst_addr),
+		.proto = ip->next_proto_id,
+		.port = (uint8_t)m->port,
+	};
+	const struct sl_snat_policy *p = sl_snat_find(w->snapshot, &flow);
+
+	if (!p || frame_no_host(ip->dst_addr))
+		return SL_DROP_NO_SERVICE;
+	if (!opens(frame_tcp(m), ip->next_proto_id))
+		return SL_DROP_NO_CONNECTION;
+	if (!claims_server(w, &p->server))
+		return SL_DROP_SERVER_LIMIT;
+	claims_backend(w, &p->outside, false);
+	return prepare_to(w, b, at, &p->server, &p->outside, round, false);
+}
+
 /* A packet that is this worker's and has no connection. */
 static enum sl_drop_reason serve4(struct worker *w, struct burst *b, unsigned int at,
 				  struct openings *round)
@@ -160,12 +196,15 @@ static enum sl_drop_reason serve4(struct worker *w, struct burst *b, unsigned in
 	const struct rte_udp_hdr *ports = frame_udp(b->pkt[at]);
 	enum sl_drop_reason why = check_source4(w, ip);
 	const struct sl_virtual_server *vs;
+	const struct sl_own_address *own;
 
 	if (why != GO_ON)
 		return why;
 	vs = sl_virtual_server_find(w->snapshot, ip->dst_addr, ports->dst_port, ip->next_proto_id);
-	if (!vs)
-		return not_served(sl_own_address_find(w->snapshot, ip->dst_addr));
+	if (!vs) {
+		own = sl_own_address_find(w->snapshot, ip->dst_addr);
+		return own ? not_served(own) : let_out(w, b, at, round);
+	}
 	return opens(frame_tcp(b->pkt[at]), ip->next_proto_id) ? prepare(w, b, at, vs, round, false)
 							       : SL_DROP_NO_CONNECTION;
 }

@@ -36,6 +36,15 @@ static inline bool state_tcp(struct worker *w, struct conn_table *t, struct sl_c
 	return true;
 }
 
+/* Of a packet that changes no state. */
+static inline void state_datagram(struct worker *w, struct sl_conn_core *e, unsigned int way,
+				  uint32_t bytes)
+{
+	if (unlikely(e->last_seen != w->clock.tick))
+		e->last_seen = w->clock.tick;
+	flow_stats_packet(w, e, way & 1, bytes);
+}
+
 /*
  * `way`: the direction, or TCP_WAY_DIRECT. `tcp`: where its header is, if it is one. False: nothing
  * was done, it opens a new connection.
@@ -45,9 +54,7 @@ static inline bool state_advance(struct worker *w, struct conn_table *t, struct 
 {
 	if (e->state != SL_CONN_UDP && unlikely(!state_tcp(w, t, e, way, tcp->tcp_flags)))
 		return false;
-	if (unlikely(e->last_seen != w->clock.tick))
-		e->last_seen = w->clock.tick;
-	flow_stats_packet(w, e, way & 1, bytes);
+	state_datagram(w, e, way, bytes);
 	return true;
 }
 

@@ -142,7 +142,8 @@ static const struct command connection[] = {
 static const struct command stats[] = {
 	{NULL, "", 0, 0, OPTION_DROPS, COMPLETES_NOTHING, COMPLETES_NOTHING,
 	 "what was forwarded, and what was dropped and why", stats_show, "GetStats",
-	 "By virtual server, backend, port and worker; the workers' gauges; and the packets "
+	 "By virtual server, SNAT policy, backend, port and worker; the workers' gauges; and the "
+	 "packets "
 	 "dropped, by reason."},
 };
 
@@ -218,6 +219,7 @@ const struct noun command_nouns[] = {
 	{"interface", "a port of the boot configuration; its addresses are set here", standard, 3,
 	 &kind_interface, NULL},
 	{"route", "where a prefix goes", OF(standard), &kind_route, NULL},
+	{"snat-policy", "which hosts inside reach out", OF(standard), &kind_snat_policy, NULL},
 	{"connections", "what goes through the appliance now", OF(connections), NULL,
 	 "ListConnectionsRequest"},
 	{"connection", "the same; ending them; what a packet would meet", OF(connection), NULL,

@@ -21,6 +21,7 @@ static const struct column columns[] = {
 	{"AGE", "ageSeconds", COLUMN_NUMBER, NULL},
 	{"VIRTUAL-SERVER", "virtualServer", COLUMN_TEXT, NULL},
 	{"BACKEND-NAME", "backend", COLUMN_TEXT, NULL},
+	{"SNAT-POLICY", "snatPolicy", COLUMN_TEXT, NULL},
 	{0},
 };
 

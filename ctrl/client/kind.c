@@ -90,11 +90,32 @@ const struct kind kind_route = {
 					   {0}},
 };
 
+const struct kind kind_snat_policy = {
+	.noun = "snat-policy",
+	.service = "SnatPolicyService",
+	.one = "SnatPolicy",
+	.many = "SnatPolicies",
+	.field = "snatPolicy",
+	.list = "snatPolicies",
+	.columns =
+		(const struct column[]){{"NAME", "name", COLUMN_TEXT, NULL},
+					{"PRIORITY", "priority", COLUMN_NUMBER, NULL},
+					{"SOURCES", "sourcePrefixes", COLUMN_TEXT, NULL},
+					{"DESTINATIONS", "destinationPrefixes", COLUMN_TEXT, "any"},
+					{"PROTOCOL", "protocol", COLUMN_TEXT, "any"},
+					{"IN", "inInterface", COLUMN_TEXT, "any"},
+					{"LOCAL-POOL", "localAddressPool", COLUMN_TEXT, NULL},
+					{0}},
+};
+
 const struct kind *kind_of_field(const char *json)
 {
 	static const struct kind *const named[] = {&kind_virtual_server, &kind_pool,
-						   &kind_local_pool, &kind_interface};
+						   &kind_local_pool, &kind_interface,
+						   &kind_snat_policy};
 
+	if (strcmp(json, "inInterface") == 0)
+		return &kind_interface;
 	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++)
 		if (strcmp(named[i]->field, json) == 0)
 			return named[i];

@@ -19,7 +19,7 @@ struct kind {
 };
 
 extern const struct kind kind_virtual_server, kind_pool, kind_backend, kind_local_pool,
-	kind_interface, kind_route;
+	kind_interface, kind_route, kind_snat_policy;
 
 /* The kind whose names the field `json` holds ("backendPool": pools), or NULL. */
 const struct kind *kind_of_field(const char *json);

@@ -21,6 +21,8 @@
 
 static const struct column server_columns[] = {{"VIRTUAL-SERVER", "name", COLUMN_TEXT, NULL},
 					       FLOW_COLUMNS};
+static const struct column snat_columns[] = {{"SNAT-POLICY", "name", COLUMN_TEXT, NULL},
+					     FLOW_COLUMNS};
 static const struct column backend_columns[] = {{"BACKEND", "name", COLUMN_TEXT, NULL},
 						FLOW_COLUMNS};
 static const struct column port_columns[] = {
@@ -95,6 +97,8 @@ static void print_all(const struct client *client, json_t *stats)
 	json_t *workers = json_object_get(stats, "workers");
 
 	table_print(client, server_columns, "FlowStats", json_object_get(stats, "virtualServers"));
+	printf("\n");
+	table_print(client, snat_columns, "FlowStats", json_object_get(stats, "snatPolicies"));
 	printf("\n");
 	table_print(client, backend_columns, "FlowStats", json_object_get(stats, "backends"));
 	printf("\n");

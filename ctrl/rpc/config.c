@@ -46,6 +46,7 @@ static void reply_current(struct rpc_call *call)
 		VIEWS(RESOURCE_LOCAL_ADDRESS_POOL, local_address_pools);
 		VIEWS(RESOURCE_BACKEND_POOL, backend_pools);
 		VIEWS(RESOURCE_VIRTUAL_SERVER, virtual_servers);
+		VIEWS(RESOURCE_SNAT_POLICY, snat_policies);
 #undef VIEWS
 		config->timeouts = timeouts ? (Sluice__V1__Timeouts *)timeouts->message : NULL;
 		config->revision = model->revision;

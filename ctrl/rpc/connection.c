@@ -157,6 +157,28 @@ static void set_endpoints(struct rpc_call *call, Sluice__V1__Connection *m, cons
 	m->backend_port = ntohs(c->backend.port);
 }
 
+static Sluice__V1__Protocol protocol_of(const struct view *c)
+{
+	switch (c->protocol) {
+	case IPPROTO_TCP: return SLUICE__V1__PROTOCOL__PROTOCOL_TCP;
+	case IPPROTO_UDP: return SLUICE__V1__PROTOCOL__PROTOCOL_UDP;
+	default: return SLUICE__V1__PROTOCOL__PROTOCOL_ICMP;
+	}
+}
+
+/* Of SNAT the one is a policy, and the other nobody. */
+static void set_names(struct rpc_call *call, Sluice__V1__Connection *m, const struct view *c)
+{
+	char *server = name_text(call, IDS_VIRTUAL_SERVER, c->core.virtual_server);
+
+	if (mode_of(c) == SL_MODE_SNAT) {
+		m->snat_policy = *server ? server + strlen(RESOURCE_SNAT_IDENTITY) : server;
+		return;
+	}
+	m->virtual_server = server;
+	m->backend = name_text(call, IDS_BACKEND, c->core.backend);
+}
+
 /* NULL when the call's memory is used up. */
 static Sluice__V1__Connection *connection_view(struct rpc_call *call, uint32_t worker,
 					       const struct view *c)
@@ -166,16 +188,14 @@ static Sluice__V1__Connection *connection_view(struct rpc_call *call, uint32_t w
 	if (!m)
 		return NULL;
 	m->worker = worker;
-	m->protocol = c->protocol == IPPROTO_TCP ? SLUICE__V1__PROTOCOL__PROTOCOL_TCP
-						 : SLUICE__V1__PROTOCOL__PROTOCOL_UDP;
+	m->protocol = protocol_of(c);
 	set_endpoints(call, m, c);
 	m->state = (char *)(c->core.state < SL_CONN_STATE_MAX ? sl_conn_state_names[c->core.state]
 							      : "");
 	m->mode = (char *)(mode_of(c) < SL_MODE_MAX ? sl_mode_names[mode_of(c)] : "");
 	m->idle_seconds = seconds_since(c->core.last_seen);
 	m->age_seconds = seconds_since(c->core.opened);
-	m->virtual_server = name_text(call, IDS_VIRTUAL_SERVER, c->core.virtual_server);
-	m->backend = name_text(call, IDS_BACKEND, c->core.backend);
+	set_names(call, m, c);
 	return m;
 }
 
@@ -259,6 +279,7 @@ void connection_list(struct rpc_call *call)
 	const struct connection_words words = {
 		.virtual_server = request->virtual_server,
 		.backend = request->backend,
+		.snat_policy = request->snat_policy,
 		.client_address = request->client_address,
 		.protocol = request->protocol,
 		.state = request->state,

@@ -11,7 +11,7 @@
 struct connection_key {
 	struct sl_addr client, virtual;
 	uint16_t client_port, virtual_port; /* network byte order */
-	uint8_t protocol;                   /* IPPROTO_TCP, IPPROTO_UDP */
+	uint8_t protocol;                   /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP */
 };
 
 /*

@@ -41,12 +41,28 @@ static bool filter_client(struct rpc_call *call, const char *address, struct sl_
 	return false;
 }
 
+/* By its name, or by that of a SNAT policy, which stands for a virtual server. */
+static bool filter_server(struct rpc_call *call, const struct connection_words *words,
+			  uint32_t *ref)
+{
+	if (!*words->snat_policy)
+		return filter_reference(call, RESOURCE_VIRTUAL_SERVER, "virtual_server",
+					words->virtual_server, ref);
+	if (!*words->virtual_server)
+		return filter_reference(call, RESOURCE_SNAT_POLICY, "snat_policy",
+					words->snat_policy, ref);
+	rpc_fail(call, PROBLEM_INVALID_ARGUMENT,
+		 "snat_policy: no connection is of one and of a virtual server");
+	return false;
+}
+
 static bool filter_protocol(struct rpc_call *call, Sluice__V1__Protocol protocol, uint8_t *number)
 {
 	switch (protocol) {
 	case SLUICE__V1__PROTOCOL__PROTOCOL_UNSPECIFIED: *number = 0; return true;
 	case SLUICE__V1__PROTOCOL__PROTOCOL_TCP: *number = IPPROTO_TCP; return true;
 	case SLUICE__V1__PROTOCOL__PROTOCOL_UDP: *number = IPPROTO_UDP; return true;
+	case SLUICE__V1__PROTOCOL__PROTOCOL_ICMP: *number = IPPROTO_ICMP; return true;
 	default:
 		rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "protocol: %d is not known", protocol);
 		return false;
@@ -71,8 +87,7 @@ bool connection_filter(struct rpc_call *call, const struct connection_words *wor
 		       struct sl_conn_filter *filter)
 {
 	*filter = (struct sl_conn_filter){0};
-	return filter_reference(call, RESOURCE_VIRTUAL_SERVER, "virtual_server",
-				words->virtual_server, &filter->virtual_server) &&
+	return filter_server(call, words, &filter->virtual_server) &&
 	       filter_reference(call, RESOURCE_BACKEND, "backend", words->backend,
 				&filter->backend) &&
 	       filter_client(call, words->client_address, &filter->client) &&
@@ -82,12 +97,13 @@ bool connection_filter(struct rpc_call *call, const struct connection_words *wor
 
 const char *connection_words_text(struct rpc_call *call, const struct connection_words *words)
 {
-	static const char *const protocols[] = {"", "tcp", "udp"};
+	static const char *const protocols[] = {"", "tcp", "udp", "icmp"};
 	const char *protocol =
 		(size_t)words->protocol < RTE_DIM(protocols) ? protocols[words->protocol] : "";
 	const char *given[][2] = {
 		{"virtual_server", words->virtual_server},
 		{"backend", words->backend},
+		{"snat_policy", words->snat_policy},
 		{"client_address", words->client_address},
 		{"protocol", protocol},
 		{"state", words->state},

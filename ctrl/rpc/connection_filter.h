@@ -14,6 +14,7 @@
 struct connection_words {
 	const char *virtual_server;
 	const char *backend;
+	const char *snat_policy;
 	const char *client_address;
 	Sluice__V1__Protocol protocol;
 	const char *state;

@@ -119,7 +119,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 static bool means_something(const Sluice__V1__DeleteConnectionsRequest *r)
 {
 	return r->all || *r->virtual_server || *r->backend || *r->client_address ||
-	       r->protocol != SLUICE__V1__PROTOCOL__PROTOCOL_UNSPECIFIED || *r->state;
+	       r->protocol != SLUICE__V1__PROTOCOL__PROTOCOL_UNSPECIFIED || *r->state ||
+	       *r->snat_policy;
 }
 
 static struct deletion *deletion_new(struct rpc_call *call, const struct sl_conn_filter *filter)
@@ -162,6 +163,7 @@ void connection_delete(struct rpc_call *call)
 	const struct connection_words words = {
 		.virtual_server = request->virtual_server,
 		.backend = request->backend,
+		.snat_policy = request->snat_policy,
 		.client_address = request->client_address,
 		.protocol = request->protocol,
 		.state = request->state,

@@ -15,6 +15,7 @@
 #include <sluice/drop.h>
 #include <sluice/owner.h>
 #include <sluice/shm.h>
+#include <sluice/snat.h>
 #include <sluice/virtual_server.h>
 
 #include "ctrl/model.h"
@@ -27,6 +28,7 @@
 struct lookup {
 	struct rpc_call *call;
 	struct connection_key key;
+	uint32_t port; /* that it comes in by; SL_MAX_PORTS: none that matters */
 	uint32_t worker;
 	uint32_t entry;
 	Sluice__V1__LookupFlowResponse *response;
@@ -111,21 +113,63 @@ static void explain_opening(struct lookup *l, const struct sl_snapshot *s,
 			n.taking);
 }
 
+static const struct sl_snapshot *current_snapshot(const struct lookup *l)
+{
+	const struct sl_arena *arena = &rpc_call_ctrl(l->call)->root->arena;
+	uint64_t current = __atomic_load_n(&arena->current, __ATOMIC_ACQUIRE);
+
+	return current ? arena->half[current & 1] : NULL;
+}
+
+/* To an address that is not ours: by the policy that wants it. */
+static void explain_outside(struct lookup *l, const struct sl_snapshot *s)
+{
+	const struct ctrl *ctrl = rpc_call_ctrl(l->call);
+	const struct sl_conn_table *table = &ctrl->root->worker[l->worker]->conns;
+	const struct sl_snat_flow flow = {
+		.source = l->key.client,
+		.destination = l->key.virtual,
+		.proto = l->key.protocol,
+		.port = (uint8_t)l->port,
+	};
+	const struct sl_snat_policy *p = sl_snat_find(s, &flow);
+	const char *name;
+
+	if (!p) {
+		drop(l, SL_DROP_NO_SERVICE);
+		return;
+	}
+	name = model_name(ctrl->model, IDS_VIRTUAL_SERVER, p->server.ref);
+	l->response->snat_policy = (char *)(name ? name + strlen(RESOURCE_SNAT_IDENTITY) : "");
+	if (p->server.max_connections &&
+	    server_claims(ctrl->root, p->server.ref) >= p->server.max_connections)
+		drop(l, SL_DROP_SERVER_LIMIT);
+	else if (sl_conn_open_count(table) == table->capacity)
+		drop(l, SL_DROP_CONNECTION_TABLE_FULL);
+	else
+		l->response->text =
+			rpc_format(l->call, "no connection yet; %s opens one by the SNAT policy",
+				   l->key.protocol == IPPROTO_TCP   ? "a SYN"
+				   : l->key.protocol == IPPROTO_UDP ? "a datagram"
+								    : "an echo request");
+}
+
 static void explain_new(struct lookup *l)
 {
 	const struct ctrl *ctrl = rpc_call_ctrl(l->call);
-	const struct sl_arena *arena = &ctrl->root->arena;
-	uint64_t current = __atomic_load_n(&arena->current, __ATOMIC_ACQUIRE);
-	const struct sl_snapshot *s = arena->half[current & 1];
+	const struct sl_snapshot *s = current_snapshot(l);
 	const struct sl_virtual_server *v;
 
-	if (!current) {
+	if (!s) {
 		drop(l, SL_DROP_NO_CONFIG);
 		return;
 	}
 	v = sl_virtual_server_find_addr(s, &l->key.virtual, l->key.virtual_port, l->key.protocol);
 	if (!v) {
-		drop(l, SL_DROP_NO_SERVICE);
+		if (sl_own_address_find_addr(s, &l->key.virtual))
+			drop(l, SL_DROP_NO_SERVICE);
+		else
+			explain_outside(l, s);
 		return;
 	}
 	l->response->virtual_server =
@@ -139,9 +183,13 @@ static void finish(struct lookup *l)
 
 	l->response->worker = l->worker;
 	if (connection) {
+		bool snat = !strcmp(connection->mode, sl_mode_names[SL_MODE_SNAT]);
+
 		l->response->virtual_server = connection->virtual_server;
+		l->response->snat_policy = connection->snat_policy;
 		l->response->text = rpc_format(l->call, "of an open connection to %s",
 					       *connection->backend ? connection->backend
+					       : snat               ? connection->backend_address
 								    : "a backend that is gone");
 	} else {
 		explain_new(l);
@@ -168,7 +216,7 @@ static void search(evutil_socket_t fd, short what, void *arg)
 
 /* False: the refusal has been sent. */
 static bool read_endpoint(struct rpc_call *call, const char *what, const char *address,
-			  uint32_t port, struct sl_addr *addr, uint16_t *to)
+			  uint32_t port, uint32_t least, struct sl_addr *addr, uint16_t *to)
 {
 	uint32_t v4;
 
@@ -179,9 +227,9 @@ static bool read_endpoint(struct rpc_call *call, const char *what, const char *a
 	if (sl_addr_is_none(addr))
 		rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "%s_address: \"%.40s\" is no IP address",
 			 what, address);
-	else if (port < 1 || port > 65535)
-		rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "%s_port: %u is not in 1..65535", what,
-			 port);
+	else if (port < least || port > 65535)
+		rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "%s_port: %u is not in %u..65535", what,
+			 port, least);
 	else
 		return *to = htons((uint16_t)port), true;
 	return false;
@@ -191,14 +239,19 @@ static bool read_endpoint(struct rpc_call *call, const char *what, const char *a
 static bool read_key(struct rpc_call *call, const Sluice__V1__LookupFlowRequest *request,
 		     struct connection_key *key)
 {
+	uint32_t least = request->protocol != SLUICE__V1__PROTOCOL__PROTOCOL_ICMP;
+
 	switch (request->protocol) {
 	case SLUICE__V1__PROTOCOL__PROTOCOL_TCP: key->protocol = IPPROTO_TCP; break;
 	case SLUICE__V1__PROTOCOL__PROTOCOL_UDP: key->protocol = IPPROTO_UDP; break;
-	default: rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "protocol: tcp or udp"); return false;
+	case SLUICE__V1__PROTOCOL__PROTOCOL_ICMP: key->protocol = IPPROTO_ICMP; break;
+	default:
+		rpc_fail(call, PROBLEM_INVALID_ARGUMENT, "protocol: tcp, udp or icmp");
+		return false;
 	}
-	if (!read_endpoint(call, "client", request->client_address, request->client_port,
+	if (!read_endpoint(call, "client", request->client_address, request->client_port, least,
 			   &key->client, &key->client_port) ||
-	    !read_endpoint(call, "virtual", request->virtual_address, request->virtual_port,
+	    !read_endpoint(call, "virtual", request->virtual_address, request->virtual_port, least,
 			   &key->virtual, &key->virtual_port))
 		return false;
 	if (sl_addr_is_v4(&key->client) == sl_addr_is_v4(&key->virtual))
@@ -208,13 +261,34 @@ static bool read_key(struct rpc_call *call, const Sluice__V1__LookupFlowRequest 
 	return false;
 }
 
-static uint32_t owner_of(const struct sl_root *root, const struct connection_key *key)
+/* False: the refusal has been sent. */
+static bool read_interface(struct lookup *l, const char *name)
 {
-	return sl_addr_is_v4(&key->client)
-		       ? sl_owner_client(sl_addr_v4(&key->client), key->client_port, root->seed,
-					 root->n_workers)
-		       : sl_owner_client6(&key->client, key->client_port, root->seed,
-					  root->n_workers);
+	const struct sl_root *root = rpc_call_ctrl(l->call)->root;
+
+	l->port = SL_MAX_PORTS;
+	if (!*name)
+		return true;
+	for (l->port = 0; l->port < root->n_ports; l->port++)
+		if (!strcmp(root->port[l->port].name, name))
+			return true;
+	rpc_fail(l->call, PROBLEM_NOT_FOUND, "in_interface: there is no interface %.63s", name);
+	return false;
+}
+
+/* As the workers say, <sluice/owner.h>. */
+static uint32_t owner_of(const struct lookup *l)
+{
+	const struct sl_root *root = rpc_call_ctrl(l->call)->root;
+	const struct sl_snapshot *s = current_snapshot(l);
+	const struct connection_key *key = &l->key;
+	bool outside = s && !sl_own_address_find_addr(s, &key->virtual);
+	const struct sl_addr *addr = outside ? &key->virtual : &key->client;
+	uint16_t port = outside ? key->virtual_port : key->client_port;
+
+	return sl_addr_is_v4(addr)
+		       ? sl_owner_client(sl_addr_v4(addr), port, root->seed, root->n_workers)
+		       : sl_owner_client6(addr, port, root->seed, root->n_workers);
 }
 
 void connection_lookup_flow(struct rpc_call *call)
@@ -227,9 +301,9 @@ void connection_lookup_flow(struct rpc_call *call)
 		return;
 	}
 	l->call = call;
-	if (!read_key(call, request, &l->key))
+	if (!read_key(call, request, &l->key) || !read_interface(l, request->in_interface))
 		return;
-	l->worker = owner_of(rpc_call_ctrl(call)->root, &l->key);
+	l->worker = owner_of(l);
 	l->response = rpc_message(call, &sluice__v1__lookup_flow_response__descriptor);
 	if (l->response)
 		search(-1, 0, l);

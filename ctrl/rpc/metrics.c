@@ -289,6 +289,7 @@ static void write_all(const struct metrics *m, struct evbuffer *out)
 	write_ports(m, &t);
 	durations_write(&t);
 	write_flows(m, &t, RESOURCE_VIRTUAL_SERVER, "virtual_server", "virtual_server");
+	write_flows(m, &t, RESOURCE_SNAT_POLICY, "snat_policy", "snat_policy");
 	write_flows(m, &t, RESOURCE_BACKEND, "backend", "backend");
 	t.room++;
 	metrics_family(&t, "sluice_metrics_left_out", "gauge",

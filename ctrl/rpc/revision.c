@@ -162,6 +162,7 @@ Sluice__V1__Config *revision_config(struct rpc_call *call, const struct past *pa
 	MESSAGES(LOCAL_ADDRESS_POOL, local_address_pools);
 	MESSAGES(BACKEND_POOL, backend_pools);
 	MESSAGES(VIRTUAL_SERVER, virtual_servers);
+	MESSAGES(SNAT_POLICY, snat_policies);
 #undef MESSAGES
 	for (size_t i = 0; i < past->n; i++)
 		if (past->list[i]->kind == RESOURCE_TIMEOUTS)

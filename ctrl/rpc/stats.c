@@ -144,7 +144,7 @@ static void set_worker(struct rpc_call *call, Sluice__V1__WorkerStats *m,
 	m->redirect_queued = redirect_queued(root, slot);
 }
 
-/* ---- virtual servers and backends ---- */
+/* ---- virtual servers, which SNAT policies are among, and backends ---- */
 
 /* Skip a worker's figures when they are of a former owner of the id: see sl_flow_stats. */
 static void flow_add(Sluice__V1__FlowStats *m, const struct sl_flow_stats *stats, uint32_t ref)
@@ -288,6 +288,8 @@ Sluice__V1__GetStatsResponse *stats_view(struct rpc_call *call, struct stats_see
 						       &response->n_virtual_servers);
 		response->backends =
 			flows_view(call, RESOURCE_BACKEND, seen, &response->n_backends);
+		response->snat_policies =
+			flows_view(call, RESOURCE_SNAT_POLICY, seen, &response->n_snat_policies);
 	}
 	return response;
 }

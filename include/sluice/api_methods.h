@@ -55,6 +55,11 @@
 	STANDARD(route, create, "CreateRoute", ROUTE)                                          \
 	STANDARD(route, update, "UpdateRoute", ROUTE)                                          \
 	STANDARD(route, delete, "DeleteRoute", ROUTE)                                          \
+	STANDARD(snat_policy, get, "GetSnatPolicy", SNAT_POLICY)                               \
+	STANDARD(snat_policy, list, "ListSnatPolicies", SNAT_POLICY)                           \
+	STANDARD(snat_policy, create, "CreateSnatPolicy", SNAT_POLICY)                         \
+	STANDARD(snat_policy, update, "UpdateSnatPolicy", SNAT_POLICY)                         \
+	STANDARD(snat_policy, delete, "DeleteSnatPolicy", SNAT_POLICY)                         \
 	METHOD(connection, "ListConnections", connection_list, VIEWER)                         \
 	METHOD(connection, "DeleteConnections", connection_delete, OPERATOR)                   \
 	METHOD(connection, "LookupFlow", connection_lookup_flow, VIEWER)                       \

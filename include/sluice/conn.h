@@ -50,7 +50,8 @@ enum sl_conn_dir {
 	X(LAST_ACK, "last_ack", 30)        /* FIN seen from both, last ACK owed */  \
 	X(TIME_WAIT, "time_wait", 60)      /* both FINs acknowledged */             \
 	X(CLOSE, "close", 10)              /* RST seen */                           \
-	X(UDP, "udp", 60)
+	X(UDP, "udp", 60)                                                           \
+	X(ICMP, "icmp", 30) /* echo: SNAT alone */
 
 enum sl_conn_state {
 #define X(symbol, name, timeout) SL_CONN_##symbol,
@@ -74,7 +75,7 @@ static const char *const sl_conn_state_names[SL_CONN_STATE_MAX] __attribute__((u
  */
 struct sl_tuple {
 	uint8_t meta;      /* not part of the key (the packet's TTL) */
-	uint8_t proto;     /* IPPROTO_TCP, IPPROTO_UDP */
+	uint8_t proto;     /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP */
 	uint16_t l3_delta; /* not part of the key (the packet's checksum): see sl_conn */
 	uint32_t saddr;
 	uint32_t daddr;
@@ -108,6 +109,7 @@ static_assert(sizeof(struct sl_tuple6) == 40, "five 8-byte compares");
 #define SL_CONN_F_CLAMP   0x20 /* the virtual server has a greatest MSS */
 #define SL_CONN_F_MOVED   0x40 /* its local port is another worker's, who has a stub for it */
 #define SL_CONN_F_STUB    0x80 /* no connection, but that stub: secondary/stub.h */
+#define SL_CONN_F_ECHO    0x20 /* F_CLAMP's bit where there is no MSS: of ICMP, always */
 
 /*
  * What a connection is but for its tuples; the last 32 bytes of an entry of either family.
@@ -126,7 +128,7 @@ struct sl_conn_core {
 	uint16_t neigh_epoch;    /* the worker's epoch at which neigh[] was resolved; 0 never */
 	uint32_t opened;         /* tick at which it was opened */
 	union {
-		uint16_t port_pool;   /* pool of the local port, in the worker's slot (FullNAT) */
+		uint16_t port_pool;   /* of the local port, in the worker's slot (FullNAT, SNAT) */
 		uint16_t tunnel_port; /* to which the tunnel goes, network byte order (GUE) */
 	};
 	uint16_t seq; /* odd while identity is written; for readers outside */
@@ -135,12 +137,13 @@ static_assert(sizeof(struct sl_conn_core) == 32, "half a cache line");
 
 /*
  * One connection over IPv4; one cache line. key[IN] is client -> virtual server, key[OUT] is what
- * comes back: backend -> local address (FullNAT), backend -> client (NAT). A packet of one
- * direction leaves with the other direction's key reversed. Where nothing comes back
- * (SL_CONN_F_DIRECT) there is no key[OUT]: in its place is the backend's address, of either family
- * because a tunnel may lead over the other; its port is the one that the client asked for.
- * key[d].l3_delta is the checksum difference of the IPv4 header, with the TTL's decrement folded
- * in.
+ * comes back: backend -> local address (FullNAT), backend -> client (NAT). Of SNAT they are inside
+ * -> outside and outside -> local address. ICMP echo has its identifier for the port of who asks,
+ * and 0 for the other. A packet of one direction leaves with the other direction's key reversed.
+ * Where nothing comes back (SL_CONN_F_DIRECT) there is no key[OUT]: in its place is the backend's
+ * address, of either family because a tunnel may lead over the other; its port is the one that the
+ * client asked for. key[d].l3_delta is the checksum difference of the IPv4 header, with the TTL's
+ * decrement folded in.
  */
 struct sl_conn {
 	union {

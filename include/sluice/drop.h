@@ -51,7 +51,8 @@
 	X(NO_BUFFER, "no_buffer", "buffer pool is empty")                                        \
 	X(NO_CONFIG, "no_config", "no configuration has been published yet")                     \
 	X(WORKER_STOP, "worker_stop", "packet was queued for a neighbour when the worker ended") \
-	X(SERVER_LIMIT, "server_limit", "virtual server has as many connections as it may")      \
+	X(SERVER_LIMIT, "server_limit",                                                          \
+	  "virtual server or SNAT policy has as many connections as it may")                     \
 	X(BACKEND_LIMIT, "backend_limit",                                                        \
 	  "no backend takes connections: limits or overload marks")                              \
 	X(ICMP_QUOTE_SHORT, "icmp_quote_short",                                                  \

@@ -8,7 +8,11 @@
  *   from a client:             hash of the client's address and port
  *   to a local address:        low bits of the (local) destination port
  *   to an address not ours:    hash of the destination's address and port: it is the client
- *                              that a NAT backend answers
+ *                              that a NAT backend answers, or where a SNAT policy's host goes
+ *
+ * ICMP echo has ports, too: its identifier for the one of who asks, 0 for the other. So a request
+ * to an address not ours belongs to the hash of its destination and 0, and the reply to a local
+ * address to who the identifier names.
  */
 #ifndef SL_OWNER_H
 #define SL_OWNER_H
@@ -17,6 +21,7 @@
 
 #include <sluice/addr.h>
 #include <sluice/conn.h>
+#include <sluice/snapshot.h>
 
 #define SL_OWNER_FACTOR UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio */
 #define SL_OWNER_FOLD   UINT64_C(0xbf58476d1ce4e5b9)
@@ -69,12 +74,14 @@ static inline unsigned int sl_owner_local_port(uint16_t port, unsigned int n_wor
 	return (port & sl_owner_port_mask(n_workers)) % n_workers;
 }
 
-/* Owner of a connection: its client's. */
+/* Owner of a connection: its client's; of SNAT that of where it goes. */
 static inline unsigned int sl_owner_conn(const struct sl_conn *e, uint64_t seed,
 					 unsigned int n_workers)
 {
 	const struct sl_tuple *in = &e->key[SL_DIR_IN];
 
+	if ((e->core.flags & SL_CONN_MODE_MASK) == SL_MODE_SNAT)
+		return sl_owner_client(in->daddr, in->dport, seed, n_workers);
 	return sl_owner_client(in->saddr, in->sport, seed, n_workers);
 }
 

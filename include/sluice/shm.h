@@ -64,7 +64,7 @@ struct sl_port_pool {
 	uint32_t fresh;      /* ports handed out for the first time */
 	uint32_t head;       /* returned ports taken so far */
 	uint32_t tail;       /* returned ports put so far */
-	uint32_t shared;     /* 1: served another address before, whose connections may live on */
+	uint32_t shared;     /* 1: a port may be in use beyond this pool: see local_port.h */
 };
 
 /* Connections of one worker: the reference (high half) says whose they are. */

@@ -83,7 +83,7 @@ enum sl_hash_key {
 /*
  * Forwarding modes: how a backend's packets get there and back. Connections keep their mode in
  * four bits (conn.h): append only. FULLNAT64 is a connection's alone, never a backend's: see
- * sl_mode_towards().
+ * sl_mode_towards(). SNAT is that of policies alone (snat.h).
  * X(symbol, name in API, CLI and samples, sl_conn.flags that follow from it)
  */
 #define SL_MODES(X)                       \
@@ -93,7 +93,8 @@ enum sl_hash_key {
 	X(IPIP, "ipip", SL_CONN_F_DIRECT) \
 	X(GRE, "gre", SL_CONN_F_DIRECT)   \
 	X(GUE, "gue", SL_CONN_F_DIRECT)   \
-	X(FULLNAT64, "fullnat64", 0)
+	X(FULLNAT64, "fullnat64", 0)      \
+	X(SNAT, "snat", 0)
 
 enum sl_mode {
 #define X(symbol, name, flags) SL_MODE_##symbol,
@@ -122,7 +123,7 @@ static inline bool sl_conn_has_local_port(const struct sl_conn_core *e)
 {
 	unsigned int mode = e->flags & SL_CONN_MODE_MASK;
 
-	return mode == SL_MODE_FULLNAT || mode == SL_MODE_FULLNAT64;
+	return mode == SL_MODE_FULLNAT || mode == SL_MODE_FULLNAT64 || mode == SL_MODE_SNAT;
 }
 
 /* An endpoint of a virtual server: those of one have its reference, and all but the endpoint alike.
@@ -277,6 +278,8 @@ struct sl_snapshot {
 	struct sl_span route_start;          /* uint32_t, host order, ascending */
 	struct sl_span route_hop;            /* uint32_t */
 	struct sl_span next_hops;            /* struct sl_next_hop */
+	struct sl_span snat_policies;        /* struct sl_snat_policy, snat.h */
+	struct sl_span snat_prefixes;        /* struct sl_prefix, all policies' */
 	struct sl_span route6_start;         /* struct sl_route6_start, ascending */
 	struct sl_span route6_hop;           /* uint32_t */
 	uint32_t route_epoch;                /* differs from the last snapshot's when routes do */

@@ -71,7 +71,8 @@ static int print_pages(const struct client *client, json_t *config, bool numeric
 			     &why) != CLIENT_OK)
 			return ipvs_refuse("%s", why.message);
 		json_array_foreach (json_object_get(page, "connections"), i, connection)
-			print_connection(config, connection, numeric);
+			if (strcmp(ipvs_text(connection, "mode"), "snat") != 0) /* no service's */
+				print_connection(config, connection, numeric);
 		snprintf(token, sizeof(token), "%s", ipvs_text(page, "nextPageToken"));
 		json_decref(page);
 	} while (token[0]);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "secondary/echo.h"
+
+#include <rte_branch_prediction.h>
+
+#include "secondary/burst.h"
+#include "secondary/exit.h"
+#include "secondary/nexthop.h"
+#include "secondary/rewrite.h"
+#include "secondary/state.h"
+
+/* Addresses as of any packet, but where ports would be there are type, code and checksum. */
+static void rewrite_echo(char *frame, const struct sl_conn *e, unsigned int dir)
+{
+	struct rte_icmp_hdr *icmp = (struct rte_icmp_hdr *)(frame + FRAME_L4);
+	struct rte_icmp_hdr before = *icmp;
+
+	rewrite_tuple(frame, e, dir);
+	icmp->icmp_type = before.icmp_type;
+	icmp->icmp_code = before.icmp_code;
+	icmp->icmp_cksum = sl_csum_apply(before.icmp_cksum, e->core.l4_delta[dir]);
+	icmp->icmp_ident = dir == SL_DIR_IN ? e->key[SL_DIR_OUT].dport : e->key[SL_DIR_IN].sport;
+}
+
+bool forward_echo(struct worker *w, struct burst *b, unsigned int at)
+{
+	struct rte_mbuf *m = b->pkt[at];
+	struct sl_conn *e = b->conn[at];
+	char *frame = rte_pktmbuf_mtod(m, char *);
+	unsigned int dir = b->dir[at];
+	uint8_t why = SL_DROP_NO_ROUTE;
+	uint16_t to = nexthop_of(w, e, dir, &why);
+	uint32_t max = w->frame_max[w->neighs.entry[to].port];
+
+	state_datagram(w, &e->core, dir, m->pkt_len);
+	if (unlikely(to && m->pkt_len > max)) {
+		exit_too_big(w, b, at, max - RTE_ETHER_HDR_LEN);
+		why = SL_DROP_TOO_BIG;
+	} else if (likely(to)) {
+		rewrite_echo(frame, e, dir);
+		if (likely(neigh_send(w, to, m, frame, &why))) {
+			b->verdict[at] = VERDICT_HELD;
+			return true;
+		}
+	}
+	burst_drop(b, at, why);
+	return false;
+}
