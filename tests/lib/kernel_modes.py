@@ -51,7 +51,12 @@ class Case(namedtuple("Case", "name mode virtual backends")):
     @property
     def direct(self):
         """Answers do not come by us."""
-        return self.mode not in ("fullnat", "nat")
+        return self.mode not in ("fullnat", "nat", "snat")
+
+    @property
+    def owners(self):
+        """Of two workers: what goes to one endpoint outside is one worker's (<sluice/owner.h>)."""
+        return 1 if self.mode == "snat" else 2
 
     @property
     def tunnel(self):
@@ -83,12 +88,18 @@ CASES = (
     Case("FullNAT64", "fullnat", SIX.format(90), BACKENDS),
 )
 
+# Here the clients are hosts inside, which by their routes reach a server outside, and are seen as the
+# local addresses.
+SNAT = Case("SNAT", "snat", "198.51.100.110", ("198.51.100.110",))
+
 
 def config(case):
     """Of this mode alone."""
     made = copy.deepcopy(CONFIG)
     for interface in made["interfaces"]:
         interface["addresses"].append(OWN6[interface["name"]])
+    if case is SNAT:
+        return with_policy(made)
     made["local_address_pools"][0]["addresses"].append("2001:db8:2::a")
     made["backend_pools"][0]["forwarding_mode"] = case.mode
     for backend, address in zip(made["backend_pools"][0]["backends"], case.backends):
@@ -97,6 +108,14 @@ def config(case):
         server["address"] = case.virtual
         if case.mode != "fullnat":
             server.pop("local_address_pool")
+    return made
+
+
+def with_policy(made):
+    """SNAT, and nothing balanced."""
+    del made["virtual_servers"], made["backend_pools"]
+    made["snat_policies"] = [{"name": "inside", "priority": 1, "in_interface": "wan",
+                              "source_prefixes": ["192.0.2.0/24"], "local_address_pool": "local"}]
     return made
 
 
@@ -123,6 +142,7 @@ def build(instance):
         run("ip", "-n", spaces[tap], "link", "set", "back", "up")
         run("ip", "-n", spaces[tap], "address", "add", f"{address}/64", "dev", "back", "nodad")
     route_back(spaces["lan"])
+    run("ip", "-n", spaces["wan"], "route", "add", "198.51.100.0/24", "via", "192.0.2.1")
 
 
 def route_back(server):

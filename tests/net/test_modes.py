@@ -9,13 +9,14 @@ of the kernel's devices, and hands the packets that were inside to the server's 
 import random
 import socket
 import struct
+import subprocess
 
 import paths  # noqa: F401
 
 import checks
 from checks import equal
 from instance import Instance
-from kernel_modes import CASES, IP_BYTES, build, config, far_end
+from kernel_modes import CASES, IP_BYTES, SNAT, build, config, far_end
 from traffic import PORT, Traffic
 
 CLOSED = 9               # a port where nobody is
@@ -118,9 +119,9 @@ def refused(instance, case):
     raise AssertionError("no error")
 
 
-def test_mode(report, instance, case):
+def carries(report, instance, case, made):
     with report.case(f"{case.name}: the configuration is taken"):
-        instance.api.call("ConfigService/ApplyConfig", {"config": with_closed(config(case))})
+        instance.api.call("ConfigService/ApplyConfig", {"config": made})
     with report.case(f"{case.name}: datagrams"):
         datagrams(instance, case)
     if case.listed != "fullnat64":  # whose errors are not translated yet
@@ -128,8 +129,11 @@ def test_mode(report, instance, case):
             refused(instance, case)
     with report.case(f"{case.name}: a transfer both ways, in segments that fit"):
         bulk(instance, case)
-    with report.case(f"{case.name}: the same with max_mss"):
-        clamped(instance, case)
+
+
+def ping(instance, address):
+    subprocess.run(["ip", "netns", "exec", instance.namespace("client"), "ping", "-q", "-c", "5",
+                    "-i", "0.2", "-W", "2", address], check=True, capture_output=True, timeout=30)
 
 
 def tests(report):
@@ -138,10 +142,16 @@ def tests(report):
         with far_end(instance) as tunnels:
             for case in CASES:
                 with Traffic(instance, tcp=0, udp=0, servers=case.servers):  # its echo servers
-                    test_mode(report, instance, case)
+                    carries(report, instance, case, with_closed(config(case)))
+                    with report.case(f"{case.name}: the same with max_mss"):
+                        clamped(instance, case)
                 if case.tunnel:
                     with report.case(f"{case.name}: what came, came by the tunnel"):
                         assert tunnels.taken[case.mode, case.outer, case.inner] > TOTAL // MTU
+        with Traffic(instance, tcp=0, udp=0, servers=SNAT.servers):
+            carries(report, instance, SNAT, config(SNAT))
+        with report.case("SNAT: ping"):
+            ping(instance, SNAT.virtual)
 
 
 checks.main(tests)
