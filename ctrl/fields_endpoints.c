@@ -36,14 +36,14 @@ static int decode_ports(const struct fields_context *c, const struct given *g,
 	if (g->port_end > UINT16_MAX)
 		return fields_refuse(c, field(g, "port_end", path), "%u is not in 0..65535",
 				     g->port_end);
-	if (g->port_end && !g->port)
-		return fields_refuse(c, field(g, "port_end", path),
-				     "is for a port: port 0 is every port");
+	if (!g->port && g->port_end != UINT16_MAX) /* one that was forgotten must not be all */
+		return fields_refuse(c, field(g, "port", path),
+				     "is required (every port is port 0 with port_end 65535)");
 	if (g->port_end && g->port_end < g->port)
 		return fields_refuse(c, field(g, "port_end", path), "%u is before port, %u",
 				     g->port_end, g->port);
 	e->port = (uint16_t)(g->port ? g->port : 1);
-	e->port_end = (uint16_t)(!g->port ? UINT16_MAX : g->port_end ? g->port_end : g->port);
+	e->port_end = (uint16_t)(g->port_end ? g->port_end : g->port);
 	e->every_port = !g->port;
 	return 0;
 }

@@ -66,9 +66,9 @@ static void append_endpoint(char *cell, const char *fields, json_t *row)
 	char buffer[32];
 
 	append_pair(cell, fields, row);
-	if (!json_integer_value(json_object_get(row, strchr(fields, ':') + 1)))
+	if (!json_integer_value(json_object_get(row, strchr(fields, ':') + 1))) {
 		append(cell, "*");
-	if (json_integer_value(end)) {
+	} else if (json_integer_value(end)) {
 		append(cell, "-");
 		append_value(cell, "", end);
 	}

@@ -12,7 +12,7 @@ enum column_kind {
 	COLUMN_NUMBER,   /* to the right */
 	COLUMN_COUNT,    /* how many elements a list has */
 	COLUMN_PAIR,     /* "field:field", as an address and its port */
-	COLUMN_ENDPOINT, /* the same; port 0 is "*", "-END" of a range, "+N" more `endpoints` */
+	COLUMN_ENDPOINT, /* the same; every port is "*", "-END" of a range, "+N" more `endpoints` */
 	COLUMN_STATE,    /* text, coloured by what it says */
 };
 

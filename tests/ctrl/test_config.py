@@ -34,6 +34,8 @@ CASES = [  # what, code, word in the message, changes
                                                         dict(SECOND, port=80)),)),
     ("a virtual server's name twice", DOUBLE, "web", (("virtual_servers.1",
                                                        dict(SECOND, name="web")),)),
+    ("port 0", INVALID, "port", ((f"{VS}.port", 0),)),
+    ("no port", INVALID, "port", ((f"{VS}.port", DELETE),)),
     ("port 65536", INVALID, "port", ((f"{VS}.port", 65536),)),
     ("a negative port", INVALID, "port", ((f"{VS}.port", -1),)),
     ("port 2^32 + 80", INVALID, "port", ((f"{VS}.port", 2 ** 32 + 80),)),
@@ -106,8 +108,7 @@ CASES = [  # what, code, word in the message, changes
 
 ALLOWED = [  # the edges that are just inside
     ("port 65535", ((f"{VS}.port", 65535),)),
-    ("all ports", ((f"{VS}.port", 0),)),
-    ("no port, which is all", ((f"{VS}.port", DELETE),)),
+    ("every port", ((f"{VS}.port", 0), (f"{VS}.port_end", 65535))),
     ("a backend's port 0: the client's", ((f"{BE}.port", 0),)),
     ("weight 65535", ((f"{BE}.weight", 65535), ("backend_pools.0.backends.1.weight", 1))),
     ("weight 0 for all", ((f"{BE}.weight", 0), ("backend_pools.0.backends.1.weight", 0))),

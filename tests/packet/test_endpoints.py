@@ -43,7 +43,8 @@ def precedence(bed):
     """One port before a range, a range before all ports; a port of 0 is the client's."""
     one, some, every = BACKENDS
     bed.apply(configured(
-        server("every", 0), server("some", 5000, port_end=5099), server("one", 5050),
+        server("every", 0, port_end=65535), server("some", 5000, port_end=5099),
+        server("one", 5050),
         pools={"one": (one, 1), "some": (some, 0), "every": (every, 9)}))
     for n, (port, wanted) in enumerate({
             5050: (one, 1), 5000: (some, 5000), 5049: (some, 5049), 5051: (some, 5051),
@@ -69,7 +70,7 @@ def changed(bed):
     """A range that goes away gives its ports to all ports' server; its connections go on."""
     open_one = Talk(bed, UDP, 42200, virtual=(VIRTUAL, 5001))
     open_one.up(b"x")
-    bed.apply(configured(server("every", 0), server("some", 6000, port_end=6001),
+    bed.apply(configured(server("every", 0, port_end=65535), server("some", 6000, port_end=6001),
                          pools={"some": (BACKENDS[1], 0), "every": (BACKENDS[2], 9)}))
     open_one.up(b"goes on")
     open_one.down(b"goes on")
@@ -81,7 +82,8 @@ def group(bed):
     made = configured(
         server("all", 53, pool="p", max_connections=6, endpoints=[
             {"address": VIRTUAL, "port": 7000, "port_end": 7009, "protocol": "tcp"},
-            {"address": SECOND, "protocol": "udp"}]), pools={"p": (BACKENDS[0], 0)})
+            {"address": SECOND, "port_end": 65535, "protocol": "udp"}]),
+        pools={"p": (BACKENDS[0], 0)})
     made["backend_pools"][0]["backends"] += [
         {"name": f"b{i}", "address": a} for i, a in enumerate(BACKENDS[1:])]
     bed.apply(made)
@@ -122,7 +124,7 @@ def group_of_one_family(bed):
 
 def ports_kept(bed, mode, talk, first_port):
     """Where the backend sees the virtual address, it gets the port that was asked for."""
-    made = configured(server("any", 0), pools={"any": (BACKENDS[0], 0)})
+    made = configured(server("any", 0, port_end=65535), pools={"any": (BACKENDS[0], 0)})
     made.pop("local_address_pools")
     made["virtual_servers"][0].pop("local_address_pool")
     made["backend_pools"][0]["forwarding_mode"] = mode

@@ -715,7 +715,9 @@ static size_t random_servers(char *json, size_t room, struct ports *ports)
 				 "'backendPool': 'p', 'localAddressPool': 'l', 'port': %u,"
 				 "'portEnd': %u}",
 				 used ? "," : "", name, rank == 2 ? 0 : first,
-				 rank == 1 ? last : 0);
+				 rank == 1   ? last
+				 : rank == 2 ? UINT16_MAX
+					     : 0);
 	}
 	return used;
 }
@@ -772,7 +774,8 @@ static void endpoints_of_a_group(void **state)
 	      "'virtualServers': [{'name': 'a', 'address': '192.0.2.1', 'port': 80,"
 	      " 'protocol': 'tcp', 'backendPool': 'p', 'localAddressPool': 'l', 'maxMss': 1400,"
 	      " 'endpoints': [{'address': '192.0.2.2', 'port': 8000, 'portEnd': 8999,"
-	      " 'protocol': 'tcp'}, {'address': '192.0.2.2', 'protocol': 'udp'}]}]}");
+	      " 'protocol': 'tcp'}, {'address': '192.0.2.2', 'portEnd': 65535, 'protocol': "
+	      "'udp'}]}]}");
 	one = sl_virtual_server_find(snapshot, addr("192.0.2.1"), htons(80), IPPROTO_TCP);
 	other = sl_virtual_server_find(snapshot, addr("192.0.2.2"), htons(8999), IPPROTO_TCP);
 	udp = sl_virtual_server_find(snapshot, addr("192.0.2.2"), htons(65535), IPPROTO_UDP);

@@ -128,6 +128,10 @@ static const struct one ones[] = {
 	{RESOURCE_VIRTUAL_SERVER,
 	 "{'name': 'v', 'address': '192.0.2.1', 'port': 0, 'protocol': 'tcp',"
 	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
+	 "virtual_servers[v].port: is required"},
+	{RESOURCE_VIRTUAL_SERVER,
+	 "{'name': 'v', 'address': '192.0.2.1', 'portEnd': 65535, 'protocol': 'tcp',"
+	 " 'backendPool': 'b', 'localAddressPool': 'l'}",
 	 NULL},
 	{RESOURCE_VIRTUAL_SERVER,
 	 "{'name': 'v', 'address': '192.0.2.1', 'port': 65536, 'protocol': 'tcp',"
@@ -135,7 +139,8 @@ static const struct one ones[] = {
 	 "virtual_servers[v].port: 65536 is not in 0..65535"},
 	{RESOURCE_VIRTUAL_SERVER,
 	 "{'name': 'v', 'address': '192.0.2.1', 'port': 80, 'portEnd': 65535, 'protocol': 'tcp',"
-	 " 'backendPool': 'b', 'endpoints': [{'address': '2001:db8::1', 'protocol': 'udp'}]}",
+	 " 'backendPool': 'b', 'endpoints': [{'address': '2001:db8::1', 'portEnd': 65535, "
+	 "'protocol': 'udp'}]}",
 	 NULL},
 	{RESOURCE_VIRTUAL_SERVER,
 	 "{'name': 'v', 'address': '192.0.2.1', 'port': 80, 'portEnd': 79, 'protocol': 'tcp',"
@@ -144,7 +149,7 @@ static const struct one ones[] = {
 	{RESOURCE_VIRTUAL_SERVER,
 	 "{'name': 'v', 'address': '192.0.2.1', 'portEnd': 79, 'protocol': 'tcp',"
 	 " 'backendPool': 'b'}",
-	 "virtual_servers[v].port_end: is for a port: port 0 is every port"},
+	 "virtual_servers[v].port: is required (every port is port 0 with port_end 65535)"},
 	{RESOURCE_VIRTUAL_SERVER,
 	 "{'name': 'v', 'address': '192.0.2.1', 'port': 80, 'protocol': 'tcp',"
 	 " 'backendPool': 'b', 'endpoints': [{'address': '192.0.2.2', 'port': 80,"
@@ -332,8 +337,8 @@ struct many {
 #define OVERLAPPING             SERVER("w", "'address': '192.0.2.80', 'port': 89, 'portEnd': 99")
 #define INSIDE                  SERVER("w", "'address': '192.0.2.80', 'port': 85")
 #define BEHIND                  SERVER("y", "'address': '192.0.2.80', 'port': 90, 'portEnd': 99")
-#define EVERY                   SERVER("x", "'address': '192.0.2.80'")
-#define EVERY_TOO               SERVER("y", "'address': '192.0.2.80', 'port': 0")
+#define EVERY                   SERVER("x", "'address': '192.0.2.80', 'portEnd': 65535")
+#define EVERY_TOO               SERVER("y", "'address': '192.0.2.80', 'port': 0, 'portEnd': 65535")
 #define OTHER                   SERVER("w", "'address': '192.0.2.81', 'port': 80")
 #define GROUP(address)                                                                         \
 	SERVER("v", "'address': '192.0.2.80', 'port': 80, 'endpoints': [{'address': '" address \
