@@ -76,11 +76,13 @@ static bool advance(struct process *p, const struct sl_worker_slot *slot, uint64
 	if (in_its_loop(p, slot)) {
 		enter(p, PROCESS_ACTIVE, PROCESS_NEVER);
 		p->since = now;
+		p->worked = true;
 		return true;
 	}
 	if (p->stage != PROCESS_STARTING || !waits(p, slot))
 		return false;
 	enter(p, PROCESS_WAITING, PROCESS_NEVER);
+	p->since = now;
 	p->stood_by = true;
 	return true;
 }
@@ -164,6 +166,11 @@ void process_expect_takeover(struct process *p, uint64_t now)
 {
 	if (p->stage == PROCESS_WAITING)
 		p->due = now + TAKEOVER_MAX;
+}
+
+bool process_was_ready(const struct process *p, const struct sl_worker_slot *slot)
+{
+	return p->stood_by || p->worked || waits(p, slot) || in_its_loop(p, slot);
 }
 
 uint64_t process_next_look(const struct process *p, unsigned int watchdog, uint64_t now)

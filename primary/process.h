@@ -41,11 +41,12 @@ struct process {
 	pid_t pid; /* 0: none */
 	enum process_stage stage;
 	unsigned int k;        /* which of the slot's lcore ids */
-	uint64_t since;        /* when it started, or became the worker */
+	uint64_t since;        /* when it started, was ready to wait, or became the worker */
 	uint64_t started;      /* when it started */
 	uint64_t due;          /* when its stage has lasted too long */
 	bool asked;            /* its end is our doing */
 	bool stood_by;         /* it had to wait for the lease */
+	bool worked;           /* it was the worker */
 	uint64_t beat;         /* as last seen */
 	unsigned int missed;   /* looks since then */
 	uint64_t next_look;    /* at its beat */
@@ -67,6 +68,9 @@ void process_ask(struct process *p, int signal, uint64_t now);
 
 /* The worker has gone: whoever waits for its place has to take it soon, or is killed. */
 void process_expect_takeover(struct process *p, uint64_t now);
+
+/* It waited or worked at some time; of one that ended, also after our last look. */
+bool process_was_ready(const struct process *p, const struct sl_worker_slot *slot);
 
 /* When to look again; PROCESS_NEVER. */
 uint64_t process_next_look(const struct process *p, unsigned int watchdog, uint64_t now);

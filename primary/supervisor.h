@@ -8,24 +8,18 @@
  *   the standby ends  a new one is started
  *   both end          one is started, cold; then its standby
  *
- * At most two at a time, the second only when the first works. Who ends unasked is
- * replaced at once when it had lived for a second, else after 100 ms, doubling to 10 s. Workers
- * outlive the primary: nothing ties them to it.
- *
- * A restart on request goes by way of a fresh standby, started from the program as it is
- * installed now. If that one does not come to wait for the lease, nothing has changed. Else
- * the worker is told to hand over (SIGUSR1), and the next standby is of the new program, too.
+ * At most two at a time, the second only when the first works, and each after what backoff.h says.
+ * Workers outlive the primary: nothing ties them to it. Restarts on request: restart.h.
  */
 #ifndef PRIMARY_SUPERVISOR_H
 #define PRIMARY_SUPERVISOR_H
 
 #include <stdbool.h>
 
+#include "primary/restart.h"
+
 struct boot_config;
 struct sl_root;
-
-/* How a restart ended: 0 or -errno with a sentence. */
-typedef void (*supervisor_done_fn)(void *arg, int status, const char *text);
 
 /* Start all workers. 0 or -errno. */
 int supervisor_start(const struct boot_config *config, struct sl_root *root);
@@ -40,7 +34,7 @@ void supervisor_tick(void);
 int supervisor_timeout(void);
 
 /* End the worker, start another; `done` is called once, later. -EINVAL, -EBUSY: it is not. */
-int supervisor_restart(unsigned int id, supervisor_done_fn done, void *arg);
+int supervisor_restart(unsigned int id, restart_done_fn done, void *arg);
 
 /* Restart every worker, one after the other. */
 void supervisor_restart_all(void);

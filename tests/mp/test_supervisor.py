@@ -15,6 +15,9 @@ from checks import equal, eventually
 from instance import SLUICE, SLUICECTL, Instance
 from traffic import CONFIG, Traffic
 
+AGAIN = 12
+BACK_SOON = 5  # seconds: a back-off of one that was ready, 1 s, and a start on a busy machine
+
 
 def restart(instance, traffic, number):
     """On request: answered when it runs again, not a death, nothing lost."""
@@ -76,6 +79,24 @@ def back_off(instance):
     worker = eventually(20, "a running worker 0", lambda: running(instance, 0))
     assert worker["deaths"] >= before.get("deaths", 0) + killed, worker
     equal(instance.workers()[1]["state"], "running", "the other worker")
+
+
+def killed_again(instance, which):
+    """As soon as it is ready, a dozen times: the next one is ready within the back-off of those that
+    were, and the start."""
+    waits = []
+    for _ in range(AGAIN):
+        before = eventually(10, "standbys", instance.with_standbys)[0]
+        pid, began = before[which], time.monotonic()
+        os.kill(pid, signal.SIGKILL)
+        eventually(BACK_SOON, f"another {which} after {len(waits)} deaths", lambda p=pid: not_used(
+            instance.with_standbys(), p))
+        waits.append(round(time.monotonic() - began, 2))
+    print(f"{which} killed {AGAIN} times, ready again after {waits} s", flush=True)
+
+
+def not_used(workers, pid):
+    return workers and pid not in (workers[0]["pid"], workers[0]["standbyPid"])
 
 
 def running(instance, number):
@@ -166,6 +187,10 @@ def tests(report):
                     run(instance, traffic)
             with report.case("starts cost no shared memory"):
                 starts_are_free(instance)
+            for which in ("standbyPid", "pid"):
+                with report.case(f"killed again and again, soon back: {which}"):
+                    killed_again(instance, which)
+                    traffic.echoes()
             with report.case("back-off"):
                 back_off(instance)
             traffic.echoes(10)

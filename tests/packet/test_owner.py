@@ -150,7 +150,7 @@ def listed_owners(bed, flows):
     found = {(c["mode"], c["protocol"], c["clientAddress"], c["clientPort"]): c.get("worker", 0)
              for c in bed.connections()}
     for flow in flows:
-        protocol = "PROTOCOL_TCP" if flow.tcp else "PROTOCOL_UDP"
+        protocol = f"PROTOCOL_{flow.talk.protocol.__name__}"
         equal(found[flow.mode, protocol, *flow.talk.client], flow.owner,
               f"worker of a connection in mode {flow.mode}")
 
@@ -175,10 +175,11 @@ def all_modes(bed, owners, steering):
     equal({n: c for n, c in bed.drops().items() if n.startswith("redirect")}, {}, "redirects lost")
 
 
-def owners_of(bed, workers):
+def owners_of(bed, workers, more=()):
+    """`more`: local addresses of other pools."""
     with open(os.path.join(bed.dir, "run/seed"), "rb") as file:
         seed = int.from_bytes(file.read(8), "little")
-    return Owners(workers, seed, LOCALS + LOCALS6,
+    return Owners(workers, seed, LOCALS + LOCALS6 + tuple(more),
                   (WAN, LAN, VIRTUAL, WAN6, LAN6, VIRTUAL6, VIRTUAL64))
 
 
