@@ -190,11 +190,6 @@ struct endpoints {
 	unsigned int client_owner; /* of what the client sends */
 };
 
-static bool is_snat(const struct sl_conn_core *e)
-{
-	return (e->flags & SL_CONN_MODE_MASK) == SL_MODE_SNAT;
-}
-
 static struct endpoints endpoints4(const struct worker *w, const struct sl_conn *e)
 {
 	const struct sl_tuple *in = &e->key[SL_DIR_IN], *out = &e->key[SL_DIR_OUT];
@@ -205,7 +200,7 @@ static struct endpoints endpoints4(const struct worker *w, const struct sl_conn 
 		.proto = {in->proto, direct ? in->proto : out->proto},
 		.local = sl_addr_of_v4(out->daddr),
 		.local_port = rte_be_to_cpu_16(out->dport),
-		.group = is_snat(&e->core) ? snat_group(out) : local_port_group(&outside),
+		.group = sl_conn_is_snat(&e->core) ? snat_group(out) : local_port_group(&outside),
 		.reply_to_client = out->daddr == in->saddr && out->dport == in->sport,
 		.snat_possible = true,
 		.client_owner = sl_owner_conn(e, w->root->seed, w->n_workers),
@@ -249,11 +244,6 @@ static bool is_configured(const struct worker *w, const struct known *k,
 	       (!sl_conn_has_local_port(e) || port_is_configured(w, k, e, ends));
 }
 
-static bool translates(const struct sl_conn_core *e)
-{
-	return (e->flags & SL_CONN_MODE_MASK) == SL_MODE_FULLNAT64;
-}
-
 /* What comes back leads to this worker, or to a stub of it. */
 static bool reply_is_ours(const struct worker *w, const struct sl_conn_core *e,
 			  const struct endpoints *ends)
@@ -262,7 +252,7 @@ static bool reply_is_ours(const struct worker *w, const struct sl_conn_core *e,
 
 	if (e->flags & SL_CONN_F_DIRECT)
 		return !(e->flags & SL_CONN_F_MOVED);
-	if (translates(e) != ends->other_family)
+	if (sl_conn_translates(e) != ends->other_family)
 		return false;
 	if (sl_conn_has_local_port(e))
 		return ends->local_port >= SL_LOCAL_PORT_MIN &&
@@ -291,10 +281,10 @@ static bool proto_fits(const struct sl_conn_core *e, const struct endpoints *end
 {
 	uint8_t proto = ends->proto[SL_DIR_IN];
 
-	if (proto != ends->proto[SL_DIR_OUT] || (is_snat(e) && !ends->snat_possible))
+	if (proto != ends->proto[SL_DIR_OUT] || (sl_conn_is_snat(e) && !ends->snat_possible))
 		return false;
 	if (proto == IPPROTO_ICMP)
-		return is_snat(e) && e->flags & SL_CONN_F_ECHO;
+		return sl_conn_is_snat(e) && e->flags & SL_CONN_F_ECHO;
 	return proto == IPPROTO_TCP || proto == IPPROTO_UDP;
 }
 
@@ -302,7 +292,7 @@ static bool is_ours(const struct worker *w, const struct sl_conn_core *e,
 		    const struct endpoints *ends)
 {
 	const uint8_t other_flags = SL_CONN_F_CLAMP | SL_CONN_F_MOVED | SL_CONN_F_STUB;
-	uint8_t mode = e->flags & SL_CONN_MODE_MASK;
+	enum sl_mode mode = sl_conn_mode(e);
 
 	return proto_fits(e, ends) && mode < SL_MODE_MAX &&
 	       (e->flags & ~other_flags) == sl_mode_flags[mode] &&

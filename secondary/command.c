@@ -51,9 +51,10 @@ void command_switch_snapshot(struct worker *w)
 		w->slot->worker.content = next->content;
 	}
 	w->snapshot = next;
-	ramp_switch(w);
-	if (next)
+	if (next) {
+		ramp_switch(w);
 		checkpoint_read(w);
+	}
 }
 
 static void execute(struct worker *w, const struct sl_command *c)

@@ -5,8 +5,6 @@
  */
 #include "secondary/burst.h"
 
-#include <sluice/owner.h>
-
 #include <rte_branch_prediction.h>
 
 #include "secondary/direct.h"
@@ -42,8 +40,7 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 		if (e->core.flags & SL_CONN_F_DIRECT)
 			return forward_direct(w, b, at);
 		if (e->core.flags & SL_CONN_F_STUB) {
-			stub_pass_on(w, b, at, &e->core,
-				     sl_owner_conn(e, w->root->seed, w->n_workers));
+			stub_pass_on(w, b, at, e);
 			return false;
 		}
 		if (e->core.state == SL_CONN_ICMP)

@@ -6,8 +6,6 @@
  */
 #include "secondary/burst.h"
 
-#include <sluice/owner.h>
-
 #include <rte_branch_prediction.h>
 
 #include "secondary/direct.h"
@@ -43,7 +41,7 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 	uint8_t why = SL_DROP_NO_ROUTE;
 	uint16_t neigh;
 
-	if (unlikely((e->core.flags & SL_CONN_MODE_MASK) == SL_MODE_FULLNAT64))
+	if (unlikely(sl_conn_translates(&e->core)))
 		return forward64(w, b, at);
 	if (unlikely(((struct frame6_ip *)(frame + FRAME6_L3))->hops <= 1)) {
 		hops_exceeded(w, b, at);
@@ -53,8 +51,7 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 		if (e->core.flags & SL_CONN_F_DIRECT)
 			return forward6_direct(w, b, at);
 		if (e->core.flags & SL_CONN_F_STUB) {
-			stub_pass_on(w, b, at, &e->core,
-				     sl_owner_conn6(e, w->root->seed, w->n_workers));
+			stub_pass_on6(w, b, at, e);
 			return false;
 		}
 		exit6_clamp(w, e, l4);

@@ -11,8 +11,6 @@
  */
 #include "secondary/forward64.h"
 
-#include <sluice/owner.h>
-
 #include <rte_branch_prediction.h>
 
 #include "secondary/burst.h"
@@ -101,7 +99,7 @@ bool forward64(struct worker *w, struct burst *b, unsigned int at)
 		return false;
 	}
 	if (unlikely(e->core.flags & SL_CONN_F_STUB)) {
-		stub_pass_on(w, b, at, &e->core, sl_owner_conn6(e, w->root->seed, w->n_workers));
+		stub_pass_on6(w, b, at, e);
 		return false;
 	}
 	if (unlikely(e->core.flags & SL_CONN_F_CLAMP))

@@ -140,20 +140,21 @@ static bool find(struct worker *w, struct burst *b, unsigned int at, const struc
 	if (q->ipv6) {
 		k6 = tuple6_of(q, reversed);
 		found = find6(w, &k6, r);
-		owner = found ? sl_owner_conn6(r->v6, w->root->seed, w->n_workers)
-			      : owner_of6(w, &k6);
+		owner = found ? w->id : owner_of6(w, &k6);
 	} else {
 		k4 = tuple_of(q, reversed);
 		found = find4(w, &k4, r);
-		owner = found ? sl_owner_conn(r->v4, w->root->seed, w->n_workers)
-			      : owner_of(w, &k4);
+		owner = found ? w->id : owner_of(w, &k4);
 	}
-	if (found && (related_core(r)->flags & SL_CONN_MODE_MASK) == SL_MODE_FULLNAT64) {
+	if (found && sl_conn_translates(related_core(r))) {
 		burst_drop(b, at, SL_DROP_ICMP_UNRELATED); /* it would have to change its family */
 		return false;
 	}
 	if (found && related_core(r)->flags & SL_CONN_F_STUB) {
-		stub_pass_on(w, b, at, related_core(r), owner);
+		if (r->ipv6)
+			stub_pass_on6(w, b, at, r->v6);
+		else
+			stub_pass_on(w, b, at, r->v4);
 		return false;
 	}
 	if (found)

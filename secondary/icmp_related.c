@@ -86,9 +86,7 @@ static void restore_quote6(const struct quote *q, const struct sl_conn6 *e, unsi
 /* Whether the error keeps its source: whom it concerns sees the hosts on the way to its peer. */
 static bool keeps_source(const struct sl_conn_core *e, unsigned int dir)
 {
-	unsigned int mode = e->flags & SL_CONN_MODE_MASK;
-
-	return mode == (dir == SL_DIR_IN ? SL_MODE_NAT : SL_MODE_SNAT);
+	return sl_conn_mode(e) == (dir == SL_DIR_IN ? SL_MODE_NAT : SL_MODE_SNAT);
 }
 
 static void translate(struct rte_ipv4_hdr *ip, const struct quote *q, const struct related *r,

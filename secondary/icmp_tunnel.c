@@ -22,7 +22,7 @@
 #define IP_LEN sizeof(struct rte_ipv4_hdr)
 
 /* The mode that sends such packets; SL_MODE_MAX: none does. */
-static unsigned int mode_of(const struct worker *w, const struct quote *outer)
+static enum sl_mode mode_of(const struct worker *w, const struct quote *outer)
 {
 	struct sl_addr from = quote_source(outer);
 	const struct sl_own_address *own = sl_own_address_find_addr(w->snapshot, &from);
@@ -39,12 +39,11 @@ static unsigned int mode_of(const struct worker *w, const struct quote *outer)
 }
 
 /* Whether the connection's packets of the client leave by a tunnel of this mode to there. */
-static bool leads_there(const struct related *r, unsigned int mode, const struct quote *outer)
+static bool leads_there(const struct related *r, enum sl_mode mode, const struct quote *outer)
 {
 	struct sl_addr to = quote_destination(outer);
 
-	return (related_core(r)->flags & SL_CONN_MODE_MASK) == mode &&
-	       sl_addr_equal(related_backend(r), &to);
+	return sl_conn_mode(related_core(r)) == mode && sl_addr_equal(related_backend(r), &to);
 }
 
 /*
@@ -96,7 +95,8 @@ static bool make_error6(const struct worker *w, struct rte_mbuf *m, struct sl_co
 bool icmp_tunnel(struct worker *w, struct burst *b, unsigned int at, const struct quote *outer,
 		 uint32_t mtu)
 {
-	unsigned int mode = mode_of(w, outer), overhead, between;
+	enum sl_mode mode = mode_of(w, outer);
+	unsigned int overhead, between;
 	enum sl_drop_reason why = SL_DROP_ICMP_QUOTE_SHORT;
 	struct related r;
 	struct quote q;

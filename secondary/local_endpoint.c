@@ -105,28 +105,31 @@ void local_endpoint_put6(struct worker *w, const struct conn_new *c)
 	local_port_put(w, c->port_pool, &out->daddr, rte_be_to_cpu_16(out->dport));
 }
 
+static __rte_always_inline enum sl_drop_reason take(struct worker *w, struct sl_span list,
+						    uint32_t group, uint32_t *turn,
+						    struct conn_new *c, bool ipv6)
+{
+	for (int i = 0; i < PORT_TRIES; i++) {
+		enum sl_drop_reason why = take_port(w, list, group, turn, c, ipv6);
+
+		if (why != MODE_READY || !(ipv6 ? in_use6(w, c) : in_use(w, c)))
+			return why;
+		if (ipv6)
+			local_endpoint_put6(w, c);
+		else
+			local_endpoint_put(w, c);
+	}
+	return SL_DROP_NO_LOCAL_PORT;
+}
+
 enum sl_drop_reason local_endpoint_take(struct worker *w, struct sl_span list, uint32_t group,
 					uint32_t *turn, struct conn_new *c)
 {
-	for (int i = 0; i < PORT_TRIES; i++) {
-		enum sl_drop_reason why = take_port(w, list, group, turn, c, false);
-
-		if (why != MODE_READY || !in_use(w, c))
-			return why;
-		local_endpoint_put(w, c);
-	}
-	return SL_DROP_NO_LOCAL_PORT;
+	return take(w, list, group, turn, c, false);
 }
 
 enum sl_drop_reason local_endpoint_take6(struct worker *w, struct sl_span list, uint32_t group,
 					 uint32_t *turn, struct conn_new *c)
 {
-	for (int i = 0; i < PORT_TRIES; i++) {
-		enum sl_drop_reason why = take_port(w, list, group, turn, c, true);
-
-		if (why != MODE_READY || !in_use6(w, c))
-			return why;
-		local_endpoint_put6(w, c);
-	}
-	return SL_DROP_NO_LOCAL_PORT;
+	return take(w, list, group, turn, c, true);
 }

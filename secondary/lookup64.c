@@ -40,7 +40,7 @@ void stage_lookup64(struct worker *w, struct burst *b)
 {
 	unsigned int n = b->miss.n;
 
-	if (likely(!conn_count(&w->conns6)) || unlikely(!w->snapshot))
+	if (likely(!conn_count(&w->conns6)))
 		return;
 	b->miss.n = 0;
 	for (unsigned int i = 0; i < n; i++) {

@@ -232,37 +232,23 @@ static enum sl_drop_reason serve6(struct worker *w, struct burst *b, unsigned in
 }
 
 /* A former round opened its connection; or it has one that ended, which ends here. */
-static bool found4(struct worker *w, struct burst *b, unsigned int at)
+static __rte_always_inline bool found(struct worker *w, struct burst *b, unsigned int at, bool ipv6)
 {
-	struct sl_conn *e = b->conn[at];
+	struct conn_table *t = ipv6 ? &w->conns6 : &w->conns;
+	struct sl_conn_core *e;
 
-	if (b->again)
-		e = conn_find(&w->conns, b->key[at], b->hash[at], &b->dir[at]);
-	if (!e)
+	if (b->again && ipv6)
+		b->conn6[at] = conn6_find(t, b->key6[at], b->hash[at], &b->dir[at]);
+	else if (b->again)
+		b->conn[at] = conn_find(t, b->key[at], b->hash[at], &b->dir[at]);
+	if (!b->conn[at]) /* of either family */
 		return false;
-	if (state_ended(&e->core)) {
-		conn_close(w, &w->conns, &e->core);
+	e = ipv6 ? &b->conn6[at]->core : &b->conn[at]->core;
+	if (state_ended(e)) {
+		conn_close(w, t, e);
 		return false;
 	}
-	b->conn[at] = e;
-	list_add(&b->hit, at);
-	return true;
-}
-
-static bool found6(struct worker *w, struct burst *b, unsigned int at)
-{
-	struct sl_conn6 *e = b->conn6[at];
-
-	if (b->again)
-		e = conn6_find(&w->conns6, b->key6[at], b->hash[at], &b->dir[at]);
-	if (!e)
-		return false;
-	if (state_ended(&e->core)) {
-		conn_close(w, &w->conns6, &e->core);
-		return false;
-	}
-	b->conn6[at] = e;
-	list_add(&b->hit6, at);
+	list_add(ipv6 ? &b->hit6 : &b->hit, at);
 	return true;
 }
 
@@ -305,7 +291,7 @@ static __rte_always_inline bool decide(struct worker *w, struct burst *b, unsign
 	}
 	if (unlikely(seen(round, b->hash[at])))
 		return false;
-	if (ipv6 ? found6(w, b, at) : found4(w, b, at))
+	if (found(w, b, at, ipv6))
 		return true;
 	why = ipv6 ? serve6(w, b, at, round) : serve4(w, b, at, round);
 	if (why != GO_ON)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "secondary/stub.h"
 
+#include <sluice/owner.h>
+
 #include "secondary/burst.h"
 #include "secondary/worker.h"
 
@@ -22,12 +24,22 @@ static bool make_own(struct worker *w, struct burst *b, unsigned int at)
 	return true;
 }
 
-void stub_pass_on(struct worker *w, struct burst *b, unsigned int at, struct sl_conn_core *e,
-		  unsigned int owner)
+static void pass_on(struct worker *w, struct burst *b, unsigned int at, struct sl_conn_core *e,
+		    unsigned int owner)
 {
 	e->last_seen = w->clock.tick;
 	if (b->redirected && !make_own(w, b, at))
 		burst_drop(b, at, SL_DROP_NO_BUFFER);
 	else
 		burst_verdict(b, at, VERDICT_REDIRECT, owner);
+}
+
+void stub_pass_on(struct worker *w, struct burst *b, unsigned int at, struct sl_conn *e)
+{
+	pass_on(w, b, at, &e->core, sl_owner_conn(e, w->root->seed, w->n_workers));
+}
+
+void stub_pass_on6(struct worker *w, struct burst *b, unsigned int at, struct sl_conn6 *e)
+{
+	pass_on(w, b, at, &e->core, sl_owner_conn6(e, w->root->seed, w->n_workers));
 }

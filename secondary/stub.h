@@ -20,11 +20,12 @@
 #define STUB_H
 
 struct burst;
-struct sl_conn_core;
+struct sl_conn;
+struct sl_conn6;
 struct worker;
 
 /* A packet of the burst found a stub: its verdict is where it goes. */
-void stub_pass_on(struct worker *w, struct burst *b, unsigned int at, struct sl_conn_core *e,
-		  unsigned int owner);
+void stub_pass_on(struct worker *w, struct burst *b, unsigned int at, struct sl_conn *e);
+void stub_pass_on6(struct worker *w, struct burst *b, unsigned int at, struct sl_conn6 *e);
 
 #endif

@@ -115,7 +115,7 @@ static void put_gue(void *at, const struct tunnel *t, const struct inner *in)
 /* Which protocol that is in an outer header. */
 static uint8_t put_between(void *at, const struct tunnel *t, const struct inner *in)
 {
-	switch (t->conn->flags & SL_CONN_MODE_MASK) {
+	switch (sl_conn_mode(t->conn)) {
 	case SL_MODE_GRE: put_gre(at, in); return IPPROTO_GRE;
 	case SL_MODE_GUE: put_gue(at, t, in); return IPPROTO_UDP;
 	default: return in->protocol;
@@ -216,7 +216,7 @@ char *tunnel_encapsulate(struct worker *w, struct rte_mbuf *m, const struct tunn
 		return frame;
 	}
 	put_ipv6(outer, t, &in, (uint16_t)(in.len + overhead));
-	if ((t->conn->flags & SL_CONN_MODE_MASK) == SL_MODE_GUE)
+	if (sl_conn_mode(t->conn) == SL_MODE_GUE)
 		seal_gue(t, &in, l4, (const struct frame6_ip *)outer);
 	return frame;
 }

@@ -17,7 +17,7 @@ extern const uint8_t tunnel_overheads[2][SL_MODE_MAX];
 static inline unsigned int tunnel_overhead(const struct sl_conn_core *e,
 					   const struct sl_addr *backend)
 {
-	return tunnel_overheads[!sl_addr_is_v4(backend)][e->flags & SL_CONN_MODE_MASK];
+	return tunnel_overheads[!sl_addr_is_v4(backend)][sl_conn_mode(e)];
 }
 
 /* A tunnel, and what of a packet is needed to put it in. */

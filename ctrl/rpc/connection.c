@@ -140,7 +140,7 @@ static char *name_text(struct rpc_call *call, enum ids_class class, uint32_t ref
 
 static uint8_t mode_of(const struct view *c)
 {
-	return c->core.flags & SL_CONN_MODE_MASK;
+	return (uint8_t)sl_conn_mode(&c->core);
 }
 
 static void set_endpoints(struct rpc_call *call, Sluice__V1__Connection *m, const struct view *c)

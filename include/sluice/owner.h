@@ -80,7 +80,7 @@ static inline unsigned int sl_owner_conn(const struct sl_conn *e, uint64_t seed,
 {
 	const struct sl_tuple *in = &e->key[SL_DIR_IN];
 
-	if ((e->core.flags & SL_CONN_MODE_MASK) == SL_MODE_SNAT)
+	if (sl_conn_is_snat(&e->core))
 		return sl_owner_client(in->daddr, in->dport, seed, n_workers);
 	return sl_owner_client(in->saddr, in->sport, seed, n_workers);
 }

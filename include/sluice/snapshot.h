@@ -118,10 +118,27 @@ static const uint8_t sl_mode_flags[SL_MODE_MAX] __attribute__((unused)) = {
 #undef X
 };
 
+static inline enum sl_mode sl_conn_mode(const struct sl_conn_core *e)
+{
+	return (enum sl_mode)(e->flags & SL_CONN_MODE_MASK);
+}
+
+/* Its two sides are of different families. */
+static inline bool sl_conn_translates(const struct sl_conn_core *e)
+{
+	return sl_conn_mode(e) == SL_MODE_FULLNAT64;
+}
+
+/* A host inside reaches out: there is no virtual server. */
+static inline bool sl_conn_is_snat(const struct sl_conn_core *e)
+{
+	return sl_conn_mode(e) == SL_MODE_SNAT;
+}
+
 /* Its other side is a port of a local address. */
 static inline bool sl_conn_has_local_port(const struct sl_conn_core *e)
 {
-	unsigned int mode = e->flags & SL_CONN_MODE_MASK;
+	enum sl_mode mode = sl_conn_mode(e);
 
 	return mode == SL_MODE_FULLNAT || mode == SL_MODE_FULLNAT64 || mode == SL_MODE_SNAT;
 }
