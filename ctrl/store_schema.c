@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctrl/store.h"
 
@@ -79,10 +80,19 @@ static const char *const migrations[STORE_SCHEMA] = {
 	" deadline INTEGER NOT NULL) STRICT;",
 };
 
+/*
+ * Damage is also what only a changed file makes sqlite say: that a statement of ours does not fit
+ * the tables, or that a file we may write is read-only.
+ */
+static bool is_damage(int primary, const char *path)
+{
+	return primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB || primary == SQLITE_ERROR ||
+	       primary == SQLITE_CONSTRAINT || (primary == SQLITE_READONLY && !access(path, W_OK));
+}
+
 static int fail(sqlite3 *db, int code, const char *path, const char *what, struct problem *why)
 {
-	int primary = code & 0xff;
-	bool damaged = primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
+	bool damaged = is_damage(code & 0xff, path);
 
 	return problem_set(why, damaged ? PROBLEM_DATA_LOSS : PROBLEM_UNAVAILABLE, "%s: %s: %s",
 			   path, what, db ? sqlite3_errmsg(db) : sqlite3_errstr(code));
@@ -124,6 +134,9 @@ static int inspect(sqlite3 *db, const char *path, int *version, struct problem *
 	if (code != SQLITE_OK)
 		return fail(db, code, path, "cannot be read", why);
 	*version = atoi(text);
+	if (*version < 0)
+		return problem_set(why, PROBLEM_DATA_LOSS,
+				   "%s: has schema %d, which is none of ours", path, *version);
 	if (*version > STORE_SCHEMA)
 		return problem_set(why, PROBLEM_FAILED_PRECONDITION,
 				   "%s: has schema %d, this program knows schemas up to %d: it was "

@@ -205,6 +205,27 @@ static void tables_missing(void **state)
 	check_set_aside();
 }
 
+/* Schemas that are none, or not that of the tables. */
+static void wrong_schema_numbers(void **state)
+{
+	static const char *const numbers[] = {"-5", "0", "1"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		char sql[64];
+
+		store_bed_must_open();
+		assert_int_equal(commit(bed_good), 0);
+		store_bed_close();
+		snprintf(sql, sizeof(sql), "PRAGMA user_version = %s", numbers[i]);
+		store_bed_edit(store_bed.path, sql);
+		check_set_aside();
+		store_bed_close();
+		assert_int_equal(bed_remove(store_bed.directory), 0);
+		assert_int_equal(mkdir(store_bed.directory, 0700), 0);
+	}
+}
+
 /* Tables of our names that take anything: sqlite finds nothing wrong with NULLs in them. */
 static void forged_tables(void **state)
 {
@@ -366,13 +387,21 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, store_bed_set_up, store_bed_tear_down)
 	const struct CMUnitTest tests[] = {
-		T(comes_back_as_it_was),   T(generations_come_back),
-		T(log_holds_what_changed), T(settings),
-		T(not_a_database),         T(damaged_pages),
-		T(damaged_message),        T(missing_identity),
-		T(tables_missing),         T(forged_tables),
-		T(newer_schema),           T(cannot_be_opened),
-		T(smaller_limits),         T(failed_commit_changes_nothing),
+		T(comes_back_as_it_was),
+		T(generations_come_back),
+		T(log_holds_what_changed),
+		T(settings),
+		T(not_a_database),
+		T(damaged_pages),
+		T(damaged_message),
+		T(missing_identity),
+		T(tables_missing),
+		T(wrong_schema_numbers),
+		T(forged_tables),
+		T(newer_schema),
+		T(cannot_be_opened),
+		T(smaller_limits),
+		T(failed_commit_changes_nothing),
 		T(killed_inside_commits),
 	};
 
