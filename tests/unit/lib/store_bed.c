@@ -19,7 +19,8 @@ struct store_bed store_bed;
 int store_bed_set_up(void **state)
 {
 	(void)state;
-	strcpy(B->directory, "/tmp/sluice-test-store-XXXXXX");
+	snprintf(B->directory, sizeof(B->directory), "%s/sluice-test-store-XXXXXX",
+		 getenv("TMPDIR") ?: "/tmp");
 	if (!mkdtemp(B->directory))
 		return -1;
 	snprintf(B->path, sizeof(B->path), "%s/sluice.db", B->directory);
