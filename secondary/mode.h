@@ -38,8 +38,7 @@ static inline uint16_t mode_backend_port(const struct sl_backend *backend, uint1
 extern const struct mode_ops mode_fullnat;
 extern const struct mode_ops mode_fullnat64; /* over IPv6 alone */
 extern const struct mode_ops mode_nat;
-extern const struct mode_ops mode_dr;
-extern const struct mode_ops mode_tunnel; /* ipip, gre and gue */
+extern const struct mode_ops mode_direct; /* DR; IPIP, GRE and GUE */
 extern const struct mode_ops mode_snat;
 
 #endif

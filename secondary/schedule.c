@@ -36,14 +36,10 @@
 #define SEEN_BITS 1024
 
 static const struct mode_ops *const modes[SL_MODE_MAX] = {
-	[SL_MODE_FULLNAT] = &mode_fullnat,
-	[SL_MODE_NAT] = &mode_nat,
-	[SL_MODE_DR] = &mode_dr,
-	[SL_MODE_IPIP] = &mode_tunnel,
-	[SL_MODE_GRE] = &mode_tunnel,
-	[SL_MODE_GUE] = &mode_tunnel,
-	[SL_MODE_FULLNAT64] = &mode_fullnat64,
-	[SL_MODE_SNAT] = &mode_snat,
+	[SL_MODE_FULLNAT] = &mode_fullnat,     [SL_MODE_NAT] = &mode_nat,
+	[SL_MODE_DR] = &mode_direct,           [SL_MODE_IPIP] = &mode_direct,
+	[SL_MODE_GRE] = &mode_direct,          [SL_MODE_GUE] = &mode_direct,
+	[SL_MODE_FULLNAT64] = &mode_fullnat64, [SL_MODE_SNAT] = &mode_snat,
 };
 
 /* Connections that a round opens. */
