@@ -6,12 +6,9 @@ What was typed there is typed here: standard output and exit code have to be the
 the table apart; a line of standard error has to begin as ipvsadm's and may say more.
 """
 
-import http.server
-import json
 import os
 import re
 import socket
-import socketserver
 import subprocess
 import sys
 import tempfile
@@ -25,6 +22,7 @@ from checks import equal, eventually
 from instance import ROOT, SLUICECTL, Instance
 
 sys.path.insert(0, f"{ROOT}/tests/ipvsadm")
+import canned  # noqa: E402
 import transcript  # noqa: E402
 
 TRANSCRIPTS = f"{ROOT}/tests/ipvsadm"
@@ -76,67 +74,9 @@ class Ipvsadm:
 
 # ---- a daemon with numbers ----
 
-class Canned(http.server.BaseHTTPRequestHandler):
-    """As much of the API as ipvsadm asks for, with the numbers of the stand-in."""
-
-    def log_message(self, *_):
-        pass
-
-    def do_POST(self):
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        answer = json.dumps(getattr(self, self.path.rsplit("/", 1)[1])(request)).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def GetConfig(self, _):
-        return self.server.config
-
-    def ApplyConfig(self, request):
-        self.server.config = request["config"]
-        return {}
-
-    def GetStats(self, _):
-        def flow(name, n):
-            return {"name": name, "connections": str(1234 * n), "activeConnections": "21",
-                    "establishedConnections": "17",
-                    "inPackets": str(56789 * n), "outPackets": str(45678901 * n),
-                    "inBytes": str(7890123456 * n), "outBytes": str(123456789012345 * n)}
-        pools = {p["name"]: p.get("backends", []) for p in self.server.config["backendPools"]}
-        return {"virtualServers": [flow(v["name"], len(pools[v["backendPool"]]))
-                                   for v in self.server.config["virtualServers"]],
-                "backends": [flow(f"{pool}/{b['name']}", 1)
-                             for pool, backends in pools.items() for b in backends]}
-
-    def ListConnections(self, _):
-        """The stand-in's: hexadecimal addresses and ports, a state, the seconds left."""
-        lasts = {"ESTABLISHED": 900, "FIN_WAIT": 120, "UDP": 300, "SYN_RECV": 60}
-        listed = []
-        with open(f"{TRANSCRIPTS}/ip_vs_conn", encoding="ascii") as file:
-            for protocol, *ends, state, left in (row.split() for row in list(file)[1:]):
-                listed.append({"protocol": f"PROTOCOL_{protocol}", "state": state.lower(),
-                               "idleSeconds": lasts[state] - int(left)})
-                for end, address, port in zip(("client", "virtual", "backend"), ends[::2],
-                                              ends[1::2]):
-                    octets = ".".join(str(octet) for octet in bytes.fromhex(address))
-                    listed[-1].update({f"{end}Address": octets, f"{end}Port": int(port, 16)})
-        return {"connections": listed}
-
-
-class CannedServer(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
-
-    def get_request(self):
-        request, _ = super().get_request()
-        return request, ("unix", 0)
-
-
 def numbers(program, directory):
     path = f"{directory}/canned.sock"
-    with CannedServer(path, Canned) as server:
-        server.config = {"timeouts": {"udp": 300}}
+    with canned.Server(path, f"{TRANSCRIPTS}/ip_vs_conn") as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         replay("numbers", program, path)
         server.shutdown()
@@ -144,25 +84,11 @@ def numbers(program, directory):
 
 # ---- the appliance ----
 
-def modes():
-    """The forwarding modes that the API has."""
-    listed = subprocess.run([SLUICECTL, "__complete", "backend", "update", "a/b",
-                             "forwardingMode="], capture_output=True, text=True, check=True)
-    return {line.split("\t")[0].split("=")[1] for line in listed.stdout.splitlines()}
-
-
-def servers(program, instance, name, needs):
-    """What the data path cannot do is refused by the option's name, what it can is ipvsadm's."""
-    missing = needs - modes()
-    if not missing:
-        replay(name, program, instance.socket_path)
-        return
-    ipvsadm = Ipvsadm(program, instance.socket_path)
-    ipvsadm.done("-A -t 192.0.2.81:80 -s rr")
-    for mode in missing:
-        option = {"nat": "-m", "dr": "-g", "tunnel": "-i"}[mode]
-        ipvsadm.refused(f"-a -t 192.0.2.81:80 -r 198.51.100.101 {option}", option)
-    ipvsadm.done("-C")
+def give_ipv6(instance):
+    """Servers over IPv6 are on the link, too."""
+    lan = instance.api.call("InterfaceService/GetInterface", {"name": "lan"})
+    lan["addresses"].append("2001:db8:1::1/48")
+    instance.api.call("InterfaceService/UpdateInterface", {"interface": lan})
 
 
 FULLNAT = """\
@@ -257,16 +183,46 @@ def active(ipvsadm, instance):
     ipvsadm.done("-C")
 
 
-def groups(ipvsadm, instance):
-    """What has several ports is marked in listings; -S would lose it, and refuses."""
-    ipvsadm.done("-A -t 192.0.2.80:8000 -s rr")
-    instance.api.call("VirtualServerService/UpdateVirtualServer", {
-        "virtual_server": {"name": "tcp-192-0-2-80-8000", "port_end": 8009},
-        "update_mask": "portEnd"})
-    assert "TCP  192.0.2.80:8000+ rr\n" in ipvsadm.done("-Ln")
-    ipvsadm.refused("-S -n", "'tcp-192-0-2-80-8000' serves several")
+def no_words(ipvsadm, instance):
+    """What ipvsadm cannot say is kept by its changes; -S would lose it, and refuses."""
+    ipvsadm.done("-A -t 192.0.2.80:8000 -s rr -p 60 -M 255.255.255.0")
+    for field, value, none, what in (("portEnd", 8009, 0, "several ports"),
+                                     ("persistence", {"timeoutSeconds": 5}, None, None),
+                                     ("maxConnections", 5, 0, "max_connections"),
+                                     ("expireQuiescent", True, False, "expire_quiescent"),
+                                     ("maxMss", 1400, 0, "max_mss")):
+        update(instance, field, value)
+        listed = ipvsadm.done("-Ln")
+        assert ("8000+ rr" in listed) == (field == "portEnd"), listed
+        ipvsadm.done("-E -t 192.0.2.80:8000 -s rr")
+        if what:
+            ipvsadm.refused("-S -n", f"'tcp-192-0-2-80-8000' has {what}")
+        else:
+            ipvsadm.done("-S -n")
+        update(instance, field, none)
+    equal(ipvsadm.done("-S -n"), "-A -t 192.0.2.80:8000 -s rr\n", "saved")
     ipvsadm.done("-D -t 192.0.2.80:8000")
     equal(ipvsadm.done("-S -n"), "", "saved")
+
+
+def update(instance, field, value):
+    instance.api.call("VirtualServerService/UpdateVirtualServer", {
+        "virtual_server": {"name": "tcp-192-0-2-80-8000", field: value}, "update_mask": field})
+
+
+def all_ports(ipvsadm, instance):
+    """A service of port 0 answers on each; a client's connections meet at one server."""
+    ipvsadm.done("-A -t 192.0.2.80:0 -s rr -p 60")
+    for server in ("198.51.100.101", "198.51.100.102"):
+        ipvsadm.done(f"-a -t 192.0.2.80:0 -r {server} --fullnat")
+    config = instance.api.call("ConfigService/GetConfig")
+    equal([(v.get("port", 0), v["portEnd"], v["persistence"]["timeoutSeconds"])
+           for v in config["virtualServers"]], [(0, 65535, 60)], "ports")
+    with instance.socket("client", socket.SOCK_STREAM) as tcp:
+        tcp.setblocking(False)
+        tcp.connect_ex(("192.0.2.80", 7001))
+        eventually(5, "a connection", lambda: "192.0.2.80:7001" in ipvsadm.done("-Lnc"))
+    ipvsadm.done("-C")
 
 
 def atomic(ipvsadm, _):
@@ -283,6 +239,10 @@ def atomic(ipvsadm, _):
     ipvsadm.done("-C")
 
 
+GUE = "-a -t 192.0.2.81:80 -r 198.51.100.101 -i --tun-type gue --tun-port 6080"
+GUE6 = "-a -t 192.0.2.81:80 -r [2001:db8:1::101]:80 -i --tun-type gue --tun-port 6080"
+
+
 def refusals(ipvsadm, _):
     """What is not done here is refused by its name."""
     ipvsadm.done("-A -t 192.0.2.81:80 -s rr")
@@ -293,12 +253,20 @@ def refusals(ipvsadm, _):
                        ("-A -t 192.0.2.82:80 -s sh -b sh-port,sh-fallback", "sh-fallback"),
                        ("-a -t 192.0.2.81:80 -r 198.51.100.101 -m -x 1000 -y 333", "percentage"),
                        ("-A -t 192.0.2.82:80 -s rr --pe sip", "persistence engines"),
-                       ("-a -t 192.0.2.81:80 -r 198.51.100.101 -i --tun-type gue", "tunnels"),
+                       ("-A -t 192.0.2.82:80 -s rr -p -M 255.0.255.0", "netmask 255.0.255.0"),
+                       ("-A -t 192.0.2.82:80 -s rr -p -M 0.0.0.0", "netmask 0.0.0.0"),
+                       ("-A -t 192.0.2.82:80 -s rr -p 86401", "86401"),
+                       ("-A -u 192.0.2.82:53 -s rr -o", "one-packet scheduling"),
+                       (f"{GUE} --tun-csum", "tun-csum: GUE over IPv4"),
+                       (f"{GUE6} --tun-nocsum", "tun-nocsum: GUE over IPv6"),
+                       (f"{GUE} --tun-remcsum", "checksums of tunnels (tun-remcsum)"),
+                       ("-a -t 192.0.2.81:80 -r 198.51.100.101 -i --tun-type gre --tun-csum", "GRE"),
                        ("-Z", "counters"), ("-Z -t 192.0.2.81:80", "counters"),
                        ("--start-daemon master", "synchronisation"),
                        ("-L --daemon", "synchronisation"),
                        ("-a -t 192.0.2.81:80 -r 198.51.100.101 --fullnat -w 65536", "weight")):
         ipvsadm.refused(line, word)
+    ipvsadm.refused("-A -t 192.0.2.82:80 -s rr -M 255.255.255.0", "'persistent'", code=2)
     ipvsadm.done("-C")
 
 
@@ -332,16 +300,14 @@ def tests(report):
         with Instance() as instance:
             ipvsadm = Ipvsadm(program, instance.socket_path)
             ipvsadm.done("-C")
-            for name in ("services", "timeouts"):
+            give_ipv6(instance)
+            for name in ("services", "timeouts", "servers-nat", "servers-dr", "servers-mixed",
+                         "restore", "limits", "persistence", "ipv6", "tunnels"):
                 with report.case(name):
                     replay(name, program, instance.socket_path)
-            for name, needs in (("servers-nat", {"nat"}), ("servers-dr", {"dr"}),
-                                ("servers-mixed", {"nat", "dr"}), ("restore", {"nat"}),
-                                ("limits", {"nat"})):
-                with report.case(name):
-                    servers(program, instance, name, needs)
             for name, run in (("FullNAT", fullnat), ("made by others", named_by_others),
-                              ("thresholds", thresholds), ("active connections", active), ("groups", groups),
+                              ("thresholds", thresholds), ("active connections", active), ("what has no words", no_words),
+                              ("all ports", all_ports),
                               ("-R whole or not", atomic), ("refused by name", refusals),
                               ("many at once", together)):
                 with report.case(name):

@@ -8,12 +8,16 @@
 
 #include "ctrl/client/ipvsadm/ipvsadm.h"
 
-static bool read_host(const char *host, int family, char *address)
+/* Of IPv6 an address, of IPv4 also a name. */
+static bool read_host(const char *host, bool six, char *address)
 {
-	struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM}, *found;
+	struct addrinfo hints = {.ai_family = six ? AF_INET6 : AF_INET,
+				 .ai_socktype = SOCK_STREAM,
+				 .ai_flags = six ? AI_NUMERICHOST : 0};
+	struct addrinfo *found;
 	bool good;
 
-	if (!*host || getaddrinfo(host, NULL, &hints, &found) != 0)
+	if (!*host || strchr(host, '%') || getaddrinfo(host, NULL, &hints, &found) != 0)
 		return false;
 	good = getnameinfo(found->ai_addr, found->ai_addrlen, address, INET6_ADDRSTRLEN, NULL, 0,
 			   NI_NUMERICHOST) == 0;
@@ -40,11 +44,15 @@ bool ipvs_read_endpoint(const char *text, const char *protocol, struct ipvs_endp
 {
 	char host[256];
 	const char *end, *colon;
-	int family = AF_INET;
+	uint8_t bytes[16];
+	bool six = *text == '[';
 
 	endpoint->port = 0;
-	if (*text == '[') {
-		family = AF_INET6;
+	if (inet_pton(AF_INET6, text, bytes) == 1) { /* without brackets: all of it is address */
+		six = true;
+		end = text + strlen(text);
+		colon = NULL;
+	} else if (six) {
 		end = strchr(++text, ']');
 		if (!end || (end[1] && end[1] != ':'))
 			return false;
@@ -57,7 +65,8 @@ bool ipvs_read_endpoint(const char *text, const char *protocol, struct ipvs_endp
 		return false;
 	memcpy(host, text, (size_t)(end - text));
 	host[end - text] = '\0';
-	return read_host(host, family, endpoint->address) &&
+	endpoint->has_port = colon != NULL;
+	return read_host(host, six, endpoint->address) &&
 	       (!colon || read_port(colon + 1, protocol, &endpoint->port));
 }
 
@@ -76,21 +85,28 @@ bool ipvs_same_address(const char *a, const char *b)
 	return bytes_of(a, left) == bytes_of(b, right) && memcmp(left, right, sizeof(left)) == 0;
 }
 
+bool ipvs_is_six(const char *address)
+{
+	return strchr(address, ':') != NULL;
+}
+
 /*
- * ipvsadm takes an IPv4 address for a signed number: 192.0.2.1 stands before 10.0.0.1. IPv6
- * comes behind.
+ * ipvsadm takes an address for four signed numbers, of which IPv4 has the first: 192.0.2.1 stands
+ * before 10.0.0.1, and fd00::1 between the two.
  */
 int ipvs_compare_endpoints(const char *address_a, unsigned int port_a, const char *address_b,
 			   unsigned int port_b)
 {
 	uint8_t a[16] = {0}, b[16] = {0};
-	int family = bytes_of(address_a, a), other = bytes_of(address_b, b), order;
+	int order;
 
-	if (family == AF_INET && other == AF_INET) {
-		a[0] ^= 0x80;
-		b[0] ^= 0x80;
+	bytes_of(address_a, a);
+	bytes_of(address_b, b);
+	for (int i = 0; i < 16; i += 4) {
+		a[i] ^= 0x80;
+		b[i] ^= 0x80;
 	}
-	order = family != other ? family - other : memcmp(a, b, sizeof(a));
+	order = memcmp(a, b, sizeof(a));
 	return order ? order : (int)port_a - (int)port_b;
 }
 

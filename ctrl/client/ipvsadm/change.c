@@ -20,6 +20,7 @@ static int set_service(json_t *service, const struct ipvs_request *request)
 		json_object_set_new(service, "hashKey", json_string("HASH_KEY_SOURCE_IP_PORT"));
 	else
 		json_object_del(service, "hashKey");
+	ipvs_set_persistence(service, request->persistence, request->prefix);
 	if (*request->laddr_pool)
 		json_object_set_new(service, "localAddressPool", json_string(request->laddr_pool));
 	return IPVS_OK;
@@ -40,6 +41,8 @@ static int add_service(json_t *config, const struct ipvs_request *request)
 	service = json_pack("{ss ss si ss ss}", "name", name, "address", request->service.address,
 			    "port", (int)request->service.port, "protocol",
 			    request->service.protocol, "backendPool", pool);
+	if (!request->service.port)
+		json_object_set_new(service, "portEnd", json_integer(UINT16_MAX));
 	result = set_service(service, request);
 	if (result != IPVS_OK) {
 		json_decref(service);
@@ -114,14 +117,16 @@ static int set_server(json_t *config, json_t *service, json_t *backend,
 {
 	const struct ipvs_method *method = request->method;
 
-	if (!ipvs_method_known(method))
-		return ipvs_refuse("Operation not supported: forwarding method %s", method->option);
 	if (method->needs_local && give_local_addresses(config, service) != IPVS_OK)
 		return IPVS_REFUSED;
 	if (set_thresholds(backend, request->upper, request->lower) != IPVS_OK)
 		return IPVS_REFUSED;
 	json_object_set_new(backend, "weight", json_integer(request->weight));
 	json_object_set_new(backend, "forwardingMode", json_string(method->mode));
+	if (request->tunnel_port)
+		json_object_set_new(backend, "guePort", json_integer(request->tunnel_port));
+	else
+		json_object_del(backend, "guePort");
 	return IPVS_OK;
 }
 

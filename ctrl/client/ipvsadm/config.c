@@ -114,7 +114,7 @@ json_t *ipvs_find_service(json_t *config, const struct ipvs_endpoint *service)
 
 bool ipvs_is_group(json_t *service)
 {
-	return !ipvs_number(service, "port") || ipvs_number(service, "portEnd") ||
+	return (ipvs_number(service, "port") && ipvs_number(service, "portEnd")) ||
 	       json_array_size(json_object_get(service, "endpoints"));
 }
 
@@ -181,15 +181,24 @@ void ipvs_make_name(char *buffer, size_t size, json_t *list, const struct ipvs_e
 static int by_endpoint(const void *left, const void *right)
 {
 	json_t *a = *(json_t *const *)left, *b = *(json_t *const *)right;
-	int order = strcmp(ipvs_text(a, "protocol"), ipvs_text(b, "protocol"));
 
-	if (order)
-		return order;
 	return ipvs_compare_endpoints(ipvs_text(a, "address"), ipvs_number(a, "port"),
 				      ipvs_text(b, "address"), ipvs_number(b, "port"));
 }
 
-json_t *ipvs_sorted(json_t *list, bool sort)
+/* By family, protocol and endpoint. */
+static int by_service(const void *left, const void *right)
+{
+	json_t *a = *(json_t *const *)left, *b = *(json_t *const *)right;
+	bool six = ipvs_is_six(ipvs_text(a, "address"));
+	int order = six - ipvs_is_six(ipvs_text(b, "address"));
+
+	if (!order)
+		order = strcmp(ipvs_text(a, "protocol"), ipvs_text(b, "protocol"));
+	return order ? order : by_endpoint(left, right);
+}
+
+static json_t *sorted_by(json_t *list, int (*order)(const void *, const void *))
 {
 	size_t n = json_array_size(list), i;
 	json_t **elements = calloc(n ? n : 1, sizeof(json_t *));
@@ -199,10 +208,20 @@ json_t *ipvs_sorted(json_t *list, bool sort)
 		return sorted;
 	json_array_foreach (list, i, element)
 		elements[i] = element;
-	if (sort)
-		qsort(elements, n, sizeof(json_t *), by_endpoint);
+	if (order)
+		qsort(elements, n, sizeof(json_t *), order);
 	for (i = 0; i < n; i++)
 		json_array_append(sorted, elements[i]);
 	free(elements);
 	return sorted;
+}
+
+json_t *ipvs_sorted_services(json_t *config, bool sort)
+{
+	return sorted_by(ipvs_list_of(config, "virtualServers"), sort ? by_service : NULL);
+}
+
+json_t *ipvs_sorted_servers(json_t *pool, bool sort)
+{
+	return sorted_by(json_object_get(pool, "backends"), sort ? by_endpoint : NULL);
 }

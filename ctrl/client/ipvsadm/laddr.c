@@ -99,7 +99,7 @@ int ipvs_list_laddr(const struct client *client, const struct ipvs_request *requ
 		return IPVS_NOT_THERE;
 	}
 	printf("%-20s %-8s %s\n", "VIP:VPORT", "TOTAL", "SNAT_IP");
-	sorted = ipvs_sorted(ipvs_list_of(config, "virtualServers"), true);
+	sorted = ipvs_sorted_services(config, true);
 	if (one)
 		print_service(config, service, request->given & IPVS_NUMERIC);
 	else

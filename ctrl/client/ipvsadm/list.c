@@ -101,15 +101,33 @@ static void print_head(unsigned int given)
 	else if (given & IPVS_PERSISTENT_CONN)
 		printf("Prot LocalAddress:Port            Weight    PersistConn ActiveConn "
 		       "InActConn \n  -> RemoteAddress:Port\n");
+	else if (given & IPVS_TUN_INFO)
+		printf("Prot LocalAddress:Port Scheduler Flags\n"
+		       "  -> RemoteAddress:Port           Forward TunnelInfo    Weight ActiveConn "
+		       "InActConn\n");
 	else
 		printf("Prot LocalAddress:Port Scheduler Flags\n"
 		       "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n");
 }
 
+/* "gue:6080:+c": a checksum, or none. */
+static void tunnel_info(char *buffer, size_t size, json_t *pool, json_t *backend)
+{
+	const char *type = ipvs_method_of(pool, backend)->tunnel;
+
+	if (!type)
+		type = "n/a";
+	if (strcmp(type, "gue") == 0)
+		snprintf(buffer, size, "%s:%u:%cc", type, ipvs_gue_port(backend),
+			 ipvs_gue_checksum(ipvs_text(backend, "address")) ? '+' : '-');
+	else
+		snprintf(buffer, size, strcmp(type, "gre") == 0 ? "%s:-c" : "%s", type);
+}
+
 static void print_server(const struct listing *l, json_t *service, json_t *pool, json_t *backend)
 {
 	unsigned int given = l->request->given, weight = 1;
-	char where[300], name[256];
+	char where[300], name[256], tunnel[32] = "";
 	json_t *flow;
 	uint64_t active, inactive;
 
@@ -130,9 +148,27 @@ static void print_server(const struct listing *l, json_t *service, json_t *pool,
 		       inactive);
 	else if (given & IPVS_PERSISTENT_CONN)
 		printf(" %-9u %-11u %-10" PRIu64 " %-10" PRIu64 "\n", weight, 0, active, inactive);
-	else
-		printf(" %-7s %-6u %-10" PRIu64 " %-10" PRIu64 "\n",
-		       ipvs_method_of(pool, backend)->shown, weight, active, inactive);
+	else {
+		if (given & IPVS_TUN_INFO)
+			tunnel_info(tunnel, sizeof(tunnel), pool, backend);
+		printf(given & IPVS_TUN_INFO ? " %-7s %-13s" : " %-7s",
+		       ipvs_method_of(pool, backend)->shown, tunnel);
+		printf(" %-6u %-10" PRIu64 " %-10" PRIu64 "\n", weight, active, inactive);
+	}
+}
+
+/* " (sh-port) persistent 600 mask 255.255.255.0" */
+static void print_flags(json_t *service)
+{
+	char netmask[INET6_ADDRSTRLEN];
+
+	if (*ipvs_scheduler_flags(service))
+		printf(" (%s)", ipvs_scheduler_flags(service));
+	if (ipvs_persistence(service))
+		printf(" persistent %u", ipvs_persistence(service));
+	if (ipvs_persistence(service) && ipvs_netmask(service, netmask, sizeof(netmask)))
+		printf(" mask %s", netmask);
+	printf("\n");
 }
 
 static void print_service(const struct listing *l, json_t *service)
@@ -150,14 +186,12 @@ static void print_service(const struct listing *l, json_t *service)
 		printf("%-33s", line);
 		print_counters(l, "virtualServers", ipvs_text(service, "name"));
 	} else {
-		const char *flags = ipvs_scheduler_flags(service);
-
-		printf(*flags ? "%s %s (%s)\n" : "%s %s\n", line,
+		printf("%s %s", line,
 		       ipvs_scheduler_name(ipvs_text(service, "scheduler"), scheduler,
-					   sizeof(scheduler)),
-		       flags);
+					   sizeof(scheduler)));
+		print_flags(service);
 	}
-	sorted = ipvs_sorted(json_object_get(pool, "backends"), !(l->request->given & IPVS_NOSORT));
+	sorted = ipvs_sorted_servers(pool, !(l->request->given & IPVS_NOSORT));
 	json_array_foreach (sorted, i, backend)
 		print_server(l, service, pool, backend);
 	json_decref(sorted);
@@ -166,8 +200,7 @@ static void print_service(const struct listing *l, json_t *service)
 /* The size of ipvsadm's table is the room for connections, of all workers. */
 static void print_all(const struct listing *l)
 {
-	json_t *sorted = ipvs_sorted(ipvs_list_of(l->config, "virtualServers"),
-				     !(l->request->given & IPVS_NOSORT));
+	json_t *sorted = ipvs_sorted_services(l->config, !(l->request->given & IPVS_NOSORT));
 	json_t *one;
 	uint64_t room = 0;
 	size_t i;

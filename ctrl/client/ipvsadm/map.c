@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Names of ipvsadm and the API's. What the API does not know is refused by its name. */
+#include <arpa/inet.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,11 +9,15 @@
 #include "ctrl/client/schema.h"
 #include "ctrl/client/yaml_out.h"
 
+#define GUE_PORT 6080 /* of a backend that names none */
+
 const struct ipvs_method ipvs_methods[] = {
-	{"dr", "-g", "Route", "", true, false},
-	{"nat", "-m", "Masq", "", false, false},
-	{"tunnel", "-i", "Tunnel", " --tun-type ipip", true, false},
-	{"fullnat", "--fullnat", "FullNat", "", false, true},
+	{"dr", "-g", "Route", NULL, true, false},
+	{"nat", "-m", "Masq", NULL, false, false},
+	{"ipip", "-i", "Tunnel", "ipip", true, false},
+	{"gre", "-i", "Tunnel", "gre", true, false},
+	{"gue", "-i", "Tunnel", "gue", true, false},
+	{"fullnat", "--fullnat", "FullNat", NULL, false, true},
 	{0},
 };
 
@@ -35,9 +40,25 @@ const struct ipvs_method *ipvs_method_by_mode(const char *mode)
 	return m->mode ? m : NULL;
 }
 
-bool ipvs_method_known(const struct ipvs_method *method)
+const struct ipvs_method *ipvs_tunnel(const char *type)
 {
-	return has_value("ForwardingMode", method->mode);
+	const struct ipvs_method *m = ipvs_methods;
+
+	while (m->mode && (!m->tunnel || strcmp(m->tunnel, type) != 0))
+		m++;
+	return m->mode ? m : NULL;
+}
+
+unsigned int ipvs_gue_port(json_t *backend)
+{
+	unsigned int port = ipvs_number(backend, "guePort");
+
+	return port ? port : GUE_PORT;
+}
+
+bool ipvs_gue_checksum(const char *address)
+{
+	return ipvs_is_six(address);
 }
 
 /* The API has ipvsadm's names, in capitals: SCHEDULER_WRR. */
@@ -106,4 +127,51 @@ unsigned int ipvs_resume_percent(unsigned int upper, unsigned int lower)
 	while (percent < 100 && (uint64_t)upper * percent / 100 < lower)
 		percent++;
 	return (uint64_t)upper * percent / 100 == lower ? percent : 0;
+}
+
+/* ---- persistence: of ipvsadm a netmask or the length of a prefix, of the API always a length ----
+ */
+
+unsigned int ipvs_persistence(json_t *service)
+{
+	return ipvs_number(json_object_get(service, "persistence"), "timeoutSeconds");
+}
+
+void ipvs_set_persistence(json_t *service, unsigned int seconds, unsigned int prefix)
+{
+	bool six = ipvs_is_six(ipvs_text(service, "address"));
+	json_t *persistence;
+
+	if (!seconds) {
+		json_object_del(service, "persistence");
+		return;
+	}
+	persistence = json_pack("{si}", "timeoutSeconds", (int)seconds);
+	if (prefix)
+		json_object_set_new(persistence, six ? "ipv6PrefixLength" : "ipv4PrefixLength",
+				    json_integer(prefix));
+	json_object_set_new(service, "persistence", persistence);
+}
+
+bool ipvs_netmask(json_t *service, char *buffer, size_t size)
+{
+	bool six = ipvs_is_six(ipvs_text(service, "address"));
+	unsigned int prefix = ipvs_number(json_object_get(service, "persistence"),
+					  six ? "ipv6PrefixLength" : "ipv4PrefixLength");
+	uint32_t mask = prefix ? htonl(~0u << (32 - (prefix < 32 ? prefix : 32))) : ~0u;
+
+	if (six)
+		snprintf(buffer, size, "%u", prefix);
+	else
+		inet_ntop(AF_INET, &mask, buffer, (socklen_t)size);
+	return prefix && prefix < (six ? 128 : 32);
+}
+
+unsigned int ipvs_prefix_of(uint32_t mask)
+{
+	unsigned int prefix = 0;
+
+	while (prefix < 32 && mask & 1u << (31 - prefix))
+		prefix++;
+	return prefix && mask == ~0u << (32 - prefix) ? prefix : 0;
 }

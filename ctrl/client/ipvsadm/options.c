@@ -3,7 +3,6 @@
  * The command line. popt reads it, as it does for ipvsadm, so that what is taken and the
  * messages about what is not are the same; two tables say which options a command wants and takes.
  */
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,9 +21,9 @@
 #define SCHEDULING                                                                      \
 	(IPVS_SCHEDULER | IPVS_LADDR_POOL | IPVS_PERSISTENT | IPVS_NETMASK | IPVS_OPS | \
 	 IPVS_SCHED_FLAGS | IPVS_PE)
-#define FORWARDING                                                                       \
-	(IPVS_METHOD | IPVS_WEIGHT | IPVS_UTHRESHOLD | IPVS_LTHRESHOLD | IPVS_TUN_TYPE | \
-	 IPVS_TUN_PORT | IPVS_TUN_CSUM)
+#define FORWARDING                                                                  \
+	(IPVS_METHOD | IPVS_WEIGHT | IPVS_UTHRESHOLD | IPVS_LTHRESHOLD | IPVS_TUN | \
+	 IPVS_TUN_REMCSUM)
 
 static const struct {
 	const char *name; /* long */
@@ -90,19 +89,19 @@ static const struct {
 	{"thresholds", 0, NONE, IPVS_THRESHOLDS, "thresholds", NULL},
 	{"persistent-conn", 0, NONE, IPVS_PERSISTENT_CONN, "persistent-conn", NULL},
 	{"daemon", 0, NONE, IPVS_DAEMON, "daemon", "connection synchronisation"},
-	{"tun-info", 0, NONE, IPVS_TUN_INFO, "tun-info", "tunnels' settings"},
-	{"persistent", 'p', MAYBE, IPVS_PERSISTENT, "persistent", "persistence"},
-	{"netmask", 'M', WANTED, IPVS_NETMASK, "netmask", "persistence"},
+	{"tun-info", 0, NONE, IPVS_TUN_INFO, "tun-info", NULL},
+	{"persistent", 'p', MAYBE, IPVS_PERSISTENT, "persistent", NULL},
+	{"netmask", 'M', WANTED, IPVS_NETMASK, "netmask", NULL},
 	{"pe", 0, WANTED, IPVS_PE, "pe", "persistence engines"},
 	{"ops", 'o', NONE, IPVS_OPS, "ops", "one-packet scheduling"},
 	{"sched-flags", 'b', WANTED, IPVS_SCHED_FLAGS, "sched-flags", NULL},
 	{"u-threshold", 'x', WANTED, IPVS_UTHRESHOLD, "u-threshold", NULL},
 	{"l-threshold", 'y', WANTED, IPVS_LTHRESHOLD, "l-threshold", NULL},
-	{"tun-type", 0, WANTED, IPVS_TUN_TYPE, "tun-type", "tunnels' settings"},
-	{"tun-port", 0, WANTED, IPVS_TUN_PORT, "tun-port", "tunnels' settings"},
-	{"tun-nocsum", 0, NONE, IPVS_TUN_CSUM, "tun-nocsum", "tunnels' settings"},
-	{"tun-csum", 0, NONE, IPVS_TUN_CSUM, "tun-csum", "tunnels' settings"},
-	{"tun-remcsum", 0, NONE, IPVS_TUN_CSUM, "tun-remcsum", "tunnels' settings"},
+	{"tun-type", 0, WANTED, IPVS_TUN_TYPE, "tun-type", NULL},
+	{"tun-port", 0, WANTED, IPVS_TUN_PORT, "tun-port", NULL},
+	{"tun-nocsum", 0, NONE, IPVS_TUN_NOCSUM, "tun-nocsum", NULL},
+	{"tun-csum", 0, NONE, IPVS_TUN_CSUM, "tun-csum", NULL},
+	{"tun-remcsum", 0, NONE, IPVS_TUN_REMCSUM, "tun-remcsum", "checksums of tunnels"},
 	{"syncid", 0, WANTED, IPVS_SYNC, "syncid", "connection synchronisation"},
 	{"sync-maxlen", 0, WANTED, IPVS_SYNC, "sync-maxlen", "connection synchronisation"},
 	{"mcast-interface", 0, WANTED, IPVS_SYNC, "mcast-interface", "connection synchronisation"},
@@ -113,12 +112,6 @@ static const struct {
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
-
-static const char *const scheduler_flags[] = {"flag-1",  "flag-2",      "flag-3",  "sh-fallback",
-					      "sh-port", "mh-fallback", "mh-port", NULL};
-
-/* Wrong usage: the sentence, and ipvsadm's exit code. */
-#define USAGE(...) (ipvs_refuse(__VA_ARGS__), IPVS_USAGE)
 
 static int try_help(void)
 {
@@ -161,98 +154,9 @@ static void make_table(struct poptOption *table)
 	*o = (struct poptOption)POPT_TABLEEND;
 }
 
-/* ---- what options mean ---- */
+/* ---- reading it ---- */
 
-static int read_service(struct ipvs_request *request, char letter, const char *text)
-{
-	request->service.protocol = letter == 'u' ? "PROTOCOL_UDP" : "PROTOCOL_TCP";
-	if (!ipvs_read_endpoint(text, request->service.protocol, &request->service))
-		return USAGE("illegal virtual server address[:port] specified");
-	return IPVS_OK;
-}
-
-/* The protocol of a server's port is the service's, which may stand behind it. */
-static int read_server(struct ipvs_request *request, const char *text)
-{
-	const char *protocol = request->service.protocol;
-
-	if (!ipvs_read_endpoint(text, protocol ? protocol : "PROTOCOL_TCP", &request->server))
-		return USAGE("illegal real server address[:port] specified");
-	return IPVS_OK;
-}
-
-static int read_weight(struct ipvs_request *request, const char *text)
-{
-	char *end;
-
-	request->weight = strtol(text, &end, 10);
-	if (end == text || *end || request->weight < 0 || request->weight > 0x7fffffff)
-		return USAGE("illegal weight specified");
-	return IPVS_OK;
-}
-
-static int read_threshold(const char *text, const char *said, unsigned int *threshold)
-{
-	char *end;
-	long number = strtol(text, &end, 10);
-
-	if (end == text || *end || number < 0 || number > 0x7fffffff)
-		return USAGE("illegal %s specified", said);
-	*threshold = (unsigned int)number;
-	return IPVS_OK;
-}
-
-static int read_laddr(struct ipvs_request *request, const char *text)
-{
-	struct ipvs_endpoint endpoint;
-
-	if (!ipvs_read_endpoint(text, "PROTOCOL_TCP", &endpoint) || endpoint.port)
-		return USAGE("illegal local address specified");
-	snprintf(request->laddr, sizeof(request->laddr), "%s", endpoint.address);
-	return IPVS_OK;
-}
-
-static int read_option(struct ipvs_request *request, size_t i, const char *text)
-{
-	static const char *const modes[][2] = {{"gatewaying", "dr"},
-					       {"masquerading", "nat"},
-					       {"ipip", "tunnel"},
-					       {"fullnat", "fullnat"}};
-
-	if (options[i].bit & request->given)
-		return USAGE("multiple '%s' options specified", options[i].said);
-	request->given |= options[i].bit;
-	if (options[i].refused)
-		return ipvs_refuse("Operation not supported: %s (%s)", options[i].refused,
-				   options[i].said);
-	switch (options[i].bit) {
-	case IPVS_SERVICE: return read_service(request, options[i].letter, text);
-	case IPVS_SERVER: return read_server(request, text);
-	case IPVS_WEIGHT: return read_weight(request, text);
-	case IPVS_LADDR: return read_laddr(request, text);
-	case IPVS_UTHRESHOLD: return read_threshold(text, "u_threshold", &request->upper);
-	case IPVS_LTHRESHOLD: return read_threshold(text, "l_threshold", &request->lower);
-	case IPVS_SCHED_FLAGS:
-		snprintf(request->flags, sizeof(request->flags), "%s", text);
-		return IPVS_OK;
-	case IPVS_LADDR_POOL:
-		snprintf(request->laddr_pool, sizeof(request->laddr_pool), "%s", text);
-		return IPVS_OK;
-	case IPVS_SCHEDULER:
-		snprintf(request->scheduler, sizeof(request->scheduler), "%s", text);
-		return IPVS_OK;
-	case IPVS_METHOD:
-		for (size_t m = 0; m < sizeof(modes) / sizeof(modes[0]); m++)
-			if (strcmp(modes[m][0], options[i].name) == 0)
-				request->method = ipvs_method_by_mode(modes[m][1]);
-		return IPVS_OK;
-	default: return IPVS_OK;
-	}
-}
-
-/* ---- what fits together ---- */
-
-static const char *said(unsigned int bit)
+const char *ipvs_option_said(unsigned int bit)
 {
 	size_t i = 0;
 
@@ -261,96 +165,40 @@ static const char *said(unsigned int bit)
 	return options[i].said;
 }
 
-static int check_options(const struct ipvs_request *request)
+static const struct ipvs_method *method_of(const char *option)
 {
-	unsigned int wants = commands[request->command].wants;
-	unsigned int takes = wants | commands[request->command].takes;
+	static const char *const modes[][2] = {{"gatewaying", "dr"},
+					       {"masquerading", "nat"},
+					       {"ipip", "ipip"},
+					       {"fullnat", "fullnat"}};
+	size_t m = 0;
 
-	for (unsigned int bit = 1; bit; bit <<= 1) {
-		if (request->given & bit & ~takes)
-			return USAGE("Illegal '%s' option with the '%s' command", said(bit),
-				     commands[request->command].said);
-		if (wants & bit & ~request->given)
-			return USAGE("You need to supply the '%s' option for the '%s' command",
-				     said(bit), commands[request->command].said);
-	}
-	if ((wants & IPVS_SERVICE) && !request->service.port)
-		return USAGE("Zero port specified for non-persistent service");
-	return IPVS_OK;
+	while (strcmp(modes[m][0], option) != 0)
+		m++;
+	return ipvs_method_by_mode(modes[m][1]);
 }
 
-static int check_listing(unsigned int given)
+static int read_option(struct ipvs_request *request, size_t i, const char *text)
 {
-	/* Each pair, the first found is named. */
-	static const unsigned int conflicts[][2] = {{IPVS_SERVICE, IPVS_CONNECTION},
-						    {IPVS_TIMEOUT, IPVS_CONNECTION},
-						    {IPVS_TIMEOUT, IPVS_SERVICE}};
-	unsigned int table =
-		given & (IPVS_STATS | IPVS_RATE | IPVS_THRESHOLDS | IPVS_PERSISTENT_CONN);
-
-	for (size_t i = 0; i < sizeof(conflicts) / sizeof(conflicts[0]); i++)
-		if ((given & conflicts[i][0]) && (given & conflicts[i][1]))
-			return USAGE("The option '%s' conflicts with the '%s' option in the 'list' "
-				     "command",
-				     said(conflicts[i][0]), said(conflicts[i][1]));
-	if (((given & IPVS_CONNECTION) && (table & (IPVS_STATS | IPVS_RATE))) ||
-	    ((given & IPVS_TIMEOUT) && table))
-		return USAGE("options conflicts in the list command");
-	return IPVS_OK;
+	if (options[i].bit & request->given)
+		return IPVS_WRONG("multiple '%s' options specified", options[i].said);
+	request->given |= options[i].bit;
+	if (options[i].refused)
+		return ipvs_refuse("Operation not supported: %s (%s)", options[i].refused,
+				   options[i].said);
+	if (options[i].bit == IPVS_METHOD)
+		request->method = method_of(options[i].name);
+	return ipvs_read_value(request, options[i].bit, options[i].letter, text);
 }
 
 /* The three numbers behind --set. */
 static int read_timeouts(struct ipvs_request *request, poptContext context)
 {
-	for (int i = 0; i < 3; i++) {
-		const char *text = poptGetArg(context);
-		char *end;
-		long number;
+	int result = IPVS_OK;
 
-		if (!text)
-			return USAGE("--set option requires 3 timeout values");
-		number = strtol(text, &end, 10);
-		if (end == text || *end || number < 0 || number > 0x7fffffff)
-			return USAGE("invalid timeout value `%s' specified", text);
-		request->timeout[i] = (unsigned int)number;
-	}
-	return IPVS_OK;
-}
-
-/* ipvsadm's defaults. */
-static void fill_in(struct ipvs_request *request)
-{
-	if (!(request->given & IPVS_SCHEDULER))
-		strcpy(request->scheduler, "wlc");
-	if (!(request->given & IPVS_WEIGHT))
-		request->weight = 1;
-	if (!(request->given & IPVS_METHOD))
-		request->method = ipvs_methods;
-	if (!request->server.port || request->method->keeps_port)
-		request->server.port = request->service.port;
-}
-
-/* "sh-port,flag-2", of the scheduler's own: the ports take part in the hash. */
-static int read_flags(struct ipvs_request *request)
-{
-	char words[sizeof(request->flags)], own[sizeof(request->scheduler) + 8], *rest, *word;
-
-	strcpy(words, request->flags);
-	snprintf(own, sizeof(own), "%s-port", request->scheduler);
-	for (word = strtok_r(words, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
-		size_t i = 0;
-
-		while (scheduler_flags[i] && strcmp(scheduler_flags[i], word) != 0)
-			i++;
-		if (!scheduler_flags[i])
-			return USAGE("invalid scheduler flag `%s'", word);
-		if (word[2] == '-' && strncmp(word, own, 3) != 0)
-			return USAGE("incompatible scheduler flag `%s'", word);
-		if (strcmp(word, own) != 0)
-			return ipvs_refuse("Operation not supported: scheduler flags (%s)", word);
-		request->by_port = true;
-	}
-	return IPVS_OK;
+	for (int i = 0; result == IPVS_OK && i < 3; i++)
+		result = ipvs_read_timeout(poptGetArg(context), &request->timeout[i]);
+	return result;
 }
 
 static int read_rest(struct ipvs_request *request, poptContext context)
@@ -362,8 +210,8 @@ static int read_rest(struct ipvs_request *request, poptContext context)
 		char *text = poptGetOptArg(context);
 
 		if (c < OPTION)
-			result = USAGE("invalid option `%s'",
-				       poptBadOption(context, POPT_BADOPTION_NOALIAS));
+			result = IPVS_WRONG("invalid option `%s'",
+					    poptBadOption(context, POPT_BADOPTION_NOALIAS));
 		else
 			result = read_option(request, (size_t)(c - OPTION), text);
 		free(text);
@@ -377,9 +225,12 @@ static int read_rest(struct ipvs_request *request, poptContext context)
 		return result;
 	extra = poptGetArg(context);
 	if (extra)
-		return USAGE("unexpected argument %s", extra);
-	result = check_options(request);
-	return result == IPVS_OK ? check_listing(request->given) : result;
+		return IPVS_WRONG("unexpected argument %s", extra);
+	ipvs_fill_in(request);
+	result = ipvs_check_options(request, commands[request->command].said,
+				    commands[request->command].wants,
+				    commands[request->command].takes);
+	return result == IPVS_OK ? ipvs_resolve(request) : result;
 }
 
 int ipvs_parse(int argc, char **argv, struct ipvs_request *request)
@@ -402,9 +253,6 @@ int ipvs_parse(int argc, char **argv, struct ipvs_request *request)
 	} else {
 		request->command = (enum ipvs_command)(c - COMMAND);
 		result = read_rest(request, context);
-		fill_in(request);
-		if (result == IPVS_OK)
-			result = read_flags(request);
 	}
 	poptFreeContext(context);
 	return result;
@@ -414,15 +262,16 @@ void ipvs_help(FILE *to)
 {
 	fputs(VERSION_LINE
 	      "usage:\n"
-	      "  ipvsadm -A|-E SERVICE [-s SCHEDULER] [-b FLAGS] [--laddr-pool NAME]\n"
-	      "                                             add or edit a virtual service\n"
+	      "  ipvsadm -A|-E SERVICE [-s SCHEDULER] [-p [SECONDS] [-M NETMASK]] [-b FLAGS]\n"
+	      "          [--laddr-pool NAME]                add or edit a virtual service\n"
 	      "  ipvsadm -D SERVICE                         delete it\n"
 	      "  ipvsadm -C                                 delete all\n"
 	      "  ipvsadm -a|-e SERVICE -r SERVER [METHOD] [-w WEIGHT] [-x MOST] [-y LESS]\n"
 	      "                                             add or edit a real server\n"
 	      "  ipvsadm -d SERVICE -r SERVER               delete it\n"
-	      "  ipvsadm -L|-l [SERVICE] [-n] [--stats|--rate|--thresholds|--persistent-conn]\n"
-	      "          [--exact] [--nosort]               list them\n"
+	      "  ipvsadm -L|-l [SERVICE] [-n] [--exact] [--nosort]\n"
+	      "          [--stats|--rate|--thresholds|--persistent-conn|--tun-info]\n"
+	      "                                             list them\n"
 	      "  ipvsadm -L -c [-n]                         list connections\n"
 	      "  ipvsadm -L --timeout                       list timeouts\n"
 	      "  ipvsadm --set TCP TCPFIN UDP               set timeouts; 0 leaves one as it is\n"
@@ -430,7 +279,8 @@ void ipvs_help(FILE *to)
 	      "  ipvsadm -R                                 do such commands, all or none\n"
 	      "  ipvsadm --add-laddr|--del-laddr SERVICE --laddr ADDRESS\n"
 	      "  ipvsadm --get-laddr [SERVICE]              local addresses, of FullNAT\n"
-	      "SERVICE is -t or -u HOST:PORT, METHOD -g, -m, -i or --fullnat.\n"
+	      "SERVICE is -t or -u HOST:PORT or [ADDRESS]:PORT; port 0, with -p: all ports.\n"
+	      "METHOD is -g, -m, -i [--tun-type ipip|gre|gue [--tun-port PORT]] or --fullnat.\n"
 	      "See sluice-ipvsadm(8) for how this differs from ipvsadm.\n",
 	      to);
 }
