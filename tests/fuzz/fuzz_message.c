@@ -14,9 +14,11 @@
 #include "sluice/v1/backend_pool.pb-c.h"
 #include "sluice/v1/config.pb-c.h"
 #include "sluice/v1/connection.pb-c.h"
+#include "sluice/v1/event.pb-c.h"
 #include "sluice/v1/interface.pb-c.h"
 #include "sluice/v1/local_address_pool.pb-c.h"
 #include "sluice/v1/route.pb-c.h"
+#include "sluice/v1/snat_policy.pb-c.h"
 #include "sluice/v1/stats.pb-c.h"
 #include "sluice/v1/virtual_server.pb-c.h"
 #include "sluice/v1/worker.pb-c.h"
@@ -35,6 +37,8 @@ static const ProtobufCServiceDescriptor *const services[] = {
 	&sluice__v1__stats_service__descriptor,
 	&sluice__v1__worker_service__descriptor,
 	&sluice__v1__audit_service__descriptor,
+	&sluice__v1__event_service__descriptor,
+	&sluice__v1__snat_policy_service__descriptor,
 };
 
 static const ProtobufCMessageDescriptor *types[TYPES_MAX];
