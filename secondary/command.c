@@ -51,10 +51,9 @@ void command_switch_snapshot(struct worker *w)
 		w->slot->worker.content = next->content;
 	}
 	w->snapshot = next;
-	if (next) {
-		ramp_switch(w);
+	ramp_switch(w);
+	if (next)
 		checkpoint_read(w);
-	}
 }
 
 static void execute(struct worker *w, const struct sl_command *c)

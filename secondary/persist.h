@@ -22,10 +22,10 @@
 
 #include "secondary/worker.h"
 
-/* Does any virtual server want it? Asked where there are connections, so there is a snapshot. */
+/* Does any virtual server want it? */
 static inline bool persist_any(const struct worker *w)
 {
-	return w->snapshot->persistent_servers.count;
+	return w->snapshot && w->snapshot->persistent_servers.count;
 }
 
 /*

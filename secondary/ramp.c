@@ -72,5 +72,5 @@ void ramp_switch(struct worker *w)
 	w->ramp_walk.server = 0;
 	w->ramp_walk.backend = 0;
 	w->ramp_walk.noting = false;
-	w->ramp_walk.pending = true;
+	w->ramp_walk.pending = w->snapshot != NULL;
 }

@@ -6,7 +6,8 @@
  *     pipeline TASK CONNECTIONS      connections opened, and lived to their end
  *
  * TASK is tcp or udp, FullNAT; or udp-MODE, by the mode's name in the API, of whose backends the
- * direct ones do not answer through us; or udp-requests, which is FullNAT without answers.
+ * direct ones do not answer through us; or udp-requests, which is FullNAT without answers. With
+ * tcp6 and udp6 clients and backends are over IPv6, with udp64 the clients alone.
  *
  * Instructions are repeatable where time is not; tests/bench/test_instructions runs this under
  * callgrind, collecting only inside loop_run and subtracting the generator's functions.
@@ -30,6 +31,7 @@
 #define BACKENDS 16
 
 static volatile sig_atomic_t stop;
+static bool backends6;
 static uint64_t left; /* packets of open connections still to receive; 0: until all is done */
 
 static uint16_t receive(void *queue, struct rte_mbuf **pkt, uint16_t n)
@@ -61,9 +63,20 @@ static int make_pool(struct bed *b)
 	return b->slot.mempool ? 0 : -1;
 }
 
+/* What is behind protocol and families. */
+static const char *read_families(const char *rest, struct gen_config *config)
+{
+	config->ipv6 = *rest == '6';
+	backends6 = config->ipv6 && rest[1] != '4';
+	if (!config->ipv6)
+		return rest;
+	config->frame = 80;
+	return rest + (backends6 ? 1 : 2);
+}
+
 static bool read_task(const char *task, struct gen_config *config, enum sl_mode *mode)
 {
-	const char *rest = task + 3;
+	const char *rest = read_families(task + 3, config);
 
 	config->tcp = !strncmp(task, "tcp", 3);
 	config->oneway = !strcmp(rest, "-requests");
@@ -78,11 +91,11 @@ static bool read_task(const char *task, struct gen_config *config, enum sl_mode 
 	return true;
 }
 
-static void serve(struct bed *b, enum sl_mode mode)
+static void serve(struct bed *b, enum sl_mode mode, bool clients6)
 {
 	struct sl_backend *backend;
 
-	bed_serve(b, BACKENDS);
+	bed_serve_families(b, BACKENDS, clients6, backends6);
 	backend = (struct sl_backend *)((char *)b->served + b->served->backends.offset);
 	for (int i = 0; i < BACKENDS; i++)
 		backend[i].mode = (uint8_t)mode;
@@ -113,7 +126,7 @@ int main(int argc, char **argv)
 	b->worker.clock.tsc_ms = 1;
 	b->root.idle_spin = 1;
 	bed_ports(b, receive, transmit);
-	serve(b, mode);
+	serve(b, mode, config.ipv6);
 	gen_init(&config, &b->worker);
 	loop_run(&b->worker, &stop);
 	for (int i = 0; i < SL_DROP_MAX; i++)

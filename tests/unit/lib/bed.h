@@ -39,6 +39,12 @@ void bed_die_and_rebuild(struct bed *bed);
  */
 void bed_serve(struct bed *bed, unsigned int backends);
 
+/*
+ * The same for clients and backends of these families. Over IPv6: 2001:db8:1::80, backends from
+ * 2001:db8:2::65 on behind 2001:db8:2::a, clients in 2001:db8:f::/48.
+ */
+void bed_serve_families(struct bed *bed, unsigned int backends, bool clients6, bool backends6);
+
 /* Let time pass: ticks, with the sweep and the timers run as the loop would. */
 void bed_pass(struct bed *bed, uint32_t ticks);
 
