@@ -86,6 +86,7 @@ static inline bool burst_over_ipv4(const struct burst *b, unsigned int at)
 
 /* The stages, in the order in which pipeline_run() (loop.c) calls them. */
 void stage_parse(struct worker *w, struct burst *b);
+void stage_parse6(struct worker *w, struct burst *b); /* what is in `flow6`: frames of IPv6 */
 void stage_lookup(struct worker *w, struct burst *b);
 void stage_forward(struct worker *w, struct burst *b);  /* what is in `hit` */
 void stage_schedule(struct worker *w, struct burst *b); /* `miss`: opened ones are then in `hit` */

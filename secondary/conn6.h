@@ -33,10 +33,16 @@ static inline uint64_t conn6_hash(const struct conn_table *t, const uint64_t k[C
 	return conn6_fold(source ^ k[4] ^ t->secret[1], destination ^ t->secret[0]);
 }
 
+/* By words, each its own load: the compiler keeps them in registers. */
 static inline void conn6_words(const struct sl_tuple6 *tuple, uint64_t k[CONN6_WORDS])
 {
-	memcpy(k, tuple, sizeof(*tuple));
-	k[0] &= CONN6_KEY_MASK;
+	const unaligned_uint64_t *word = (const unaligned_uint64_t *)tuple;
+
+	k[0] = word[0] & CONN6_KEY_MASK;
+	k[1] = word[1];
+	k[2] = word[2];
+	k[3] = word[3];
+	k[4] = word[4];
 }
 
 static inline uint64_t conn6_tuple_hash(const struct conn_table *t, const struct sl_tuple6 *tuple)
@@ -47,12 +53,18 @@ static inline uint64_t conn6_tuple_hash(const struct conn_table *t, const struct
 	return conn6_hash(t, k);
 }
 
+/* `k`: masked. */
 static inline bool conn6_key_is(const struct sl_tuple6 *tuple, const uint64_t k[CONN6_WORDS])
 {
-	uint64_t x[CONN6_WORDS];
+	const __m128i mask = _mm_set_epi64x(-1, (int64_t)CONN6_KEY_MASK);
+	const __m128i *one = (const __m128i *)tuple, *other = (const __m128i *)k;
+	__m128i first = _mm_xor_si128(_mm_loadu_si128(&one[0]), _mm_loadu_si128(&other[0]));
+	__m128i second = _mm_xor_si128(_mm_loadu_si128(&one[1]), _mm_loadu_si128(&other[1]));
+	__m128i differs = _mm_or_si128(_mm_and_si128(first, mask), second);
+	uint64_t last;
 
-	conn6_words(tuple, x);
-	return ((x[0] ^ k[0]) | (x[1] ^ k[1]) | (x[2] ^ k[2]) | (x[3] ^ k[3]) | (x[4] ^ k[4])) == 0;
+	memcpy(&last, &one[2], sizeof(last));
+	return last == k[4] && _mm_testz_si128(differs, differs);
 }
 
 /* A tuple of IPv4 as it stands in IPv6's table: FullNAT64's replies. */

@@ -24,11 +24,16 @@ static __rte_noinline void hops_exceeded(struct worker *w, struct burst *b, unsi
 	burst_drop(b, at, SL_DROP_TTL_EXCEEDED);
 }
 
-static __rte_noinline void too_big(struct worker *w, struct burst *b, unsigned int at,
-				   uint16_t neigh)
+/* There is no way (`neigh` is 0), or the packet does not fit on it. */
+static __rte_noinline void no_way(struct worker *w, struct burst *b, unsigned int at,
+				  uint16_t neigh, uint8_t why)
 {
-	exit6_too_big(w, b, at, w->frame_max[w->neighs.entry[neigh].port] - RTE_ETHER_HDR_LEN);
-	burst_drop(b, at, SL_DROP_TOO_BIG);
+	if (neigh) {
+		exit6_too_big(w, b, at,
+			      w->frame_max[w->neighs.entry[neigh].port] - RTE_ETHER_HDR_LEN);
+		why = SL_DROP_TOO_BIG;
+	}
+	burst_drop(b, at, why);
 }
 
 /* True: the packet left. */
@@ -62,12 +67,12 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 		return false;
 	}
 	neigh = nexthop6_of(w, e, dir, &why);
-	if (unlikely(neigh && m->pkt_len > w->frame_max[w->neighs.entry[neigh].port])) {
-		too_big(w, b, at, neigh);
+	if (unlikely(!neigh || m->pkt_len > w->frame_max[w->neighs.entry[neigh].port])) {
+		no_way(w, b, at, neigh, why);
 		return false;
 	}
 	rewrite6_packet(frame, l4, e, dir);
-	if (unlikely(!neigh || !neigh_send(w, neigh, m, frame, &why))) {
+	if (unlikely(!neigh_send(w, neigh, m, frame, &why))) {
 		burst_drop(b, at, why);
 		return false;
 	}

@@ -16,12 +16,14 @@ static struct sl_conn6 nobody;
 
 static void find_candidates(const struct conn_table *t, struct burst *b)
 {
-	for (unsigned int k = 0; k < b->flow6.n; k++) {
+	size_t n = b->flow6.n;
+
+	for (size_t k = 0; k < n; k++) {
 		unsigned int at = b->flow6.at[k];
 		uint64_t hash = b->hash[at];
 		const struct sl_conn_bucket *first = &t->bucket[conn_bucket(t, hash)];
 		unsigned int mask = conn_same_signature(first, conn_signature(hash));
-		uint32_t ref = likely(mask) ? first->ref[__builtin_ctz(mask) / 2] : 0;
+		uint32_t ref = likely(mask) ? first->ref[(unsigned int)__builtin_ctz(mask) / 2] : 0;
 
 		b->conn6[at] = likely(ref) ? &t->entry6[(ref - 1) / 2] : &nobody;
 		b->dir[at] = ref ? (ref - 1) & 1 : 0;
@@ -41,20 +43,18 @@ static __rte_noinline bool find_anywhere(const struct conn_table *t, struct burs
 void stage_lookup6(struct worker *w, struct burst *b)
 {
 	const struct conn_table *t = &w->conns6;
-	unsigned int hits = 0, misses = 0;
+	size_t n = b->flow6.n, hits = 0;
 
+	b->miss6.n = 0;
 	find_candidates(t, b);
-	for (unsigned int k = 0; k < b->flow6.n; k++) {
+	for (size_t k = 0; k < n; k++) {
 		unsigned int at = b->flow6.at[k];
 
-		b->hit6.at[hits] = (uint8_t)at;
-		b->miss6.at[misses] = (uint8_t)at;
 		if (likely(conn6_key_is(&b->conn6[at]->key[b->dir[at]], b->key6[at])) ||
 		    find_anywhere(t, b, at))
-			hits++;
+			b->hit6.at[hits++] = (uint8_t)at;
 		else
-			misses++;
+			list_add(&b->miss6, at);
 	}
 	b->hit6.n = (uint16_t)hits;
-	b->miss6.n = (uint16_t)misses;
 }

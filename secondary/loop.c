@@ -63,6 +63,8 @@ static void pipeline_run(struct worker *w, struct burst *b)
 		return;
 	}
 	stage_parse(w, b);
+	if (unlikely(b->flow6.n))
+		stage_parse6(w, b);
 	profile_mark(w, SL_STAGE_PARSE, b->n);
 	stage_lookup(w, b);
 	if (unlikely(b->miss.n))

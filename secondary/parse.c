@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Stage: headers. A TCP or UDP packet that passes goes on with its key and hash (IPv6: parse6.c);
- * ARP and ICMP are served here, but for echo that passes through; everything else gets its reason.
- * Lengths are decided here: after this stage no one checks a bound again.
+ * Stage: headers. A TCP or UDP packet that passes goes on with its key and hash; ARP and ICMP are
+ * served here, but for echo that passes through; everything else gets its reason. Frames of IPv6
+ * are left to stage_parse6(). Lengths are decided here: after this stage no one checks a bound
+ * again.
  */
 #include "secondary/burst.h"
 
@@ -18,7 +19,6 @@
 #include "secondary/frame.h"
 #include "secondary/icmp.h"
 #include "secondary/l4.h"
-#include "secondary/parse6.h"
 #include "secondary/worker.h"
 
 #define MAC_MASK UINT64_C(0xffffffffffff)
@@ -190,13 +190,6 @@ static inline bool is_ipv6(struct rte_mbuf *m)
 	       frame_eth(m)->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6);
 }
 
-/* Packet i would be the nth to go on over IPv6. */
-static inline bool flow6(struct worker *w, struct burst *b, size_t nth, unsigned int i)
-{
-	b->flow6.at[nth] = (uint8_t)i;
-	return parse6(w, b, i);
-}
-
 void stage_parse(struct worker *w, struct burst *b)
 {
 	size_t n = 0, n_packets = b->n; /* in registers, whatever is stored through pointers */
@@ -212,7 +205,7 @@ void stage_parse(struct worker *w, struct burst *b)
 		if (likely(plain(w, b->pkt[i], frame)))
 			n += parse_plain(w, b, (unsigned int)i, frame);
 		else if (is_ipv6(b->pkt[i]))
-			n6 += flow6(w, b, n6, (unsigned int)i);
+			b->flow6.at[n6++] = (uint8_t)i;
 		else
 			parse_odd(w, b, (unsigned int)i);
 	}

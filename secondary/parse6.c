@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Headers of IPv6, for stage_parse(). Extension headers are passed over within bounds (walk6.h).
+ * Stage: headers of IPv6. Extension headers are passed over within bounds (walk6.h).
  * Fragments are dropped by name, and so is all else that stands before the transport.
  */
-#include "secondary/parse6.h"
+#include "secondary/burst.h"
 
+#include <endian.h>
 #include <netinet/in.h>
 
 #include <rte_branch_prediction.h>
-#include <rte_prefetch.h>
 
-#include "secondary/burst.h"
 #include "secondary/conn6.h"
 #include "secondary/frame.h"
 #include "secondary/frame6.h"
@@ -19,45 +18,41 @@
 #include "secondary/walk6.h"
 #include "secondary/worker.h"
 
-/* What of the header is wrong. */
-static inline enum sl_drop_reason check_ip(const struct rte_mbuf *m, const struct frame6_ip *ip,
-					   struct walk6 *walk)
+/* TCP or UDP: what is wrong with its header, of which `len` bytes are there. */
+static inline enum sl_drop_reason check_l4(uint8_t proto, const char *l4, uint32_t len)
 {
-	uint32_t end = FRAME6_L4 + be16toh(ip->payload_length);
+	enum sl_drop_reason why;
 
-	if (unlikely((ip->version_class_flow & FRAME6_VERSION_MASK) != FRAME6_VERSION))
-		return SL_DROP_IP_VERSION;
-	if (unlikely(end > m->data_len))
-		return SL_DROP_IP_TOTAL_LENGTH;
-	*walk = (struct walk6){.next = ip->next_header, .at = FRAME6_L4, .end = (uint16_t)end};
-	return L4_GOOD;
-}
-
-static inline void take_key(struct worker *w, struct burst *b, unsigned int at, const char *frame,
-			    const struct walk6 *walk)
-{
-	uint64_t *key = b->key6[at];
-	struct sl_tuple6 tuple;
-
-	memcpy(&tuple, frame + FRAME6_TUPLE, sizeof(tuple));
-	if (unlikely(walk->at != FRAME6_L4)) {
-		tuple.proto = walk->next;
-		memcpy(&tuple.sport, frame + walk->at, 2 * sizeof(tuple.sport));
-	}
-	conn6_words(&tuple, key);
-	b->hash[at] = conn6_hash(&w->conns6, key);
-	b->l4[at] = (uint8_t)walk->at;
-	rte_prefetch0(&w->conns6.bucket[conn_bucket(&w->conns6, b->hash[at])]);
-}
-
-static inline enum sl_drop_reason check_udp6(const char *l4, uint32_t len)
-{
-	enum sl_drop_reason why = l4_check_udp(l4, len);
-
+	if (proto == IPPROTO_TCP)
+		return l4_check_tcp(l4, len);
+	if (unlikely(proto != IPPROTO_UDP))
+		return SL_DROP_PROTOCOL;
+	why = l4_check_udp(l4, len);
 	if (why == L4_GOOD && unlikely(!((const struct rte_udp_hdr *)l4)->dgram_cksum))
 		return SL_DROP_L4_CHECKSUM; /* RFC 8200 section 8.1: it is not optional */
 	return why;
 }
+
+/* `key`: unmasked; the packet's transport is `l4` bytes from the frame's start. */
+static inline void take_key(struct worker *w, struct burst *b, unsigned int at, const char *key,
+			    uint32_t l4)
+{
+	const __m128i mask = _mm_set_epi64x(-1, (int64_t)CONN6_KEY_MASK);
+	const __m128i *from = (const __m128i *)key;
+	__m128i *to = (__m128i *)b->key6[at];
+	uint64_t k[CONN6_WORDS], hash;
+
+	_mm_storeu_si128(&to[0], _mm_and_si128(_mm_loadu_si128(&from[0]), mask));
+	_mm_storeu_si128(&to[1], _mm_loadu_si128(&from[1]));
+	b->l4[at] = (uint8_t)l4;
+	conn6_words((const struct sl_tuple6 *)key, k);
+	b->key6[at][4] = k[4];
+	hash = conn6_hash(&w->conns6, k);
+	b->hash[at] = hash;
+	conn_prefetch_bucket(&w->conns6, hash);
+}
+
+/* ---- all that a packet may be ---------------------------------------------------------- */
 
 static bool to_us(const struct worker *w, const struct rte_mbuf *m, const struct rte_ether_hdr *eth)
 {
@@ -70,52 +65,103 @@ static bool multicast(const struct rte_ether_hdr *eth)
 	return eth->dst_addr.addr_bytes[0] == 0x33 && eth->dst_addr.addr_bytes[1] == 0x33;
 }
 
+/* What of the header is wrong. */
+static enum sl_drop_reason check_ip(const struct rte_mbuf *m, const struct frame6_ip *ip,
+				    struct walk6 *walk)
+{
+	uint32_t end = FRAME6_L4 + be16toh(ip->payload_length);
+
+	if ((ip->version_class_flow & FRAME6_VERSION_MASK) != FRAME6_VERSION)
+		return SL_DROP_IP_VERSION;
+	if (end > m->data_len)
+		return SL_DROP_IP_TOTAL_LENGTH;
+	*walk = (struct walk6){.next = ip->next_header, .at = FRAME6_L4, .end = (uint16_t)end};
+	return walk6_extensions(walk, (const char *)ip - FRAME6_L3);
+}
+
 /* L4_GOOD: a packet to be balanced; or it has its verdict, which is then in *done. */
-static inline enum sl_drop_reason parse_packet(struct worker *w, struct burst *b, unsigned int at,
-					       const char *frame, struct walk6 *walk, bool *done)
+static enum sl_drop_reason check_packet(struct worker *w, struct burst *b, unsigned int at,
+					const char *frame, struct walk6 *walk, bool *done)
 {
 	struct rte_mbuf *m = b->pkt[at];
 	const struct rte_ether_hdr *eth = (const struct rte_ether_hdr *)frame;
-	const struct frame6_ip *ip = (const struct frame6_ip *)(frame + FRAME6_L3);
 	bool ours = to_us(w, m, eth);
 	enum sl_drop_reason why;
 
-	if (unlikely(!ours && !multicast(eth)))
+	if (m->data_len < FRAME6_L4)
+		return SL_DROP_FRAME_SHORT;
+	if (!ours && !multicast(eth))
 		return SL_DROP_OTHER_HOST;
-	why = check_ip(m, ip, walk);
-	if (likely(why == L4_GOOD) && unlikely(walk6_is_extension(walk->next)))
-		why = walk6_extensions(walk, frame);
-	if (unlikely(why != L4_GOOD))
+	why = check_ip(m, (const struct frame6_ip *)(frame + FRAME6_L3), walk);
+	if (why != L4_GOOD)
 		return why;
 	if (walk->next == IPPROTO_ICMPV6) {
 		icmp6_input(w, b, at, walk->at, (uint32_t)walk->end - walk->at);
 		*done = true;
 		return L4_GOOD;
 	}
-	if (unlikely(!ours))
+	if (!ours)
 		return SL_DROP_OTHER_HOST;
-	if (walk->next == IPPROTO_UDP)
-		return check_udp6(frame + walk->at, (uint32_t)walk->end - walk->at);
-	if (walk->next == IPPROTO_TCP)
-		return l4_check_tcp(frame + walk->at, (uint32_t)walk->end - walk->at);
-	return SL_DROP_PROTOCOL;
+	return check_l4(walk->next, frame + walk->at, (uint32_t)walk->end - walk->at);
 }
 
-bool parse6(struct worker *w, struct burst *b, unsigned int at)
+static __rte_noinline bool parse_any(struct worker *w, struct burst *b, unsigned int at)
 {
 	const char *frame = rte_pktmbuf_mtod(b->pkt[at], const char *);
-	enum sl_drop_reason why = SL_DROP_FRAME_SHORT;
 	struct walk6 walk = {0};
+	struct sl_tuple6 tuple;
 	bool done = false;
+	enum sl_drop_reason why = check_packet(w, b, at, frame, &walk, &done);
 
-	if (likely(b->pkt[at]->data_len >= FRAME6_L4))
-		why = parse_packet(w, b, at, frame, &walk, &done);
-	if (unlikely(done))
+	if (done)
 		return false;
-	if (unlikely(why != L4_GOOD)) {
+	if (why != L4_GOOD) {
 		burst_drop(b, at, why);
 		return false;
 	}
-	take_key(w, b, at, frame, &walk);
+	memcpy(&tuple, frame + FRAME6_TUPLE, sizeof(tuple));
+	tuple.proto = walk.next;
+	memcpy(&tuple.sport, frame + walk.at, 2 * sizeof(tuple.sport));
+	take_key(w, b, at, (const char *)&tuple, walk.at);
 	return true;
+}
+
+/* ---- what nearly all are: TCP or UDP to our MAC, without extension headers ------------- */
+
+/* True: it has a key, go on. */
+static inline bool parse_one(struct worker *w, struct burst *b, unsigned int at)
+{
+	const struct rte_mbuf *m = b->pkt[at];
+	const char *frame = rte_pktmbuf_mtod(m, const char *);
+	const struct frame6_ip *ip = (const struct frame6_ip *)(frame + FRAME6_L3);
+	uint32_t len = be16toh(ip->payload_length);
+	enum sl_drop_reason why;
+	uint64_t mac;
+
+	memcpy(&mac, frame, sizeof(mac));
+	if (unlikely((mac ^ w->port_mac[m->port]) << 16 || FRAME6_L4 + len > m->data_len ||
+		     (ip->version_class_flow & FRAME6_VERSION_MASK) != FRAME6_VERSION))
+		return parse_any(w, b, at);
+	why = check_l4(ip->next_header, frame + FRAME6_L4, len);
+	if (unlikely(why != L4_GOOD)) {
+		if (why == SL_DROP_PROTOCOL)
+			return parse_any(w, b, at);
+		burst_drop(b, at, why);
+		return false;
+	}
+	take_key(w, b, at, frame + FRAME6_TUPLE, FRAME6_L4);
+	return true;
+}
+
+void stage_parse6(struct worker *w, struct burst *b)
+{
+	size_t n = 0, n_packets = b->flow6.n;
+
+	for (size_t i = 0; i < n_packets; i++) {
+		unsigned int at = b->flow6.at[i];
+
+		b->flow6.at[n] = (uint8_t)at;
+		n += parse_one(w, b, at);
+	}
+	b->flow6.n = (uint16_t)n;
 }

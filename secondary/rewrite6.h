@@ -21,9 +21,11 @@ static inline void rewrite6_l4(char *l4, const struct sl_conn6 *e, unsigned int 
 {
 	const struct sl_tuple6 *other = &e->key[!dir];
 	uint16_t delta = e->core.l4_delta[dir];
+	uint32_t ports;
 
-	memcpy(l4, &other->dport, sizeof(other->dport));
-	memcpy(l4 + sizeof(other->dport), &other->sport, sizeof(other->sport));
+	memcpy(&ports, &other->sport, sizeof(ports));
+	ports = ports << 16 | ports >> 16; /* source and destination change places */
+	memcpy(l4, &ports, sizeof(ports));
 	if (e->core.state == SL_CONN_UDP) {
 		struct rte_udp_hdr *h = (struct rte_udp_hdr *)l4;
 		uint16_t csum = sl_csum_apply(h->dgram_cksum, delta);
