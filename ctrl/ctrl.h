@@ -13,6 +13,7 @@ struct events;
 struct history;
 struct model;
 struct primary_client;
+struct slices;
 struct sl_root;
 
 struct ctrl {
@@ -24,6 +25,7 @@ struct ctrl {
 	struct history *history;        /* what it was */
 	struct primary_client *primary; /* restarts workers */
 	struct events *events;          /* what has happened lately */
+	struct slices *slices;          /* what takes more than a turn of the loop */
 };
 
 #endif

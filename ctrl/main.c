@@ -38,6 +38,7 @@
 #include "ctrl/primary_client.h"
 #include "ctrl/rpc/rpc.h"
 #include "ctrl/settings.h"
+#include "ctrl/slices.h"
 #include "ctrl/store.h"
 
 SL_LOG_TYPE(ctrl_log, "sluice.ctrl");
@@ -226,6 +227,9 @@ static int start(struct daemon *d, const char *program, const struct options *o)
 		return failed("the event loop", ENOMEM);
 	if (watch_signals(d) || watch_primary(d))
 		return -EINVAL;
+	c->slices = slices_new(c->base);
+	if (!c->slices)
+		return failed("the event loop", ENOMEM);
 	c->primary = primary_client_new(c->base, o->runtime_dir);
 	if (!c->primary)
 		return failed("the client of the primary", errno);
@@ -259,6 +263,7 @@ static void stop(struct daemon *d)
 	events_free(d->ctrl.events);
 	commands_free(d->ctrl.commands);
 	primary_client_free(d->ctrl.primary);
+	slices_free(d->ctrl.slices);
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i])
 			event_free(events[i]);

@@ -35,7 +35,8 @@ static const struct column drop_columns[] = {{"DROPPED", "name", COLUMN_TEXT, NU
 struct watch {
 	const struct client *client;
 	unsigned long left; /* messages to be printed; 0: no end */
-	json_t *before;     /* statistics of the message before */
+	json_t *tick;       /* statistics of the one that is coming; NULL: none yet */
+	json_t *before;     /* of the one before */
 	double when;        /* that came, in seconds */
 };
 
@@ -69,18 +70,15 @@ static bool print_message(struct watch *watch, json_t *message)
 
 /* ---- statistics ---- */
 
-static json_t *named(json_t *list, const char *name)
+/* A list's members by their names. */
+static json_t *by_name(json_t *list)
 {
-	json_t *one;
+	json_t *found = json_object(), *one;
 	size_t i;
 
-	json_array_foreach (list, i, one) {
-		const char *other = json_string_value(json_object_get(one, "name"));
-
-		if (other && name && strcmp(other, name) == 0)
-			return one;
-	}
-	return NULL;
+	json_array_foreach (list, i, one)
+		json_object_set(found, json_string_value(json_object_get(one, "name")), one);
+	return found;
 }
 
 /* 64-bit numbers are strings in JSON. */
@@ -96,12 +94,13 @@ static json_t *rates(json_t *list, json_t *before, double seconds)
 {
 	static const char *const counters[] = {"connections", "inPackets", "inBytes",
 					       "outPackets",  "outBytes",  "value"};
-	json_t *all = json_array(), *one;
+	json_t *all = json_array(), *known = by_name(before), *one;
 	size_t i;
 
 	json_array_foreach (list, i, one) {
 		json_t *row = json_copy(one);
-		json_t *old = named(before, json_string_value(json_object_get(one, "name")));
+		json_t *old =
+			json_object_get(known, json_string_value(json_object_get(one, "name")));
 
 		for (size_t c = 0; c < sizeof(counters) / sizeof(counters[0]); c++) {
 			double grown = number(one, counters[c]) - number(old, counters[c]);
@@ -114,6 +113,7 @@ static json_t *rates(json_t *list, json_t *before, double seconds)
 		}
 		json_array_append_new(all, row);
 	}
+	json_decref(known);
 	return all;
 }
 
@@ -127,30 +127,58 @@ static void print_rates(struct watch *watch, const struct column *columns, json_
 	json_decref(rows);
 }
 
+/* Of many virtual servers and backends a tick is several messages: their lists, one after another.
+ */
+static void gather(struct watch *watch, json_t *stats)
+{
+	const char *field;
+	json_t *list;
+
+	if (!watch->tick) {
+		watch->tick = json_incref(stats);
+		return;
+	}
+	json_object_foreach (stats, field, list) {
+		json_t *all = json_object_get(watch->tick, field);
+
+		if (all)
+			json_array_extend(all, list);
+		else
+			json_object_set(watch->tick, field, list);
+	}
+}
+
+static bool print_tick(struct watch *watch, double seconds)
+{
+	if (isatty(STDOUT_FILENO))
+		printf("\033[H\033[2J");
+	print_rates(watch, server_columns, watch->tick, "virtualServers", seconds);
+	printf("\n");
+	print_rates(watch, backend_columns, watch->tick, "backends", seconds);
+	printf("\n");
+	print_rates(watch, drop_columns, watch->tick, "drops", seconds);
+	printf("\n");
+	return printed(watch);
+}
+
 /* A terminal shows the last, anything else one after the other. */
 static bool take_stats(void *context, json_t *message)
 {
 	struct watch *watch = context;
-	json_t *stats = json_incref(json_object_get(message, "stats"));
 	double seconds = now() - watch->when;
-	bool first = !watch->before, more = true;
+	bool more = true;
 
-	watch->when += seconds;
-	if (watch->client->output != CLIENT_TABLE) {
-		more = print_message(watch, json_incref(message));
-	} else if (!first) {
-		if (isatty(STDOUT_FILENO))
-			printf("\033[H\033[2J");
-		print_rates(watch, server_columns, stats, "virtualServers", seconds);
-		printf("\n");
-		print_rates(watch, backend_columns, stats, "backends", seconds);
-		printf("\n");
-		print_rates(watch, drop_columns, stats, "drops", seconds);
-		printf("\n");
-		more = printed(watch);
+	if (watch->client->output != CLIENT_TABLE)
+		return print_message(watch, message);
+	gather(watch, json_object_get(message, "stats"));
+	if (!json_is_true(json_object_get(message, "more"))) {
+		watch->when += seconds;
+		if (watch->before)
+			more = print_tick(watch, seconds);
+		json_decref(watch->before);
+		watch->before = watch->tick;
+		watch->tick = NULL;
 	}
-	json_decref(watch->before);
-	watch->before = stats;
 	json_decref(message);
 	return more;
 }
@@ -184,6 +212,7 @@ static int follow(struct watch *watch, const char *service, const char *method, 
 	struct rpc_failure why;
 	int result = rpc_stream(watch->client, service, method, request, take, watch, &why);
 
+	json_decref(watch->tick);
 	json_decref(watch->before);
 	return result == CLIENT_OK ? CLIENT_OK : rpc_complain(result, "", &why);
 }

@@ -149,6 +149,11 @@ void rpc_call_handle(struct rpc_call *call, const ProtobufCMessage *request)
 	call->method->handle(call);
 }
 
+void rpc_call_begun(struct rpc_call *call)
+{
+	event_del(call->deadline);
+}
+
 void rpc_call_drained(struct rpc_call *call)
 {
 	if (call->stream.ready && !call->sending)
@@ -293,6 +298,21 @@ bool rpc_send(struct rpc_call *call, const void *message)
 	if (call->method->shape != RPC_UNARY)
 		rpc_arena_clear(&call->answer);
 	return true;
+}
+
+bool rpc_send_part(struct rpc_call *call, const void *part)
+{
+	const struct rpc_sink *sink = call->start.sink;
+	bool ok = part && !call->answer.exhausted;
+
+	call->sending = true;
+	if (ok && sink)
+		ok = sink->part(call->start.transport, part);
+	call->sending = false;
+	rpc_arena_clear(&call->answer);
+	if (!ok)
+		used_up(call);
+	return ok;
 }
 
 void rpc_end(struct rpc_call *call)

@@ -12,6 +12,10 @@
  * soon as it is sent. Its handler is told when the client has taken them, which is
  * when it should send more, and when nobody listens any more.
  *
+ * A method whose one answer is large makes it in parts, like a stream: messages of the output's
+ * type that make one when their fields are put together, those that are repeated one list after the
+ * other. On the way some have left already when the next is made.
+ *
  * A method whose request is a stream, too, has its handler called for each message of it; it
  * answers with rpc_send() or rpc_fail() and the transport ends the call, when the client does.
  */
@@ -34,6 +38,8 @@ struct rpc_method;
 /* What a transport takes. Texts and messages are valid during the call of the function. */
 struct rpc_sink {
 	void (*message)(void *transport, const ProtobufCMessage *message);
+	/* Of an answer in parts. False: no memory. */
+	bool (*part)(void *transport, const ProtobufCMessage *part);
 	/* PROBLEM_NONE or an error with its sentence; the last that the transport hears. */
 	void (*end)(void *transport, enum problem_code code, const char *text);
 	/* Bytes sent that the client has not taken. */
@@ -73,6 +79,9 @@ void rpc_call_lend(struct rpc_call *call);
 
 /* Run the handler. The sink may be called before this returns. */
 void rpc_call_handle(struct rpc_call *call, const ProtobufCMessage *request);
+
+/* The answer is on its way: how long it takes is up to the client and the transport. */
+void rpc_call_begun(struct rpc_call *call);
 
 /* The client has taken all that was sent. */
 void rpc_call_drained(struct rpc_call *call);
@@ -124,7 +133,7 @@ void rpc_reply(struct rpc_call *call, const void *message);
 void rpc_fail(struct rpc_call *call, enum problem_code code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* ---- for handlers of streams ---- */
+/* ---- for handlers of streams, and of answers in parts ---- */
 
 #define RPC_BACKLOG_MAX (256 * 1024) /* bytes that wait for a client before no more is sent */
 
@@ -145,7 +154,13 @@ bool rpc_stream_ready(const struct rpc_call *call);
 /* False: the arena was used up (message NULL, too) and the call has been failed. */
 bool rpc_send(struct rpc_call *call, const void *message);
 
-/* End the stream well. */
+/*
+ * A part of the only answer, which rpc_end() ends. A repeated field may go on in the next part; one
+ * that another field came after may not. False: as rpc_send().
+ */
+bool rpc_send_part(struct rpc_call *call, const void *part);
+
+/* End the stream, or the answer in parts, well. */
 void rpc_end(struct rpc_call *call);
 
 #endif

@@ -136,15 +136,36 @@ static bool unary_message(struct http_exchange *x, enum rpc_format format,
 	return rpc_encode(message, format, http_reply_body(x)) == 0;
 }
 
+static void put_type(struct http_exchange *x, enum rpc_format format)
+{
+	http_reply_field(x, "Content-Type", format == RPC_FORMAT_JSON ? JSON_TYPE : PROTO_TYPE);
+}
+
+/* Its length need not be known before. */
+static bool unary_part(struct http_exchange *x, enum rpc_format format, struct evbuffer *bytes,
+		       bool ended)
+{
+	if (evbuffer_add_buffer(http_reply_body(x), bytes))
+		return false;
+	if (!ended) {
+		put_type(x, format);
+		http_reply_part(x, 200);
+	}
+	return true;
+}
+
+/* What has begun with status 200 has no place for an error any more. */
 static void unary_end(struct http_exchange *x, enum rpc_format format, enum problem_code code,
 		      const char *text)
 {
-	if (code) {
+	if (code && http_reply_begun(x)) {
+		http_reply_abort(x);
+	} else if (code) {
 		protocol_refuse(x, status_of(code), code, text);
-		return;
+	} else {
+		put_type(x, format);
+		http_reply(x, 200);
 	}
-	http_reply_field(x, "Content-Type", format == RPC_FORMAT_JSON ? JSON_TYPE : PROTO_TYPE);
-	http_reply(x, 200);
 }
 
 const struct protocol protocol_connect = {
@@ -152,6 +173,7 @@ const struct protocol protocol_connect = {
 	.json_type = JSON_TYPE,
 	.check = unary_check,
 	.message = unary_message,
+	.part = unary_part,
 	.end = unary_end,
 };
 

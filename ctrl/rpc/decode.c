@@ -117,3 +117,16 @@ int rpc_encode(const ProtobufCMessage *message, enum rpc_format format, struct e
 		return json_encode(message, out);
 	return proto_encode(message, out);
 }
+
+/* In binary, messages one after the other are one with the fields of all of them. */
+int rpc_encode_part(struct encode_parts *parts, const ProtobufCMessage *part, struct evbuffer *out)
+{
+	if (parts->format == RPC_FORMAT_JSON)
+		return json_encode_part(parts, part, out);
+	return proto_encode(part, out);
+}
+
+int rpc_encode_parts_end(struct encode_parts *parts, struct evbuffer *out)
+{
+	return parts->format == RPC_FORMAT_JSON ? json_encode_parts_end(parts, out) : 0;
+}

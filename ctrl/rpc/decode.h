@@ -39,6 +39,20 @@ ProtobufCMessage *rpc_decode(struct decode *decode, const ProtobufCMessageDescri
 /* Append to `out`. 0 or -ENOMEM. */
 int rpc_encode(const ProtobufCMessage *message, enum rpc_format format, struct evbuffer *out);
 
+/* A message that is written part by part. Zeros at first. */
+struct encode_parts {
+	enum rpc_format format;
+	bool begun;
+	const ProtobufCFieldDescriptor *open; /* JSON: the list that may go on */
+};
+
+/*
+ * Append a part, whose fields come after those before it but for the one that goes on; then the
+ * end. 0 or -ENOMEM.
+ */
+int rpc_encode_part(struct encode_parts *parts, const ProtobufCMessage *part, struct evbuffer *out);
+int rpc_encode_parts_end(struct encode_parts *parts, struct evbuffer *out);
+
 /* For the decoders: say what is wrong at the current path. Returns false. */
 bool decode_fail(struct decode *decode, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -62,14 +62,32 @@ static void add_head(struct http_exchange *x, enum rpc_format format)
 	http_reply_field(x, "grpc-accept-encoding", "identity");
 }
 
+static void begin(struct http_exchange *x, enum rpc_format format)
+{
+	if (http_reply_begun(x))
+		return;
+	add_head(x, format);
+	http_reply_begin(x, 200);
+}
+
 static bool grpc_message(struct http_exchange *x, enum rpc_format format,
 			 const ProtobufCMessage *message)
 {
-	if (!http_reply_begun(x)) {
-		add_head(x, format);
-		http_reply_begin(x, 200);
-	}
+	begin(x, format);
 	if (envelope_add_message(http_reply_body(x), format, message))
+		return false;
+	http_reply_flush(x);
+	return true;
+}
+
+/* The length stands before the message, so all of it has to be here. */
+static bool grpc_part(struct http_exchange *x, enum rpc_format format, struct evbuffer *bytes,
+		      bool ended)
+{
+	if (!ended)
+		return true;
+	begin(x, format);
+	if (envelope_add(http_reply_body(x), 0, bytes))
 		return false;
 	http_reply_flush(x);
 	return true;
@@ -137,5 +155,6 @@ const struct protocol protocol_grpc = {
 	.http2 = true,
 	.check = grpc_check,
 	.message = grpc_message,
+	.part = grpc_part,
 	.end = grpc_end,
 };

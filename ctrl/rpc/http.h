@@ -99,7 +99,7 @@ void http_body_release(struct http_exchange *x);
 
 const struct caller *http_caller(const struct http_exchange *x);
 
-/* The handler's own pointer; NULL at first. */
+/* The handler's own, by which it is found again; NULL at first. */
 void *http_data(const struct http_exchange *x);
 void http_set_data(struct http_exchange *x, void *data);
 
@@ -108,11 +108,20 @@ void http_set_data(struct http_exchange *x, void *data);
 /* Where to write the body; sent by what follows. */
 struct evbuffer *http_reply_body(const struct http_exchange *x);
 
-/* A header field, before the answer begins. */
+/* A header field, before the answer begins; another of its name is no more. */
 void http_reply_field(struct http_exchange *x, const char *name, const char *value);
 
-/* All of it. The exchange is not the handler's any more. */
+/* All of it, or the rest. The exchange is not the handler's any more. */
 void http_reply(struct http_exchange *x, int status);
+
+/*
+ * What has been written may leave, if that is so much that it is worth to begin; more follows. What
+ * stays small is sent by http_reply() as a whole, with its length.
+ */
+void http_reply_part(struct http_exchange *x, int status);
+
+/* It can't be ended as it was begun: the client is to see that. Not the handler's any more. */
+void http_reply_abort(struct http_exchange *x);
 
 /* In parts: it begins, goes on, ends. After the end the exchange is not the handler's any more. */
 void http_reply_begin(struct http_exchange *x, int status);

@@ -368,6 +368,12 @@ static void http1_end(struct http_exchange *x)
 		http_conn_finish(conn);
 }
 
+/* A body without its last chunk, or of another length than was said. */
+static void http1_abort(struct http_exchange *x)
+{
+	http_conn_end(x->conn);
+}
+
 /* All that was written has been taken. */
 static void http1_output(struct http_conn *conn)
 {
@@ -402,5 +408,6 @@ const struct http_version http_version_1 = {
 	.begin = http1_begin,
 	.flush = http1_flush,
 	.end = http1_end,
+	.abort = http1_abort,
 	.backlog = http1_backlog,
 };

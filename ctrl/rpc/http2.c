@@ -409,6 +409,14 @@ static void http2_flush(struct http_exchange *x)
 	run(x->conn);
 }
 
+static void http2_abort(struct http_exchange *x)
+{
+	struct http2 *h = x->conn->state;
+
+	nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, x->stream, NGHTTP2_INTERNAL_ERROR);
+	run(x->conn);
+}
+
 static size_t http2_backlog(const struct http_exchange *x)
 {
 	return evbuffer_get_length(x->reply);
@@ -423,5 +431,6 @@ const struct http_version http_version_2 = {
 	.begin = http2_begin,
 	.flush = http2_flush,
 	.end = http2_flush,
+	.abort = http2_abort,
 	.backlog = http2_backlog,
 };

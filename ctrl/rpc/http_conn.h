@@ -41,6 +41,8 @@ struct http_version {
 	void (*begin)(struct http_exchange *x);
 	void (*flush)(struct http_exchange *x);
 	void (*end)(struct http_exchange *x);
+	/* No end: what was sent is not all. */
+	void (*abort)(struct http_exchange *x);
 	size_t (*backlog)(const struct http_exchange *x);
 };
 

@@ -9,6 +9,8 @@
 
 #include "ctrl/rpc/http_conn.h"
 
+#define PART_MIN (64 * 1024) /* bytes of an answer that is not begun for fewer */
+
 struct http_exchange *http_exchange_new(struct http_conn *conn)
 {
 	struct http_exchange *x = calloc(1, sizeof(*x));
@@ -172,6 +174,7 @@ struct evbuffer *http_reply_body(const struct http_exchange *x)
 
 void http_reply_field(struct http_exchange *x, const char *name, const char *value)
 {
+	evhttp_remove_header(&x->reply_fields, name);
 	evhttp_add_header(&x->reply_fields, name, value);
 }
 
@@ -183,8 +186,24 @@ void http_reply_trailer(struct http_exchange *x, const char *name, const char *v
 void http_reply(struct http_exchange *x, int status)
 {
 	x->reply_ended = true;
-	http_reply_begin(x, status);
+	if (!http_reply_begun(x))
+		http_reply_begin(x, status);
 	http_reply_end(x);
+}
+
+void http_reply_part(struct http_exchange *x, int status)
+{
+	if (!http_reply_begun(x) && evbuffer_get_length(x->reply) < PART_MIN)
+		return;
+	if (!http_reply_begun(x))
+		http_reply_begin(x, status);
+	http_reply_flush(x);
+}
+
+void http_reply_abort(struct http_exchange *x)
+{
+	x->over = true;
+	x->conn->version->abort(x);
 }
 
 void http_reply_begin(struct http_exchange *x, int status)

@@ -19,6 +19,9 @@ ProtobufCMessage *json_decode(struct decode *decode, const ProtobufCMessageDescr
 
 /* Append to `out`. 0 or -ENOMEM. */
 int json_encode(const ProtobufCMessage *message, struct evbuffer *out);
+int json_encode_part(struct encode_parts *parts, const ProtobufCMessage *part,
+		     struct evbuffer *out);
+int json_encode_parts_end(struct encode_parts *parts, struct evbuffer *out);
 int json_encode_string(const char *text, struct evbuffer *out); /* with its quotes */
 
 #endif

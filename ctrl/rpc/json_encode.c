@@ -128,16 +128,18 @@ static void put_value(struct writer *w, const ProtobufCFieldDescriptor *field, c
 	}
 }
 
-static void put_repeated(struct writer *w, const ProtobufCFieldDescriptor *field,
-			 const char *elements, size_t n)
+/* The elements of a repeated field, of which some were before. */
+static void put_elements(struct writer *w, const ProtobufCFieldDescriptor *field,
+			 const ProtobufCMessage *message, bool comma)
 {
-	put(w, "[");
+	const char *elements = *(char *const *)schema_value(field, message);
+	size_t n = *(const size_t *)schema_quantifier(field, message);
+
 	for (size_t i = 0; i < n; i++) {
-		if (i)
+		if (comma || i)
 			put(w, ",");
 		put_value(w, field, elements + i * schema_value_size(field));
 	}
-	put(w, "]");
 }
 
 /* A field that proto3 does not put on the wire either. */
@@ -170,20 +172,70 @@ static void put_message(struct writer *w, const ProtobufCMessage *message)
 	put(w, "{");
 	for (unsigned int i = 0; i < type->n_fields; i++) {
 		const ProtobufCFieldDescriptor *field = &type->fields[i];
-		const void *value = schema_value(field, message);
 
 		if (is_absent(field, message))
 			continue;
 		put(w, comma);
 		put_name(w, field->name);
-		if (field->label == PROTOBUF_C_LABEL_REPEATED)
-			put_repeated(w, field, *(char *const *)value,
-				     *(size_t *)schema_quantifier(field, message));
-		else
-			put_value(w, field, value);
+		if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+			put(w, "[");
+			put_elements(w, field, message, false);
+			put(w, "]");
+		} else {
+			put_value(w, field, schema_value(field, message));
+		}
 		comma = ",";
 	}
 	put(w, "}");
+}
+
+/* The list that was left open for the next part. */
+static void close_list(struct writer *w, struct encode_parts *parts)
+{
+	if (parts->open)
+		put(w, "]");
+	parts->open = NULL;
+}
+
+static void put_part_field(struct writer *w, struct encode_parts *parts,
+			   const ProtobufCFieldDescriptor *field, const ProtobufCMessage *part)
+{
+	bool goes_on = parts->open == field;
+
+	if (!goes_on) {
+		close_list(w, parts);
+		put(w, parts->begun ? "," : "{");
+		put_name(w, field->name);
+		parts->begun = true;
+	}
+	if (field->label != PROTOBUF_C_LABEL_REPEATED) {
+		put_value(w, field, schema_value(field, part));
+		return;
+	}
+	if (!goes_on)
+		put(w, "[");
+	parts->open = field;
+	put_elements(w, field, part, goes_on);
+}
+
+int json_encode_part(struct encode_parts *parts, const ProtobufCMessage *part, struct evbuffer *out)
+{
+	const ProtobufCMessageDescriptor *type = part->descriptor;
+	struct writer w = {.out = out};
+
+	for (unsigned int i = 0; i < type->n_fields; i++)
+		if (!is_absent(&type->fields[i], part))
+			put_part_field(&w, parts, &type->fields[i], part);
+	return w.failed ? -ENOMEM : 0;
+}
+
+int json_encode_parts_end(struct encode_parts *parts, struct evbuffer *out)
+{
+	struct writer w = {.out = out};
+
+	close_list(&w, parts);
+	put(&w, parts->begun ? "}" : "{}");
+	return w.failed ? -ENOMEM : 0;
 }
 
 int json_encode(const ProtobufCMessage *message, struct evbuffer *out)

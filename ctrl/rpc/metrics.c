@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* The samples of the daemon, workers, ports: a few hundred, written in one turn of the loop. */
 #include "ctrl/rpc/metrics.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <event2/buffer.h>
 #include <rte_mempool.h>
 
-#include <sluice/log.h>
 #include <sluice/shm.h>
 
 #include "ctrl/model.h"
 #include "ctrl/rpc/durations.h"
 #include "ctrl/rpc/metrics_text.h"
-#include "ctrl/rpc/protocol.h"
-#include "ctrl/rpc/stats.h"
 
 static uint64_t load(const uint64_t *word)
 {
@@ -231,89 +226,11 @@ static void write_ports(const struct metrics *m, struct metrics_text *t)
 			       root->port[p].link_up);
 }
 
-/* ---- virtual servers and backends ---- */
-
-static const struct {
-	const char *name, *type, *help;
-	size_t offset;
-} flow_families[] = {
-#define FLOW(name, type, help, field)                                    \
-	{                                                                \
-		name, type, help, offsetof(Sluice__V1__FlowStats, field) \
-	}
-	FLOW("connections_total", "counter", "Connections opened.", connections),
-	FLOW("active_connections", "gauge", "Connections open.", active_connections),
-	FLOW("in_packets_total", "counter", "Packets from clients.", in_packets),
-	FLOW("in_bytes_total", "counter", "Bytes from clients.", in_bytes),
-	FLOW("out_packets_total", "counter", "Packets to clients.", out_packets),
-	FLOW("out_bytes_total", "counter", "Bytes to clients.", out_bytes),
-#undef FLOW
-};
-#define N_FLOW_FAMILIES (sizeof(flow_families) / sizeof(flow_families[0]))
-
-/* Families come one after another, so the figures are read once and kept. */
-static void write_flows(const struct metrics *m, struct metrics_text *t, enum resource_kind kind,
-			const char *prefix, const char *label)
+void metrics_write_appliance(const struct metrics *m, struct metrics_text *t)
 {
-	size_t n = m->ctrl->model->count[kind], shown, i;
-	const struct resource *r;
-	Sluice__V1__FlowStats *flows;
-	char name[96];
-
-	shown = n * N_FLOW_FAMILIES <= t->room ? n : t->room / N_FLOW_FAMILIES;
-	flows = calloc(shown + 1, sizeof(*flows));
-	if (!flows)
-		shown = 0;
-	t->left_out += (n - shown) * N_FLOW_FAMILIES;
-	for (i = 0, r = model_after(m->ctrl->model, kind, ""); i < shown; i++, r = model_next(r))
-		stats_of_flow(&flows[i], m->ctrl, r);
-	for (size_t f = 0; f < N_FLOW_FAMILIES; f++) {
-		snprintf(name, sizeof(name), "sluice_%s_%s", prefix, flow_families[f].name);
-		metrics_family(t, name, flow_families[f].type, flow_families[f].help);
-		for (i = 0; i < shown; i++)
-			metrics_sample(t, METRICS_LABELS(label, flows[i].name),
-				       (double)*(const uint64_t *)((const char *)&flows[i] +
-								   flow_families[f].offset));
-	}
-	free(flows);
-}
-
-/* What is few comes first; backends are what there may be too many of. */
-static void write_all(const struct metrics *m, struct evbuffer *out)
-{
-	struct metrics_text t = {.out = out, .room = m->samples_max};
-
-	write_ctrl(m, &t);
-	write_workers(m, &t);
-	write_drops(m, &t);
-	write_ports(m, &t);
-	durations_write(&t);
-	write_flows(m, &t, RESOURCE_VIRTUAL_SERVER, "virtual_server", "virtual_server");
-	write_flows(m, &t, RESOURCE_SNAT_POLICY, "snat_policy", "snat_policy");
-	write_flows(m, &t, RESOURCE_BACKEND, "backend", "backend");
-	t.room++;
-	metrics_family(&t, "sluice_metrics_left_out", "gauge",
-		       "Samples for which there was no room (metrics.series of ctrl.yaml).");
-	metrics_sample(&t, METRICS_NO_LABELS, (double)t.left_out);
-}
-
-bool metrics_request(const struct metrics *m, struct http_exchange *x)
-{
-	const struct caller *caller = http_caller(x);
-	char text[256];
-
-	if (strcmp(http_target(x), "/metrics") || strcmp(http_verb(x), "GET"))
-		return false;
-	if (!http_body_ended(x))
-		return true; /* called again then */
-	if (caller->role < CALLER_VIEWER) {
-		snprintf(text, sizeof(text), "/metrics needs the role viewer; %s has none",
-			 *caller->name ? caller->name : "who asks");
-		protocol_refuse(x, 403, PROBLEM_PERMISSION_DENIED, text);
-		return true;
-	}
-	write_all(m, http_reply_body(x));
-	http_reply_field(x, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-	http_reply(x, 200);
-	return true;
+	write_ctrl(m, t);
+	write_workers(m, t);
+	write_drops(m, t);
+	write_ports(m, t);
+	durations_write(t);
 }

@@ -3,14 +3,21 @@
 
 #include "ctrl/rpc/metrics_text.h"
 
-#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <event2/buffer.h>
 
 void metrics_family(struct metrics_text *text, const char *name, const char *type, const char *help)
 {
-	text->family = name;
-	evbuffer_add_printf(text->out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+	snprintf(text->family, sizeof(text->family), "%s", name);
+	metrics_family_head(text, type, help);
+}
+
+void metrics_family_head(struct metrics_text *text, const char *type, const char *help)
+{
+	evbuffer_add_printf(text->out, "# HELP %s %s\n# TYPE %s %s\n", text->family, help,
+			    text->family, type);
 }
 
 bool metrics_room(struct metrics_text *text, unsigned int samples)
@@ -23,13 +30,15 @@ bool metrics_room(struct metrics_text *text, unsigned int samples)
 
 static void put_value(struct evbuffer *out, const char *value)
 {
-	for (; *value; value++) {
-		if (*value == '\n')
-			evbuffer_add(out, "\\n", 2);
-		else if (*value == '"' || *value == '\\')
-			evbuffer_add_printf(out, "\\%c", *value);
-		else
-			evbuffer_add(out, value, 1);
+	for (;;) {
+		size_t plain = strcspn(value, "\n\"\\");
+
+		evbuffer_add(out, value, plain);
+		value += plain;
+		if (!*value)
+			break;
+		evbuffer_add_printf(out, "\\%c", *value == '\n' ? 'n' : *value);
+		value++;
 	}
 }
 

@@ -12,12 +12,15 @@ struct metrics_text {
 	struct evbuffer *out;
 	unsigned int room; /* samples */
 	uint64_t left_out;
-	const char *family;
+	char family[96];
 };
 
 /* The samples of a family follow it. type: "counter", "gauge", "histogram". */
 void metrics_family(struct metrics_text *text, const char *name, const char *type,
 		    const char *help);
+
+/* The same for the name that text->family has. */
+void metrics_family_head(struct metrics_text *text, const char *type, const char *help);
 
 /*
  * One sample of the family. labels: name, value, ..., NULL; values may hold anything. Nothing that

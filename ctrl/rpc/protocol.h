@@ -25,6 +25,13 @@ struct protocol {
 	bool (*message)(struct http_exchange *x, enum rpc_format format,
 			const ProtobufCMessage *message);
 
+	/*
+	 * Of an answer in parts: bytes of the only message, `ended`: the last. Takes of them what
+	 * can leave. False: no memory. NULL: no method has such an answer in this protocol.
+	 */
+	bool (*part)(struct http_exchange *x, enum rpc_format format, struct evbuffer *bytes,
+		     bool ended);
+
 	/* The end; after it the exchange is not ours any more. */
 	void (*end)(struct http_exchange *x, enum rpc_format format, enum problem_code code,
 		    const char *text);

@@ -11,6 +11,7 @@
 
 #include <sluice/log.h>
 
+#include "ctrl/rpc/exchange.h"
 #include "ctrl/rpc/metrics.h"
 #include "ctrl/rpc/protocol.h"
 #include "ctrl/rpc/serve.h"
@@ -82,14 +83,20 @@ static void on_refused(struct http_exchange *x, int status, const char *why, voi
 
 static void on_gone(struct http_exchange *x, void *arg)
 {
+	struct exchange *exchange = http_data(x);
+
 	(void)arg;
-	serve_gone(x);
+	if (exchange)
+		exchange->gone(exchange);
 }
 
 static void on_drained(struct http_exchange *x, void *arg)
 {
+	struct exchange *exchange = http_data(x);
+
 	(void)arg;
-	serve_drained(x);
+	if (exchange)
+		exchange->drained(exchange);
 }
 
 static void identify(struct caller *caller, int fd, struct ssl_st *tls, void *arg)

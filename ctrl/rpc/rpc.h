@@ -5,10 +5,11 @@
  *   unix_socket, tcp_socket  the listening sockets; tls
  *   http_*                   HTTP/1.1 and HTTP/2, bounded: requests in, answers out
  *   serve                    which method, which protocol, which format; by whom: roles
+ *   serving                  the messages of a call, in and out
  *   connect, grpc, envelope  the protocols
  *   decode                   bytes to messages and back: wire_* and json_*, reflection in schema_*
  *   call                     one call, its memory and deadline; knows no transport
- *   metrics                  GET /metrics for Prometheus
+ *   metrics_*, scrape        GET /metrics for Prometheus
  *   services                 the table of methods; standard and others handle them
  */
 #ifndef CTRL_RPC_RPC_H

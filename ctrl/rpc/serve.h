@@ -28,7 +28,5 @@ void serve_end(struct serve *serve);
 
 /* A request of http_handler's; calls of methods only. */
 void serve_request(struct serve *serve, struct http_exchange *x);
-void serve_gone(struct http_exchange *x);
-void serve_drained(struct http_exchange *x);
 
 #endif

@@ -77,7 +77,7 @@ void connection_delete(struct rpc_call *call);
 /* lookup_flow.c */
 void connection_lookup_flow(struct rpc_call *call);
 
-/* stats.c */
+/* get_stats.c */
 void stats_get(struct rpc_call *call);
 
 /* watch_stats.c */

@@ -5,16 +5,12 @@
  */
 #include "ctrl/rpc/stats.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <stddef.h>
 
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
 #include <sluice/shm.h>
-
-#include "ctrl/model.h"
-#include "ctrl/rpc/services.h"
 
 static const struct {
 	const char *name;
@@ -144,157 +140,104 @@ static void set_worker(struct rpc_call *call, Sluice__V1__WorkerStats *m,
 	m->redirect_queued = redirect_queued(root, slot);
 }
 
-/* ---- virtual servers, which SNAT policies are among, and backends ---- */
+/* ---- in slices ---- */
 
-/* Skip a worker's figures when they are of a former owner of the id: see sl_flow_stats. */
-static void flow_add(Sluice__V1__FlowStats *m, const struct sl_flow_stats *stats, uint32_t ref)
-{
-	if (__atomic_load_n(&stats->ref, __ATOMIC_RELAXED) != ref)
-		return;
-	m->connections += load(&stats->connections);
-	m->active_connections += __atomic_load_n(&stats->active, __ATOMIC_RELAXED);
-	m->established_connections += __atomic_load_n(&stats->established, __ATOMIC_RELAXED);
-	m->in_packets += load(&stats->packets[SL_DIR_IN]);
-	m->in_bytes += load(&stats->bytes[SL_DIR_IN]);
-	m->out_packets += load(&stats->packets[SL_DIR_OUT]);
-	m->out_bytes += load(&stats->bytes[SL_DIR_OUT]);
-}
-
-/* See struct sl_overload. */
-static bool overloaded(const struct sl_root *root, uint32_t id)
-{
-	uint32_t began = 0, ended = 0;
-
-	for (unsigned int w = 0; w < root->n_workers; w++) {
-		const struct sl_overload *o = &root->worker[w]->overload[id];
-
-		began = RTE_MAX(began, __atomic_load_n(&o->began, __ATOMIC_RELAXED));
-		ended = RTE_MAX(ended, __atomic_load_n(&o->ended, __ATOMIC_RELAXED));
-	}
-	return began > ended;
-}
-
-void stats_of_flow(Sluice__V1__FlowStats *m, const struct ctrl *ctrl, const struct resource *r)
-{
-	const struct sl_root *root = ctrl->root;
-	uint32_t id = SL_REF_ID(r->ref);
-
-	m->name = r->name;
-	m->overloaded =
-		r->kind == RESOURCE_BACKEND && r->backend.max_connections && overloaded(root, id);
-	for (unsigned int w = 0; w < root->n_workers; w++) {
-		const struct sl_worker_slot *slot = root->worker[w];
-
-		flow_add(m,
-			 r->kind == RESOURCE_BACKEND ? &slot->backend_stats[id]
-						     : &slot->virtual_server_stats[id],
-			 r->ref);
-	}
-}
-
-/* A sum of each one's figures and reference, by id; 0: not seen. */
-struct stats_seen {
-	uint64_t *virtual_server, *backend;
-};
-
-struct stats_seen *stats_seen_new(const struct ctrl *ctrl)
-{
-	struct stats_seen *seen = calloc(1, sizeof(*seen));
-
-	if (!seen)
-		return NULL;
-	seen->virtual_server = calloc(ctrl->root->max_virtual_servers, sizeof(uint64_t));
-	seen->backend = calloc(ctrl->root->max_backends, sizeof(uint64_t));
-	if (seen->virtual_server && seen->backend)
-		return seen;
-	stats_seen_free(seen);
-	return NULL;
-}
-
-void stats_seen_free(struct stats_seen *seen)
-{
-	if (!seen)
-		return;
-	free(seen->virtual_server);
-	free(seen->backend);
-	free(seen);
-}
-
-static uint64_t sum_of(const Sluice__V1__FlowStats *m, uint32_t ref)
-{
-	const uint64_t figures[] = {
-		m->connections, m->active_connections, m->in_packets, m->in_bytes,
-		m->out_packets, m->out_bytes,          m->overloaded, m->established_connections};
-	uint64_t sum = ref + UINT64_C(1);
-
-	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
-		sum = (sum ^ figures[i]) * UINT64_C(0x9e3779b97f4a7c15);
-	return sum ?: 1;
-}
-
-/* Is it new to who has seen that? */
-static bool is_news(struct stats_seen *seen, const Sluice__V1__FlowStats *m,
-		    const struct resource *r)
-{
-	uint64_t *was = r->kind == RESOURCE_BACKEND ? seen->backend : seen->virtual_server;
-	uint64_t sum = sum_of(m, r->ref);
-
-	if (was[SL_REF_ID(r->ref)] == sum)
-		return false;
-	was[SL_REF_ID(r->ref)] = sum;
-	return true;
-}
-
-/* All of a kind that are news, sorted by name; their number in *n. */
-static Sluice__V1__FlowStats **flows_view(struct rpc_call *call, enum resource_kind kind,
-					  struct stats_seen *seen, size_t *n)
-{
-	const struct ctrl *ctrl = rpc_call_ctrl(call);
-	Sluice__V1__FlowStats **array =
-		message_array(call, &sluice__v1__flow_stats__descriptor, ctrl->model->count[kind]);
-
-	*n = 0;
-	if (!array)
-		return NULL;
-	for (const struct resource *r = model_after(ctrl->model, kind, ""); r; r = model_next(r)) {
-		Sluice__V1__FlowStats *m = array[*n];
-
-		sluice__v1__flow_stats__init(m);
-		stats_of_flow(m, ctrl, r);
-		*n += !seen || is_news(seen, m, r);
-	}
-	return array;
-}
-
-Sluice__V1__GetStatsResponse *stats_view(struct rpc_call *call, struct stats_seen *seen)
+/* What there is once. False: the call's memory is used up. */
+static bool set_appliance(struct rpc_call *call, Sluice__V1__GetStatsResponse *m)
 {
 	const struct sl_root *root = rpc_call_ctrl(call)->root;
-	Sluice__V1__GetStatsResponse *response =
-		rpc_message(call, &sluice__v1__get_stats_response__descriptor);
 	struct sums all = {0};
 
-	if (response)
-		response->workers =
-			message_array(call, &sluice__v1__worker_stats__descriptor, root->n_workers);
-	if (response && response->workers) {
-		response->n_workers = root->n_workers;
-		for (unsigned int w = 0; w < root->n_workers; w++) {
-			set_worker(call, response->workers[w], root->worker[w]);
-			sums_add(&all, &root->worker[w]->stats);
-		}
-		response->drops = drops_view(call, all.drops, &response->n_drops);
-		response->ports = ports_view(call, all.port, &response->n_ports);
-		response->virtual_servers = flows_view(call, RESOURCE_VIRTUAL_SERVER, seen,
-						       &response->n_virtual_servers);
-		response->backends =
-			flows_view(call, RESOURCE_BACKEND, seen, &response->n_backends);
-		response->snat_policies =
-			flows_view(call, RESOURCE_SNAT_POLICY, seen, &response->n_snat_policies);
+	m->workers = message_array(call, &sluice__v1__worker_stats__descriptor, root->n_workers);
+	if (!m->workers)
+		return false;
+	m->n_workers = root->n_workers;
+	for (unsigned int w = 0; w < root->n_workers; w++) {
+		set_worker(call, m->workers[w], root->worker[w]);
+		sums_add(&all, &root->worker[w]->stats);
 	}
-	return response;
+	m->drops = drops_view(call, all.drops, &m->n_drops);
+	m->ports = ports_view(call, all.port, &m->n_ports);
+	return m->drops && m->ports;
 }
 
-void stats_get(struct rpc_call *call)
+/* By their fields' numbers, as parts of an answer have to come. */
+static const struct {
+	enum resource_kind kind;
+	size_t list, count; /* in GetStatsResponse */
+} flow_lists[] = {
+#define LIST(kind, field)                                                 \
+	{                                                                 \
+		kind, offsetof(Sluice__V1__GetStatsResponse, field),      \
+			offsetof(Sluice__V1__GetStatsResponse, n_##field) \
+	}
+	LIST(RESOURCE_VIRTUAL_SERVER, virtual_servers),
+	LIST(RESOURCE_BACKEND, backends),
+	LIST(RESOURCE_SNAT_POLICY, snat_policies),
+#undef LIST
+};
+#define N_FLOW_LISTS (sizeof(flow_lists) / sizeof(flow_lists[0]))
+
+/* As it is now: a later slice may find the resource gone. */
+static Sluice__V1__FlowStats *copy(struct rpc_call *call, const Sluice__V1__FlowStats *figures)
 {
-	rpc_reply(call, stats_view(call, NULL));
+	Sluice__V1__FlowStats *m = rpc_alloc(call, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	*m = *figures;
+	m->name = rpc_format(call, "%s", figures->name);
+	return m->name ? m : NULL;
+}
+
+static bool add_flow(void *arg, const struct resource *r, const Sluice__V1__FlowStats *figures)
+{
+	struct stats_walk *walk = arg;
+	char *message = (char *)walk->message;
+	Sluice__V1__FlowStats ***list = (void *)(message + flow_lists[walk->list].list);
+	size_t *count = (void *)(message + flow_lists[walk->list].count);
+
+	if (walk->seen && !flows_is_news(walk->seen, r, figures))
+		return true;
+	if (!*list)
+		*list = rpc_alloc(walk->call, STATS_FLOWS_MAX * sizeof(**list));
+	walk->failed = !*list || !((*list)[*count] = copy(walk->call, figures));
+	*count += !walk->failed;
+	walk->flows++;
+	return !walk->failed;
+}
+
+static bool begin_message(struct stats_walk *walk)
+{
+	walk->flows = 0;
+	walk->message = rpc_message(walk->call, &sluice__v1__get_stats_response__descriptor);
+	return walk->message && (walk->begun || set_appliance(walk->call, walk->message));
+}
+
+void stats_walk_begin(struct stats_walk *walk)
+{
+	walk->message = NULL;
+	walk->list = 0;
+	walk->at = (struct flows_cursor){.kind = flow_lists[0].kind};
+	walk->begun = walk->ended = walk->failed = false;
+}
+
+void stats_walk_slice(struct stats_walk *walk)
+{
+	walk->failed = !walk->message && !begin_message(walk);
+	walk->begun = true;
+	if (walk->failed || flows_walk(rpc_call_ctrl(walk->call), &walk->at, add_flow, walk))
+		return;
+	if (++walk->list < N_FLOW_LISTS)
+		walk->at = (struct flows_cursor){.kind = flow_lists[walk->list].kind};
+	else
+		walk->ended = true;
+}
+
+const Sluice__V1__GetStatsResponse *stats_walk_take(struct stats_walk *walk)
+{
+	const Sluice__V1__GetStatsResponse *message = walk->message;
+
+	walk->message = NULL;
+	return message;
 }

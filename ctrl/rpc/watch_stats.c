@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Statistics after each interval. A tick that finds the client still busy with what it was sent is
- * left out: figures are sums and gauges, so that the next one says all.
+ * Statistics after each interval, in slices: of many virtual servers and backends a tick is several
+ * messages. One that finds the client still busy with what it was sent, or the last tick not at its
+ * end, is left out: figures are sums and gauges, so that the next one says all.
  */
+#include <stddef.h>
 #include <stdlib.h>
 
 #include <event2/event.h>
 
-#include "ctrl/rpc/call.h"
 #include "ctrl/rpc/services.h"
 #include "ctrl/rpc/stats.h"
-#include "sluice/v1/stats.pb-c.h"
+#include "ctrl/slices.h"
 
 #define INTERVAL_MS     1000
 #define INTERVAL_MIN_MS 100
@@ -19,30 +20,61 @@
 struct watch {
 	struct rpc_call *call;
 	struct event *tick;
-	struct stats_seen *seen; /* NULL: everything is sent */
-	bool first;
+	struct slice slice;
+	struct slices *slices;
+	struct stats_walk walk;
+	bool walking;
+	bool first; /* tick */
 };
 
 static void watch_free(struct watch *w)
 {
+	slices_remove(w->slices, &w->slice);
 	if (w->tick)
 		event_free(w->tick);
-	stats_seen_free(w->seen);
+	flows_seen_free(w->walk.seen);
 	free(w);
 }
 
-static void send_stats(struct watch *w)
+/* False: the call has been failed, and the watch is gone. */
+static bool send_stats(struct watch *w)
 {
 	Sluice__V1__WatchStatsResponse *m =
 		rpc_message(w->call, &sluice__v1__watch_stats_response__descriptor);
 
 	if (m) {
-		m->complete = w->first || !w->seen;
-		m->stats = stats_view(w->call, w->seen);
+		m->complete = w->first || !w->walk.seen;
+		m->more = !w->walk.ended;
+		m->stats = (Sluice__V1__GetStatsResponse *)stats_walk_take(&w->walk);
 	}
-	w->first = false;
-	if (!rpc_send(w->call, m && m->stats ? m : NULL))
-		watch_free(w);
+	if (rpc_send(w->call, w->walk.failed ? NULL : m))
+		return true;
+	watch_free(w);
+	return false;
+}
+
+static void run(struct slice *slice)
+{
+	struct watch *w = (struct watch *)((char *)slice - offsetof(struct watch, slice));
+	struct stats_walk *walk = &w->walk;
+
+	if (!rpc_stream_ready(w->call))
+		return; /* on_ready() */
+	stats_walk_slice(walk);
+	if ((walk->failed || walk->ended || walk->flows >= STATS_FLOWS) && !send_stats(w))
+		return;
+	w->walking = !walk->ended;
+	if (w->walking)
+		slices_add(w->slices, slice);
+	else
+		w->first = false;
+}
+
+static void begin(struct watch *w)
+{
+	stats_walk_begin(&w->walk);
+	w->walking = true;
+	run(&w->slice);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -51,8 +83,17 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (rpc_stream_ready(w->call))
-		send_stats(w);
+	if (!w->walking && rpc_stream_ready(w->call))
+		begin(w);
+}
+
+static void on_ready(struct rpc_call *call, void *arg)
+{
+	struct watch *w = arg;
+
+	(void)call;
+	if (w->walking)
+		slices_add(w->slices, &w->slice);
 }
 
 static void on_gone(struct rpc_call *call, void *arg)
@@ -67,7 +108,7 @@ void stats_watch(struct rpc_call *call)
 	const struct ctrl *ctrl = rpc_call_ctrl(call);
 	uint32_t ms = request->interval_ms ?: INTERVAL_MS;
 	const struct timeval every = {ms / 1000, ms % 1000 * 1000};
-	struct rpc_stream stream = {.gone = on_gone};
+	struct rpc_stream stream = {.ready = on_ready, .gone = on_gone};
 	struct watch *w;
 
 	if (ms < INTERVAL_MIN_MS || ms > INTERVAL_MAX_MS) {
@@ -77,17 +118,20 @@ void stats_watch(struct rpc_call *call)
 	}
 	w = stream.arg = calloc(1, sizeof(*w));
 	if (w) {
-		w->call = call;
+		w->call = w->walk.call = call;
+		w->slices = ctrl->slices;
+		w->slice.run = run;
 		w->first = true;
 		w->tick = event_new(ctrl->base, -1, EV_PERSIST, on_tick, w);
-		w->seen = request->only_changed ? stats_seen_new(ctrl) : NULL;
+		w->walk.seen = request->only_changed ? flows_seen_new(ctrl) : NULL;
 	}
-	if (!w || !w->tick || (request->only_changed && !w->seen) || event_add(w->tick, &every)) {
+	if (!w || !w->tick || (request->only_changed && !w->walk.seen) ||
+	    event_add(w->tick, &every)) {
 		if (w)
 			watch_free(w);
 		rpc_fail(call, PROBLEM_RESOURCE_EXHAUSTED, "no memory for the watch");
 		return;
 	}
 	rpc_stream_start(call, &stream);
-	send_stats(w);
+	begin(w);
 }

@@ -8,62 +8,12 @@ import paths  # noqa: F401
 
 import json
 import socket
-import threading
 import time
 
 import checks
 from checks import equal
 from instance import Instance
-
-SERVERS, BACKENDS = 10000, 10
-LIMITS = {"virtual-servers": SERVERS, "backends": SERVERS * BACKENDS, "snapshot": "16MiB",
-          "connections": 1024, "buffers": 1024}
-
-
-def pool(p):
-    return {"name": f"pool-{p:05}", "backends": [
-        {"name": f"b{b}", "address": f"10.{1 + p // 100}.{p % 100}.{1 + b}", "port": 80,
-         "weight": 1 + p // 4 ** b % 4} for b in range(BACKENDS)]}
-
-
-def server(s):
-    return {"name": f"server-{s:05}", "address": f"172.16.{s // 200}.{1 + s % 200}", "port": 80,
-            "protocol": "tcp", "backend_pool": f"pool-{s:05}", "local_address_pool": "local"}
-
-
-def config():
-    return {"interfaces": [{"name": "lan", "addresses": ["10.0.0.1/8"]},
-                           {"name": "wan", "addresses": ["192.0.2.1/24"]}],
-            "local_address_pools": [{"name": "local", "addresses": ["10.0.0.10"]}],
-            "backend_pools": [pool(p) for p in range(SERVERS)],
-            "virtual_servers": [server(s) for s in range(SERVERS)]}
-
-
-class Meanwhile:
-    """Somebody else, who asks small things all the time; `longest` in ms."""
-
-    def __init__(self, api):
-        self.api = api
-        self.longest = self.asked = 0
-        self.end = threading.Event()
-        self.thread = threading.Thread(target=self.ask)
-
-    def ask(self):
-        while not self.end.is_set():
-            began = time.monotonic()
-            self.api.call("VirtualServerService/ListVirtualServers", {"page_size": 5})
-            self.longest = max(self.longest, (time.monotonic() - began) * 1e3)
-            self.asked += 1
-            time.sleep(0.002)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.end.set()
-        self.thread.join()
-
+from large import BACKENDS, OPTIONS, SERVERS, Meanwhile, config, pool
 
 def timed(instance, what, method, message):
     """Milliseconds to the answer, and the longest that somebody else waited for his."""
@@ -74,7 +24,7 @@ def timed(instance, what, method, message):
         took = (time.monotonic() - began) * 1e3
     equal(answer.status, 200, answer.body[:300])
     print(f"    {what}: {len(body)} bytes, {took:.0f} ms; others waited {other.longest:.0f} ms "
-          f"at most in {other.asked} calls", flush=True)
+          f"at most in {len(other.waits)} calls", flush=True)
     return took, other.longest, json.loads(answer.body)
 
 
@@ -116,8 +66,7 @@ def weight(value):
 
 
 def tests(report):
-    options = [o for limit in LIMITS.items() for o in ("--set", "=".join(map(str, limit)))]
-    with Instance("--no-config", *options) as instance:
+    with Instance(*OPTIONS) as instance:
         with report.case("a configuration of 100,000 backends"):
             _, others, answer = timed(instance, "the whole", "ConfigService/ApplyConfig",
                                       {"config": config()})

@@ -25,10 +25,12 @@
 #include "ctrl/model.h"
 #include "ctrl/primary_client.h"
 #include "ctrl/rpc/call.h"
+#include "ctrl/rpc/exchange.h"
 #include "ctrl/rpc/http_conn.h"
 #include "ctrl/rpc/protocol.h"
 #include "ctrl/rpc/serve.h"
 #include "ctrl/rpc/services.h"
+#include "ctrl/slices.h"
 #include "ctrl/store.h"
 #include "ctrl/store_schema.h"
 #include "tests/fuzz/lib/fuzz.h"
@@ -142,14 +144,20 @@ static void on_refused(struct http_exchange *x, int status, const char *why, voi
 
 static void on_gone(struct http_exchange *x, void *arg)
 {
+	struct exchange *exchange = http_data(x);
+
 	(void)arg;
-	serve_gone(x);
+	if (exchange)
+		exchange->gone(exchange);
 }
 
 static void on_drained(struct http_exchange *x, void *arg)
 {
+	struct exchange *exchange = http_data(x);
+
 	(void)arg;
-	serve_drained(x);
+	if (exchange)
+		exchange->drained(exchange);
 }
 
 static void identify(struct caller *caller, int fd, struct ssl_st *tls, void *arg)
@@ -186,7 +194,8 @@ static void make_ctrl(void)
 	ctrl.base = event_base_new();
 	ctrl.model = model_new(ctrl.root);
 	ctrl.commands = commands_new(ctrl.root);
-	FUZZ_CHECK(ctrl.base && ctrl.model && ctrl.commands, "memory");
+	ctrl.slices = slices_new(ctrl.base);
+	FUZZ_CHECK(ctrl.base && ctrl.model && ctrl.commands && ctrl.slices, "memory");
 	ctrl.events = events_new(&ctrl);
 	FUZZ_CHECK(ctrl.events, "memory");
 	FUZZ_CHECK(!bed_config(ctrl.model, bed_good, NULL, &why), "%s", why.text);

@@ -247,6 +247,59 @@ static void random_fixpoint(void **state)
 	}
 }
 
+/* Only the fields from this one on, or up to it. */
+static void keep_fields(ProtobufCMessage *message, unsigned int from, unsigned int to)
+{
+	const ProtobufCMessageDescriptor *type = message->descriptor;
+
+	for (unsigned int i = 0; i < type->n_fields; i++)
+		if (i < from || i > to)
+			*(size_t *)((char *)message + type->fields[i].quantifier_offset) = 0;
+}
+
+/* In parts, of which one list goes on in the next: as binary has it, one after the other. */
+static void parts_make_a_message(void **state)
+{
+	const ProtobufCMessageDescriptor *type = &sluice__v1__get_stats_response__descriptor;
+	struct encode_parts as_json = {.format = RPC_FORMAT_JSON};
+	struct evbuffer *json = evbuffer_new(), *binary = evbuffer_new();
+
+	(void)state;
+	srandom(3);
+	assert_int_equal(rpc_encode_parts_end(&as_json, json), 0);
+	assert_memory_equal(evbuffer_pullup(json, 2), "{}", 2);
+	for (unsigned int i = 0; i < 600; i++) {
+		struct encode_parts as_binary = {.format = RPC_FORMAT_PROTO};
+		unsigned int from = 0;
+		ProtobufCMessage *whole, *again;
+
+		evbuffer_drain(json, evbuffer_get_length(json));
+		evbuffer_drain(binary, evbuffer_get_length(binary));
+		as_json = (struct encode_parts){.format = RPC_FORMAT_JSON};
+		for (unsigned int part = 0; part < 4; part++) {
+			ProtobufCMessage *message = random_message(&arena, type);
+			unsigned int to = from + (unsigned int)random() % (type->n_fields - from);
+
+			keep_fields(message, from, to);
+			assert_int_equal(rpc_encode_part(&as_json, message, json), 0);
+			assert_int_equal(rpc_encode_part(&as_binary, message, binary), 0);
+			from = to;
+		}
+		assert_int_equal(rpc_encode_parts_end(&as_json, json), 0);
+		assert_int_equal(rpc_encode_parts_end(&as_binary, binary), 0);
+		whole = rpc_decode(&decode, type, RPC_FORMAT_PROTO, evbuffer_pullup(binary, -1),
+				   evbuffer_get_length(binary), &arena);
+		again = rpc_decode(&decode, type, RPC_FORMAT_JSON, evbuffer_pullup(json, -1),
+				   evbuffer_get_length(json), &arena);
+		assert_non_null(whole);
+		assert_non_null(again);
+		assert_string_equal(write_json(whole), write_json(again));
+		rpc_arena_clear(&arena);
+	}
+	evbuffer_free(json);
+	evbuffer_free(binary);
+}
+
 /* Damaged text is refused or read, and what was read can be written and read again. */
 static void random_damage(void **state)
 {
@@ -280,6 +333,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refuses_bad_json, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bounds_depth_and_memory, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(random_fixpoint, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(parts_make_a_message, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(random_damage, set_up, tear_down),
 	};
 

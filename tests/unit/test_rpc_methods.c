@@ -25,6 +25,7 @@
 #include "ctrl/primary_client.h"
 #include "ctrl/rpc/call.h"
 #include "ctrl/rpc/rpc.h"
+#include "ctrl/slices.h"
 #include "ctrl/store.h"
 #include "sluice/v1/backend_pool.pb-c.h"
 #include "sluice/v1/common.pb-c.h"
@@ -224,6 +225,7 @@ static int set_up(void **state)
 	slot_init(&slots[0], 0);
 	slot_init(&slots[1], 1);
 	ctrl.base = event_base_new();
+	ctrl.slices = slices_new(ctrl.base);
 	ctrl.model = model_new(&root);
 	snprintf(path, sizeof(path), PATH_FORMAT, getpid());
 	rpc_config_init(&config);
@@ -239,6 +241,7 @@ static int tear_down(void **state)
 	(void)state;
 	rpc_free(rpc);
 	model_free(ctrl.model);
+	slices_free(ctrl.slices);
 	event_base_free(ctrl.base);
 	for (unsigned int i = 0; i < 2; i++) {
 		free(slots[i].conns.entry);
