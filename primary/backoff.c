@@ -13,13 +13,21 @@ static unsigned int longer(unsigned int wait, unsigned int max)
 void backoff_ended(struct backoff *b, bool asked, bool ready, uint64_t lived, uint64_t now)
 {
 	if (asked || (ready && lived >= LIFE_GOOD)) {
-		*b = (struct backoff){.due = now};
+		*b = (struct backoff){.due = now, .waiting = true};
+	} else if (b->waiting) {
+		return;
 	} else if (ready) {
 		b->due = now + RTE_MIN(b->next, BACKOFF_READY_MAX);
 		b->next = longer(b->next, BACKOFF_READY_MAX);
+		b->waiting = true;
 	} else {
 		backoff_no_start(b, now);
 	}
+}
+
+void backoff_started(struct backoff *b)
+{
+	b->waiting = false;
 }
 
 void backoff_no_start(struct backoff *b, uint64_t now)
@@ -28,4 +36,5 @@ void backoff_no_start(struct backoff *b, uint64_t now)
 
 	b->due = now + wait;
 	b->next = longer(wait, BACKOFF_MAX);
+	b->waiting = true;
 }

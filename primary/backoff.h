@@ -25,10 +25,13 @@
 struct backoff {
 	unsigned int next; /* the wait after one more that does badly */
 	uint64_t due;      /* when the next start may be */
+	bool waiting;      /* for that start: it was not yet */
 };
 
 /* A process ended. `lived`: milliseconds since it was ready, of one that was. */
 void backoff_ended(struct backoff *b, bool asked, bool ready, uint64_t lived, uint64_t now);
+
+void backoff_started(struct backoff *b);
 
 /* None could be started. */
 void backoff_no_start(struct backoff *b, uint64_t now);

@@ -50,6 +50,7 @@ int slot_start(struct slot *s, int program)
 		backoff_no_start(&s->backoff, now);
 		return pid;
 	}
+	backoff_started(&s->backoff);
 	process_begin(&s->process[k], k, pid, now);
 	s->shared->supervisor.starts++;
 	sl_log(slot_log, INFO, "worker %u: process %d started on CPU %u", id, pid, s->shared->cpu);

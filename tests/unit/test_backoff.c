@@ -30,6 +30,7 @@ static unsigned int after(bool asked, bool ready, uint64_t lived)
 	assert_true(b.due >= now);
 	wait = (unsigned int)(b.due - now);
 	now = b.due;
+	backoff_started(&b);
 	return wait;
 }
 
@@ -68,6 +69,29 @@ static void never_ready(void **state)
 	assert_int_equal(after(false, false, 10), 100);
 }
 
+/* A worker and its standby, in either order: one failure. */
+static void die_together(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		uint64_t due;
+
+		b = (struct backoff){.next = 200};
+		backoff_ended(&b, false, true, 10, now);
+		due = b.due;
+		assert_int_equal(due, now + 200);
+		backoff_ended(&b, false, i, 20, now + 5);
+		assert_int_equal(b.due, due);
+		backoff_started(&b);
+		backoff_ended(&b, false, true, 10, now);
+		assert_int_equal(b.due, now + 400);
+		backoff_ended(&b, false, true, 5000, now + 7);
+		assert_int_equal(b.due, now + 7);
+		backoff_ended(&b, false, false, 5000, now + 9);
+		assert_int_equal(b.due, now + 7);
+	}
+}
+
 static void no_start_at_all(void **state)
 {
 	unsigned int waits = 0;
@@ -84,9 +108,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, set_up)
 	const struct CMUnitTest tests[] = {
-		T(at_once),
-		T(young_deaths_of_ready_ones),
-		T(never_ready),
+		T(at_once),         T(young_deaths_of_ready_ones), T(never_ready), T(die_together),
 		T(no_start_at_all),
 	};
 
