@@ -6,9 +6,10 @@
  *
  *   blast DIRECTORY WAN-SOCKET LAN-SOCKET RATE
  *
- * Flow f enters by queue f mod 2, so half of them cross between the workers; a worker sends
- * by the queue of its number, which tells whose pauses are whose. Lines on standard input as
- * load.c's: look, hold, go; and rate N, which holds. (A peer that connects anew would find workers
+ * Flow f enters by queue f mod 2, so half of them cross between the workers; once told to steer, by
+ * its owner's, as a NIC does it. A worker sends by the queue of its number, which tells whose
+ * pauses are whose. Lines on standard input as load.c's: look, hold, go; steer; and rate N, which
+ * holds. (A peer that connects anew would find workers
  * that use the former rings, so there is one run of this for one of the appliance.)
  */
 #include <arpa/inet.h>
@@ -28,13 +29,17 @@
 #include <rte_mbuf.h>
 #include <rte_udp.h>
 
+#include "tests/chaos/thread.h"
+
 #define QUEUES  2
 #define FLOWS   16
 #define BURST   32
 #define WINDOW  (1u << 20) /* numbers of a flow that may be on their way, in any order */
-#define RING    12         /* log2 of a ring's places */
+#define RING    14         /* log2 of the places of a ring: 32 ms at a million a second over two */
+#define ROOM    256        /* bytes of a place */
 #define BUFFERS 32767
 #define MISSED  2000 /* a part of a second: what we slept longer is left out */
+#define REST_NS 30000
 #define SECRET  UINT64_C(0x9e3779b97f4a7c15)
 
 #define CLIENT  RTE_BE32(0xc0000202) /* 192.0.2.2 */
@@ -52,7 +57,8 @@ struct frame {
 
 static struct flow {
 	uint64_t sent, arrived;
-	uint64_t *seen; /* the number that came last in each place */
+	unsigned int queue; /* that it enters by */
+	uint64_t *seen;     /* the number that came last in each place */
 } flows[FLOWS];
 
 static FILE *answers;
@@ -61,10 +67,11 @@ static struct rte_ether_addr own = {{0x02, 0, 0, 0, 0, 0x01}}, appliance[2];
 static bool known; /* the appliance's address on the first ring */
 static uint64_t gap, last[QUEUES];
 static atomic_bool held = true;
+static bool steered; /* each flow enters by its owner's queue */
 
 /* Since the last look. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t doubled, wrong, pause_tsc, late_tsc;
+static uint64_t doubled, wrong, pause_tsc, own_gap_tsc;
 
 /* ---- frames ------------------------------------------------------------------------------- */
 
@@ -133,6 +140,8 @@ static void arrived(const struct frame *p, unsigned int owner, uint64_t now)
 		f->seen[p->number % WINDOW] = p->number;
 		f->arrived++;
 	}
+	if (steered && p->flow < FLOWS)
+		f->queue = owner;
 	if (last[owner] && now - last[owner] > pause_tsc)
 		pause_tsc = now - last[owner];
 	last[owner] = now;
@@ -154,9 +163,10 @@ static void look_at(struct rte_mbuf *m, uint16_t port, unsigned int queue, uint6
 	}
 }
 
-static void receive(void)
+static bool receive(void)
 {
 	struct rte_mbuf *pkt[BURST];
+	bool some = false;
 
 	for (uint16_t at = 0; at < 2 * QUEUES; at++) {
 		uint16_t n = rte_eth_rx_burst(at / QUEUES, at % QUEUES, pkt, BURST);
@@ -165,59 +175,84 @@ static void receive(void)
 		for (uint16_t i = 0; i < n; i++)
 			look_at(pkt[i], at / QUEUES, at % QUEUES, now);
 		rte_pktmbuf_free_bulk(pkt, n);
+		some |= n > 0;
 	}
+	return some;
 }
 
 /* ---- what goes ---------------------------------------------------------------------------- */
 
 /* A full ring takes no more: those are lost on the way in, and counted so. */
-static void send_burst(unsigned int queue, uint32_t *next, uint16_t n)
+static void send_burst(unsigned int n)
 {
-	struct rte_mbuf *pkt[BURST];
-	uint16_t sent;
+	struct rte_mbuf *pkt[BURST], *of[QUEUES][BURST];
+	uint16_t k[QUEUES] = {0}, sent;
+	static uint32_t next;
 
 	if (rte_pktmbuf_alloc_bulk(pool, pkt, n))
 		return;
-	for (uint16_t i = 0; i < n; i++, *next = (*next + QUEUES) % FLOWS)
-		make(pkt[i], *next);
-	sent = rte_eth_tx_burst(0, (uint16_t)queue, pkt, n);
-	rte_pktmbuf_free_bulk(pkt + sent, n - sent);
+	for (unsigned int i = 0; i < n; i++, next = (next + 1) % FLOWS) {
+		unsigned int q = flows[next].queue;
+
+		make(pkt[i], next);
+		of[q][k[q]++] = pkt[i];
+	}
+	for (uint16_t q = 0; q < QUEUES; q++) {
+		sent = rte_eth_tx_burst(0, q, of[q], k[q]);
+		rte_pktmbuf_free_bulk(of[q] + sent, k[q] - sent);
+	}
 }
 
 static void send_due(uint64_t *due)
 {
-	static uint32_t next[QUEUES] = {0, 1};
 	uint64_t now = rte_rdtsc(), n;
 
-	if (now - *due > rte_get_tsc_hz() / MISSED && now > *due) {
-		late_tsc = RTE_MAX(late_tsc, now - *due);
+	if (now > *due && now - *due > rte_get_tsc_hz() / MISSED)
 		*due = now - rte_get_tsc_hz() / MISSED;
-	}
-	for (unsigned int q = 0; now > *due && q < QUEUES; q++) {
-		n = RTE_MIN((now - *due) / gap, (uint64_t)BURST);
-		if (n)
-			send_burst(q, &next[q], (uint16_t)n);
-		*due += n * gap;
-	}
+	for (; now > *due && (n = RTE_MIN((now - *due) / gap, (uint64_t)BURST)); *due += n * gap)
+		send_burst((unsigned int)n);
 }
 
-static void run(void)
+/* Until we know where to: ask. */
+static void look_for_appliance(void)
 {
 	const struct rte_ether_addr all = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
-	uint64_t due = rte_rdtsc(), ask = 0;
+	static uint64_t ask;
 
+	if (known || rte_rdtsc() < ask)
+		return;
+	arp(0, RTE_ARP_OP_REQUEST, &all, CLIENT, WAN);
+	ask = rte_rdtsc() + rte_get_tsc_hz() / 10;
+}
+
+/* How long we ourselves were away: no pause shorter than that is the appliance's. */
+static void note_gap(uint64_t *since)
+{
+	uint64_t now = rte_rdtsc();
+
+	own_gap_tsc = RTE_MAX(own_gap_tsc, now - *since);
+	*since = now;
+}
+
+/* We take a CPU that a worker needs, so we rest when there is nothing to take; never for long. */
+static void run(void)
+{
+	uint64_t due = rte_rdtsc(), since = due;
+	bool some;
+
+	go_first();
 	for (;;) {
 		pthread_mutex_lock(&lock);
-		receive();
-		if (!known && rte_rdtsc() > ask) {
-			arp(0, RTE_ARP_OP_REQUEST, &all, CLIENT, WAN);
-			ask = rte_rdtsc() + rte_get_tsc_hz() / 10;
-		}
+		note_gap(&since);
+		some = receive();
+		look_for_appliance();
 		if (known && !atomic_load(&held))
 			send_due(&due);
 		else
 			due = rte_rdtsc();
 		pthread_mutex_unlock(&lock);
+		if (!some)
+			sleep_until(now_ns() + REST_NS);
 	}
 }
 
@@ -235,13 +270,13 @@ static void look(void)
 	}
 	fprintf(answers,
 		"{\"sent\":%lu,\"lost\":%ld,\"doubled\":%lu,\"wrong\":%lu,\"moved\":0,"
-		"\"pause_us\":%lu,\"sender_us\":%lu,\"tcp\":{\"open\":0,\"late\":0,"
-		"\"broken\":0,\"wrong\":0,\"exchanges\":0}}\n",
+		"\"pause_us\":%lu,\"sender_us\":%lu,\"machine_us\":%lu,\"tcp\":{\"open\":0,"
+		"\"late\":0,\"broken\":0,\"wrong\":0,\"exchanges\":0}}\n",
 		sent - sent_before, (long)(lost - lost_before), doubled, wrong, pause_tsc / us,
-		late_tsc / us);
+		own_gap_tsc / us, machine_look());
 	sent_before = sent;
 	lost_before = lost;
-	doubled = wrong = pause_tsc = late_tsc = 0;
+	doubled = wrong = pause_tsc = own_gap_tsc = 0;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -256,6 +291,14 @@ static void set(bool hold, uint64_t rate)
 	fprintf(answers, "{}\n");
 }
 
+static void steer(void)
+{
+	pthread_mutex_lock(&lock);
+	steered = true;
+	pthread_mutex_unlock(&lock);
+	fprintf(answers, "{}\n");
+}
+
 static void *obey(void *unused)
 {
 	char line[64];
@@ -264,6 +307,8 @@ static void *obey(void *unused)
 	while (fgets(line, sizeof(line), stdin)) {
 		if (!strncmp(line, "look", 4))
 			look();
+		else if (!strncmp(line, "steer", 5))
+			steer();
 		else if (!strncmp(line, "rate ", 5))
 			set(true, strtoul(line + 5, NULL, 10));
 		else
@@ -304,7 +349,6 @@ int main(int argc, char **argv)
 			vdev[0],
 			vdev[1],
 			NULL};
-	pthread_t thread;
 
 	if (argc != 5 || setenv("RUNTIME_DIRECTORY", argv[1], 1)) /* the library's files */
 		return 2;
@@ -314,19 +358,23 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 2; i++)
 		snprintf(
 			vdev[i], sizeof(vdev[i]),
-			"--vdev=net_memif%d,role=client,id=0,socket=%s,socket-abstract=no,rsize=%d",
-			i, argv[2 + i], RING);
+			"--vdev=net_memif%d,role=client,id=0,socket=%s,socket-abstract=no,rsize=%d,"
+			"bsize=%d",
+			i, argv[2 + i], RING, ROOM);
 	if (rte_eal_init(11, args) < 0)
 		return 1;
 	pool = rte_pktmbuf_pool_create("blast", BUFFERS, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
 	if (!pool)
 		rte_exit(1, "no buffers\n");
-	for (unsigned int i = 0; i < FLOWS; i++)
+	for (unsigned int i = 0; i < FLOWS; i++) {
 		flows[i].seen = calloc(WINDOW, sizeof(uint64_t));
+		flows[i].queue = i % QUEUES;
+	}
 	gap = rte_get_tsc_hz() / strtoul(argv[4], NULL, 10);
 	open_port(0);
 	open_port(1);
-	pthread_create(&thread, NULL, obey, NULL);
+	start_thread(obey, NULL);
+	machine_start();
 	run();
 	return 0;
 }

@@ -101,6 +101,7 @@ def full_restart(bed, more):
         bed.instance.appliance("start-all")
         found["seconds"] = time.monotonic() - began
         bed.way_back()
+        bed.load.echo()
         config = bed.instance.api.call(GET)
         eventually(10, "workers in step", lambda: in_step(bed.instance, config))
         found["back"] = filled(bed)

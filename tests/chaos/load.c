@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- *   load CLIENT-NETNS SERVER-NETNS CLIENT VIRTUAL SERVER[,SERVER...] PORT RATE FLOWS CONNECTIONS
+ *   load CLIENT-NETNS SERVER-NETNS SERVER-DEVICE CLIENT VIRTUAL SERVER[,SERVER...] PORT RATE
+ *        FLOWS CONNECTIONS
  *
  * Lines on standard input, each answered by one of JSON:
  *
@@ -8,6 +9,7 @@
  *   hold, go        send nothing new; go on
  *   ports           the client port of each flow
  *   owners N N ...  which worker has each flow; pauses are measured by worker
+ *   echo            the server's device is another one
  *   fill N          N datagrams of N other client ports to port 9, never answered
  *
  * The end of standard input ends it.
@@ -33,12 +35,6 @@
 #define FILL_PER_CLIENT 20000 /* ports of one client address */
 
 static struct load_config config;
-
-void die(const char *what)
-{
-	fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 void enter(const char *netns)
 {
@@ -69,30 +65,12 @@ int open_socket(int type, struct in_addr address, uint16_t port)
 	return fd;
 }
 
-void start_thread(void *(*run)(void *))
+/* Ends in the clients' namespace. */
+static void echo(void)
 {
-	pthread_t thread;
-
-	errno = pthread_create(&thread, NULL, run, NULL);
-	if (errno)
-		die("thread");
-	pthread_detach(thread);
-}
-
-void go_first(void)
-{
-	struct sched_param first = {.sched_priority = 1};
-
-	if (sched_setscheduler(0, SCHED_FIFO, &first))
-		die("real-time priority");
-}
-
-uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return timespec_ns(&now);
+	enter(config.server_netns);
+	echo_at(config.server_device, config.port);
+	enter(config.client_netns);
 }
 
 /* The servers' socket is there, so that nobody answers that there is none, and is never read. */
@@ -122,8 +100,9 @@ static void look(void)
 	udp_look(&u);
 	tcp_look(&t);
 	printf("{\"sent\":%lu,\"lost\":%ld,\"doubled\":%lu,\"wrong\":%lu,\"moved\":%lu,"
-	       "\"pause_us\":%lu,\"sender_us\":%lu,",
-	       u.sent, u.lost, u.doubled, u.wrong, u.moved, u.pause_us, u.sender_us);
+	       "\"pause_us\":%lu,\"sender_us\":%lu,\"machine_us\":%lu,",
+	       u.sent, u.lost, u.doubled, u.wrong, u.moved, u.pause_us, u.sender_us,
+	       machine_look());
 	printf("\"tcp\":{\"open\":%u,\"late\":%u,\"broken\":%lu,\"wrong\":%lu,"
 	       "\"exchanges\":%lu}}\n",
 	       t.open, t.late, t.broken, t.wrong, t.exchanges);
@@ -144,6 +123,9 @@ static void obey(char *line)
 		look();
 	} else if (!strcmp(line, "ports")) {
 		say_ports();
+	} else if (!strcmp(line, "echo")) {
+		echo();
+		printf("{}\n");
 	} else if (!strncmp(line, "fill ", 5)) {
 		fill((unsigned int)strtoul(line + 5, NULL, 10));
 	} else if (!strcmp(line, "hold") || !strcmp(line, "go")) {
@@ -162,19 +144,20 @@ static void obey(char *line)
 
 static int parse(char **argv)
 {
-	char *rest = argv[5];
+	char *rest = argv[6];
 
 	config.client_netns = argv[1];
 	config.server_netns = argv[2];
+	config.server_device = argv[3];
 	for (char *word; (word = strsep(&rest, ","));)
 		if (config.n_servers == MAX_SERVERS ||
 		    !inet_aton(word, &config.server[config.n_servers++]))
 			return 0;
-	config.port = (uint16_t)atoi(argv[6]);
-	config.rate = (unsigned int)atoi(argv[7]);
-	config.flows = (unsigned int)atoi(argv[8]);
-	config.connections = (unsigned int)atoi(argv[9]);
-	return inet_aton(argv[3], &config.client) && inet_aton(argv[4], &config.virtual) &&
+	config.port = (uint16_t)atoi(argv[7]);
+	config.rate = (unsigned int)atoi(argv[8]);
+	config.flows = (unsigned int)atoi(argv[9]);
+	config.connections = (unsigned int)atoi(argv[10]);
+	return inet_aton(argv[4], &config.client) && inet_aton(argv[5], &config.virtual) &&
 	       config.port && config.rate && config.flows;
 }
 
@@ -183,9 +166,9 @@ int main(int argc, char **argv)
 	struct rlimit files;
 	char line[4096];
 
-	if (argc != 10 || !parse(argv)) {
-		fprintf(stderr, "usage: load CLIENT-NETNS SERVER-NETNS CLIENT VIRTUAL "
-				"SERVER[,SERVER...] PORT RATE FLOWS CONNECTIONS\n");
+	if (argc != 11 || !parse(argv)) {
+		fprintf(stderr, "usage: load CLIENT-NETNS SERVER-NETNS SERVER-DEVICE CLIENT "
+				"VIRTUAL SERVER[,SERVER...] PORT RATE FLOWS CONNECTIONS\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
@@ -195,8 +178,10 @@ int main(int argc, char **argv)
 		die("number of files");
 	enter(config.server_netns);
 	open_socket(SOCK_DGRAM, (struct in_addr){INADDR_ANY}, FILL_PORT);
-	udp_start(&config); /* these end in the clients' namespace */
-	tcp_start(&config);
+	echo();
+	udp_start(&config);
+	tcp_start(&config); /* ends in the clients' namespace */
+	machine_start();
 	while (fgets(line, sizeof(line), stdin))
 		obey(line);
 	return 0;

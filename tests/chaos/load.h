@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the chaos run sends through the appliance, and the account of it: numbered datagrams at a
- * fixed rate that a server of another namespace sends back (udp.c), and long-lived TCP
- * connections (tcp.c). A plain program: sockets of the kernel's, no code of the appliance's.
- * Every byte is known to both ends, so each checks all that it gets.
+ * fixed rate (udp.c) that another namespace sends back (echo.c), long-lived TCP connections
+ * (tcp.c), and for how long the machine itself keeps a process waiting meanwhile (machine.c). A
+ * plain program: sockets of the kernel's, no code of the appliance's. Every byte is known, and
+ * checked by whoever gets it.
  */
 #ifndef CHAOS_LOAD_H
 #define CHAOS_LOAD_H
@@ -11,10 +12,13 @@
 #include <netinet/in.h>
 #include <stdint.h>
 
+#include "tests/chaos/thread.h"
+
 #define MAX_SERVERS 16
 
 struct load_config {
 	const char *client_netns, *server_netns;
+	const char *server_device;
 	struct in_addr client, virtual;
 	struct in_addr server[MAX_SERVERS]; /* addresses that the servers listen on */
 	unsigned int n_servers;
@@ -24,12 +28,24 @@ struct load_config {
 	unsigned int connections; /* TCP */
 };
 
+struct seen {
+	uint32_t address; /* network byte order, as all here */
+	uint16_t port, none;
+};
+
+struct datagram {
+	uint64_t flow;
+	uint64_t number;  /* from 1 */
+	struct seen seen; /* by the server; 0 on the way there */
+	uint64_t data[5];
+};
+
 /* Since the last look, but where said. */
 struct udp_account {
 	uint64_t sent;
 	int64_t lost;       /* sent and not back; exact while held */
 	uint64_t doubled;   /* came again */
-	uint64_t wrong;     /* with another content, at either end */
+	uint64_t wrong;     /* with another content */
 	uint64_t moved;     /* flows that the server saw come from another address or port */
 	uint64_t pause_us;  /* longest time without an arrival, by owner, kernel's time stamps */
 	uint64_t sender_us; /* longest time between two sends: not the appliance's doing */
@@ -52,25 +68,17 @@ static inline uint64_t mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
-static inline uint64_t timespec_ns(const struct timespec *t)
-{
-	return (uint64_t)t->tv_sec * 1000000000 + (uint64_t)t->tv_nsec;
-}
-
 /* load.c; each ends the program when the machine refuses. */
-void die(const char *what);
 void enter(const char *netns);
 int open_socket(int type, struct in_addr address, uint16_t port);
-void start_thread(void *(*run)(void *));
-/* Ahead of everybody else on a busy machine: what is late is the appliance, not we. */
-void go_first(void);
-uint64_t now_ns(void);
-
 void udp_start(const struct load_config *config);
 void udp_hold(int hold);
 void udp_set_owners(const char *list); /* a number for each flow, with spaces between */
 uint16_t udp_client_port(unsigned int flow);
 void udp_look(struct udp_account *account);
+
+/* In this namespace: send datagrams to this port back, from now on. */
+void echo_at(const char *device, uint16_t port);
 
 void tcp_start(const struct load_config *config);
 void tcp_hold(int hold);

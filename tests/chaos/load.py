@@ -32,7 +32,7 @@ class Load:
         self.rate = rate
         self.connections = connections
         self.argv = [PROGRAM, instance.namespace("client"), instance.namespace("server"),
-                     CLIENTS[0], VIRTUAL, ",".join(BACKENDS), str(PORT), str(rate), str(FLOWS),
+                     f"{instance.name}-lan", CLIENTS[0], VIRTUAL, ",".join(BACKENDS), str(PORT), str(rate), str(FLOWS),
                      str(connections)]
         self.process = None
 
@@ -86,6 +86,10 @@ class Load:
             if not found["lost"] or not (now["sent"] or now["lost"]):
                 break
         return found
+
+    def echo(self):
+        """The servers' device is another one."""
+        self.ask("echo")
 
     def fill(self, connections):
         """So many more connections of the appliance's, which nobody answers."""

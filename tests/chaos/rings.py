@@ -12,7 +12,7 @@ import subprocess
 import time
 
 from checks import equal, eventually
-from instance import BUILD, ROOT, SLUICE
+from instance import BUILD, ROOT, SLUICE, takeover_times
 from load import Load
 from traffic import CONFIG
 
@@ -31,7 +31,7 @@ bench = bench_bed()
 
 LIMITS = {"connections": 65536, "buffers": 32768}
 DESCRIPTORS = 4096
-RATES = (20000, 50000, 100000, 200000, 500000, 1000000, 2000000)
+RATES = (20000, 50000, 100000, 200000, 300000, 500000, 700000, 1000000)
 
 
 class Rings(bench.Appliance):
@@ -57,9 +57,11 @@ class Rings(bench.Appliance):
             json.dump(boot, file)
         return instance
 
+    def listed(self):
+        return {w.get("id", 0): w for w in self.api.call("WorkerService/ListWorkers")["workers"]}
+
     def with_standbys(self):
-        listed = {w.get("id", 0): w
-                  for w in self.api.call("WorkerService/ListWorkers")["workers"]}
+        listed = self.listed()
         ready = all(w["state"] == "running" and "standbyPid" in w for w in listed.values())
         return listed if ready else None
 
@@ -82,6 +84,10 @@ class Blast(Load):
             raise
         return self
 
+    def steer(self):
+        """Each flow enters by its owner's queue."""
+        self.ask("steer")
+
     def set_rate(self, rate):
         self.ask(f"rate {rate}")
 
@@ -91,7 +97,7 @@ class Blast(Load):
 
 
 def event(rings, blast, happen):
-    eventually(20, "standbys", rings.with_standbys)
+    before = eventually(20, "standbys", rings.with_standbys)
     blast.look_at_rest()
     blast.go()
     time.sleep(0.1)
@@ -100,40 +106,69 @@ def event(rings, blast, happen):
     found = blast.look_at_rest()
     blast.go()
     equal((found["wrong"], found["doubled"]), (0, 0), "wrong and doubled datagrams")
+    found["takeover_us"] = takeover_times(before, rings.listed())
     return found
 
 
+def restart(rings, n):
+    rings.api.call("WorkerService/RestartWorker", {"id": n})
+
+
 def kill(rings, n):
-    os.kill(rings.with_standbys()[n]["pid"], signal.SIGKILL)
+    os.kill(rings.listed()[n]["pid"], signal.SIGKILL)
+
+
+def kill_cold(rings, n):
+    before = rings.listed()[n]
+    for pid in before["standbyPid"], before["pid"]:
+        os.kill(pid, signal.SIGKILL)
+    replaced(rings, n, before)
+
+
+def hang(rings, n):
+    before = rings.listed()[n]
+    os.kill(before["pid"], signal.SIGSTOP)
+    replaced(rings, n, before)
+
+
+def replaced(rings, n, before):
+    def other():
+        now = rings.listed()[n]
+        return now["state"] == "running" and now["pid"] != before["pid"]
+    eventually(20, f"another worker {n}", other)
+
+
+# Name in the account, what a person reads, what happens, how often of all rounds.
+EVENTS = ((None, "nothing", lambda *_: time.sleep(0.05), 1), ("graceful", "graceful restart", restart, 1),
+          ("kill", "kill -9, standby", kill, 1), ("kill_cold", "kill -9, standby first", kill_cold, 2),
+          ("hang", "hang", hang, 4))
 
 
 def carried(rings, blast):
-    """The highest rate but one at which, with nothing happening, nothing is lost."""
-    good = [RATES[0]]
+    """The highest rate at which, with nothing happening, nothing is lost."""
+    good = RATES[0]
     for rate in RATES:
         blast.set_rate(rate)
         looks = [event(rings, blast, lambda: time.sleep(0.3)) for _ in range(2)]
         if any(found["lost"] for found in looks):
             break
-        good.append(rate)
-    return good[-2] if len(good) > 1 else good[0]
+        good = rate
+    return good
 
 
-def rounds(account, rate, times):
+def rounds(account, rate, times, say):
     """Events into the account; the rate."""
-    def add(kind, happen):
-        found = event(rings, blast, happen)
-        found.update(events=1, connections=0, connections_lost=found["moved"])
-        account.kinds.setdefault(kind, []).append(found)
-
     with bench.hugepages(), bench.directory() as path, Rings(f"{path}/rings") as rings:
         rings.apply(CONFIG)
         with Blast(rings, rate or RATES[0]) as blast:
+            blast.steer()
             rate = rate or carried(rings, blast)
+            say(f"on rings, {rate} datagrams a second, each by its owner's queue")
             blast.set_rate(rate)
-            for n in range(times):
-                add("nothing", lambda: time.sleep(0.05))
-                add("graceful restart", lambda n=n: rings.api.call(
-                    "WorkerService/RestartWorker", {"id": n % 2}))
-                add("kill -9, standby", lambda n=n: kill(rings, n % 2))
+            for name, kind, happen, part in EVENTS:
+                for n in range(times // part):
+                    found = event(rings, blast, lambda h=happen, n=n: h(rings, n % 2))
+                    found.update(events=1, connections=0, connections_lost=found["moved"])
+                    account.add(name, kind, found)
+                say(list(account.table())[-1])
     return rate

@@ -330,6 +330,6 @@ void tcp_start(const struct load_config *wanted)
 		clients[i].connection = i;
 	}
 	atomic_store(&held, true);
-	start_thread(run_servers_here);
-	start_thread(run_clients);
+	start_thread(run_servers_here, NULL);
+	start_thread(run_clients, NULL);
 }

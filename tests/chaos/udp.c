@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Datagrams: one thread sends them at a fixed rate, one in the other namespace sends them back, one
- * accounts for what returns. They run at real-time priority, so that on a busy machine it is
- * the appliance that is late and not they; and the two that receive look every half
- * millisecond, since their kernel's time stamps tell when a datagram came.
+ * Datagrams: one thread sends them at a fixed rate, one accounts for what returns. They run at
+ * real-time priority, so that on a busy machine it is the appliance that is late and not they;
+ * and the one that receives looks every half millisecond, since the kernel's time stamps tell
+ * when a datagram came. What is due at a time is of one flow, and given to the kernel in one
+ * piece to be cut (UDP_SEGMENT); the next time it is another worker's turn.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -21,16 +22,11 @@
 #define MAX_FLOWS 64
 #define WINDOW    65536 /* numbers of a flow that may be on their way, in any order */
 #define BATCH     64
-#define STEP_NS   40000   /* the sender sleeps no shorter */
+#define STEP_NS   80000   /* the sender sleeps no shorter */
+#define SEGMENTS  32u     /* datagrams given to the kernel at a time, at most */
 #define TURN_NS   500000  /* between two looks at what arrived */
 #define MISSED_NS 2000000 /* what the sender slept longer is left out, not sent in one go */
 #define OWNERS    4
-
-struct datagram {
-	uint64_t flow;
-	uint64_t number; /* from 1 */
-	uint64_t data[6];
-};
 
 struct flow {
 	int fd;
@@ -39,16 +35,16 @@ struct flow {
 	unsigned int owner;
 	uint64_t arrived;      /* once */
 	uint64_t seen[WINDOW]; /* the number that came last in this place */
-	struct sockaddr_in at_server;
+	struct seen seen_by_server;
 };
 
 static const struct load_config *config;
 static struct flow flows[MAX_FLOWS];
-static int server_fd[MAX_SERVERS];
+static _Atomic unsigned int turn[MAX_FLOWS]; /* in which flows send: workers alternate */
 static atomic_bool held;
 static atomic_uint_fast64_t wrong, moved, sender_ns;
 
-/* Of the receiver and the server, under the lock. */
+/* Of the receiver, under the lock. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t doubled, last_ns[OWNERS], pause_ns;
 
@@ -56,11 +52,12 @@ static void make(struct datagram *d, uint64_t flow, uint64_t number)
 {
 	d->flow = flow;
 	d->number = number;
+	d->seen = (struct seen){0};
 	for (unsigned int i = 0; i < sizeof(d->data) / sizeof(d->data[0]); i++)
 		d->data[i] = mix(flow << 48 ^ number << 3 ^ i);
 }
 
-/* As it was sent, every bit. */
+/* As it was sent, every bit, but for what the server adds. */
 static bool right(const struct datagram *d, size_t length)
 {
 	struct datagram wanted;
@@ -68,39 +65,38 @@ static bool right(const struct datagram *d, size_t length)
 	if (length != sizeof(*d) || d->flow >= config->flows)
 		return false;
 	make(&wanted, d->flow, d->number);
+	wanted.seen = d->seen;
 	return !memcmp(d, &wanted, sizeof(wanted));
 }
 
 /* ---- sending ---------------------------------------------------------------------------- */
 
-static void send_one(uint64_t n)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-	struct flow *f = &flows[n % config->flows];
-	uint64_t number = atomic_load(&f->sent) + 1;
-	struct datagram d;
-
-	make(&d, (uint64_t)(f - flows), number);
-	/* what the kernel refuses, since there is no device, was lost to the client, too */
-	send(f->fd, &d, sizeof(d), MSG_DONTWAIT);
-	atomic_store(&f->sent, number);
+	return a < b ? a : b;
 }
 
-static void sleep_until(uint64_t ns)
+/* n datagrams of the flow whose turn it is. */
+static void send_some(unsigned int t, unsigned int n)
 {
-	struct timespec t = {.tv_sec = (time_t)(ns / 1000000000),
-			     .tv_nsec = (long)(ns % 1000000000)};
+	struct flow *f = &flows[turn[t % config->flows]];
+	uint64_t number = atomic_load(&f->sent);
+	struct datagram d[SEGMENTS];
 
-	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+	for (unsigned int i = 0; i < n; i++)
+		make(&d[i], (uint64_t)(f - flows), ++number);
+	/* what the kernel refuses, since there is no device, was lost to the client, too */
+	send(f->fd, d, n * sizeof(d[0]), MSG_DONTWAIT);
+	atomic_store(&f->sent, number);
 }
 
 static void *send_all(void *unused)
 {
-	uint64_t step = 1000000000 / config->rate, n = 0, due = now_ns(), last = 0;
+	uint64_t step = 1000000000 / config->rate, due = now_ns(), last = 0;
 
 	(void)unused;
 	go_first();
-	prctl(PR_SET_TIMERSLACK, 1);
-	for (;;) {
+	for (unsigned int t = 0;; t++) {
 		uint64_t now = now_ns();
 
 		if (atomic_load(&held)) {
@@ -111,8 +107,9 @@ static void *send_all(void *unused)
 			due = now - MISSED_NS;
 		if (last && now - last > atomic_load(&sender_ns))
 			atomic_store(&sender_ns, now - last);
-		for (; due <= now && !atomic_load(&held); due += step) {
-			send_one(n++);
+		for (unsigned int n; due <= now && !atomic_load(&held); due += n * step) {
+			n = (unsigned int)least((now - due) / step + 1, SEGMENTS);
+			send_some(t, n);
 			last = now;
 		}
 		sleep_until(due > now + STEP_NS ? due : now + STEP_NS);
@@ -120,24 +117,21 @@ static void *send_all(void *unused)
 	return NULL;
 }
 
-/* ---- the servers ------------------------------------------------------------------------ */
+/* ---- what returns ----------------------------------------------------------------------- */
 
 struct batch {
 	struct mmsghdr msg[BATCH];
 	struct iovec vec[BATCH];
-	struct sockaddr_in name[BATCH];
 	struct datagram data[BATCH];
 	char control[BATCH][64];
 };
 
-/* `many` so that a cut datagram shows as one that is too short, a longer one as longer. */
+/* Cut ones show as too short, longer ones as longer. */
 static int receive_batch(int fd, struct batch *b)
 {
 	for (unsigned int i = 0; i < BATCH; i++) {
 		b->vec[i] = (struct iovec){&b->data[i], sizeof(b->data[i])};
-		b->msg[i].msg_hdr = (struct msghdr){.msg_name = &b->name[i],
-						    .msg_namelen = sizeof(b->name[i]),
-						    .msg_iov = &b->vec[i],
+		b->msg[i].msg_hdr = (struct msghdr){.msg_iov = &b->vec[i],
 						    .msg_iovlen = 1,
 						    .msg_control = b->control[i],
 						    .msg_controllen = sizeof(b->control[i])};
@@ -146,14 +140,11 @@ static int receive_batch(int fd, struct batch *b)
 }
 
 /* Where the appliance lets this flow come from: it may not change. */
-static void note_source(struct flow *f, const struct sockaddr_in *from)
+static void note_seen(struct flow *f, const struct seen *from)
 {
-	struct sockaddr_in *known = &f->at_server;
-
-	if (known->sin_port &&
-	    (known->sin_port != from->sin_port || known->sin_addr.s_addr != from->sin_addr.s_addr))
+	if (f->seen_by_server.port && memcmp(&f->seen_by_server, from, sizeof(*from)))
 		moved++;
-	*known = *from;
+	f->seen_by_server = *from;
 }
 
 static uint64_t stamp(struct msghdr *m)
@@ -180,59 +171,6 @@ static void note_time(const struct flow *f, uint64_t at)
 		*last = at;
 }
 
-/* Drop from the batch what is not to be sent back. */
-static unsigned int check_batch(struct batch *b, int n)
-{
-	unsigned int out = 0;
-
-	pthread_mutex_lock(&lock);
-	for (int i = 0; i < n; i++) {
-		struct msghdr *m = &b->msg[i].msg_hdr;
-		struct flow *f = &flows[b->data[i].flow % MAX_FLOWS];
-
-		if (!right(&b->data[i], b->msg[i].msg_len)) {
-			wrong++;
-			continue;
-		}
-		note_source(f, &b->name[i]);
-		note_time(f, stamp(m));
-		m->msg_controllen = 0;
-		b->msg[out++] = b->msg[i];
-	}
-	pthread_mutex_unlock(&lock);
-	return out;
-}
-
-static void send_back(int fd, struct batch *b, unsigned int n)
-{
-	for (unsigned int done = 0; done < n;) {
-		int k = sendmmsg(fd, b->msg + done, n - done, 0);
-
-		done += k > 0 ? (unsigned int)k : 1; /* one without a way is lost */
-	}
-}
-
-static void rest(void)
-{
-	nanosleep(&(struct timespec){.tv_nsec = TURN_NS}, NULL);
-}
-
-static void *serve(void *unused)
-{
-	static struct batch b;
-	int n;
-
-	(void)unused;
-	go_first();
-	for (;; rest())
-		for (unsigned int i = 0; i < config->n_servers; i++)
-			while ((n = receive_batch(server_fd[i], &b)) > 0)
-				send_back(server_fd[i], &b, check_batch(&b, n));
-	return NULL;
-}
-
-/* ---- what returns ----------------------------------------------------------------------- */
-
 static void account(struct flow *f, const struct datagram *d)
 {
 	if (f->seen[d->number % WINDOW] == d->number) {
@@ -247,12 +185,22 @@ static void arrived(struct batch *b, int n)
 {
 	pthread_mutex_lock(&lock);
 	for (int i = 0; i < n; i++) {
-		if (right(&b->data[i], b->msg[i].msg_len))
-			account(&flows[b->data[i].flow], &b->data[i]);
-		else
+		const struct datagram *d = &b->data[i];
+
+		if (!right(d, b->msg[i].msg_len)) {
 			wrong++;
+			continue;
+		}
+		account(&flows[d->flow], d);
+		note_seen(&flows[d->flow], &d->seen);
+		note_time(&flows[d->flow], stamp(&b->msg[i].msg_hdr));
 	}
 	pthread_mutex_unlock(&lock);
+}
+
+static void rest(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = TURN_NS}, NULL);
 }
 
 static void *receive(void *unused)
@@ -279,6 +227,19 @@ void udp_hold(int hold)
 	atomic_store(&held, hold);
 }
 
+/* Those of each owner in a row, then one of each in turn while there are. */
+static void alternate(void)
+{
+	unsigned int of[OWNERS][MAX_FLOWS], n[OWNERS] = {0}, at = 0;
+
+	for (unsigned int i = 0; i < config->flows; i++)
+		of[flows[i].owner][n[flows[i].owner]++] = i;
+	for (unsigned int k = 0; at < config->flows; k++)
+		for (unsigned int o = 0; o < OWNERS; o++)
+			if (k < n[o])
+				turn[at++] = of[o][k];
+}
+
 void udp_set_owners(const char *list)
 {
 	char *end;
@@ -286,6 +247,7 @@ void udp_set_owners(const char *list)
 	pthread_mutex_lock(&lock);
 	for (unsigned int i = 0; i < config->flows; i++, list = end)
 		flows[i].owner = (unsigned int)strtoul(list, &end, 10) % OWNERS;
+	alternate();
 	pthread_mutex_unlock(&lock);
 }
 
@@ -325,35 +287,32 @@ static void open_flow(struct flow *f)
 	struct sockaddr_in to = {.sin_family = AF_INET,
 				 .sin_addr = config->virtual,
 				 .sin_port = htons(config->port)};
+	int one = 1, segment = sizeof(struct datagram);
 	struct sockaddr_in local;
 	socklen_t len = sizeof(local);
 
 	f->fd = open_socket(SOCK_DGRAM, config->client, 0);
 	if (connect(f->fd, (struct sockaddr *)&to, sizeof(to)) ||
-	    getsockname(f->fd, (struct sockaddr *)&local, &len))
+	    getsockname(f->fd, (struct sockaddr *)&local, &len) ||
+	    setsockopt(f->fd, SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment)) ||
+	    setsockopt(f->fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one)))
 		die("flow");
 	f->port = ntohs(local.sin_port);
 }
 
 void udp_start(const struct load_config *wanted)
 {
-	int one = 1;
-
 	config = wanted;
 	if (config->flows > MAX_FLOWS) {
 		errno = E2BIG;
 		die("flows");
 	}
-	enter(config->server_netns);
-	for (unsigned int i = 0; i < config->n_servers; i++) {
-		server_fd[i] = open_socket(SOCK_DGRAM, config->server[i], config->port);
-		setsockopt(server_fd[i], SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one));
-	}
 	enter(config->client_netns);
-	for (unsigned int i = 0; i < config->flows; i++)
+	for (unsigned int i = 0; i < config->flows; i++) {
 		open_flow(&flows[i]);
+		turn[i] = i;
+	}
 	atomic_store(&held, true);
-	start_thread(serve);
-	start_thread(receive);
-	start_thread(send_all);
+	start_thread(receive, NULL);
+	start_thread(send_all, NULL);
 }

@@ -54,6 +54,12 @@ def alive(pid):
         return False
 
 
+def takeover_times(before, now):
+    """For how long nobody worked, in us, in each slot that has another process than before."""
+    return [int(w["takeoverUs"]) for n, w in now.items()
+            if w["pid"] != before[n]["pid"] and "takeoverUs" in w]
+
+
 class Instance:
     """An appliance of this test's own, ended with the `with` block."""
 
@@ -106,9 +112,7 @@ class Instance:
         return listed if ready else None
 
     def takeovers(self, before):
-        """For how long nobody worked, in us, in each slot that has another process than then."""
-        return [int(now["takeoverUs"]) for n, now in self.workers().items()
-                if now["pid"] != before[n]["pid"] and "takeoverUs" in now]
+        return takeover_times(before, self.workers())
 
     def connections(self, **filters):
         """All connections that fit, page by page."""
