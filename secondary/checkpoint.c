@@ -16,9 +16,9 @@
 #include <sluice/log.h>
 #include <sluice/owner.h>
 #include <sluice/shm.h>
+#include <sluice/snat.h>
 
 #include "secondary/local_port.h"
-#include "secondary/snat.h"
 #include "secondary/worker.h"
 
 SL_LOG_TYPE(checkpoint_log, "sluice.worker.checkpoint");
@@ -194,13 +194,12 @@ static struct endpoints endpoints4(const struct worker *w, const struct sl_conn 
 {
 	const struct sl_tuple *in = &e->key[SL_DIR_IN], *out = &e->key[SL_DIR_OUT];
 	bool direct = e->core.flags & SL_CONN_F_DIRECT;
-	struct sl_addr outside = sl_addr_of_v4(out->saddr);
 
 	return (struct endpoints){
 		.proto = {in->proto, direct ? in->proto : out->proto},
 		.local = sl_addr_of_v4(out->daddr),
 		.local_port = rte_be_to_cpu_16(out->dport),
-		.group = sl_conn_is_snat(&e->core) ? snat_group(out) : local_port_group(&outside),
+		.group = local_port_group4(out->saddr),
 		.reply_to_client = out->daddr == in->saddr && out->dport == in->sport,
 		.snat_possible = true,
 		.client_owner = sl_owner_conn(e, w->root->seed, w->n_workers),

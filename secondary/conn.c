@@ -531,8 +531,6 @@ bool conn_restore(struct worker *w, struct conn_table *t, uint32_t at, uint32_t 
 	flow_stats_restored(w, e);
 	if (conn_has_local_port(e))
 		local_port_restore(w, e->port_pool, &local, port);
-	if (conn_has_local_port(e) && sl_conn_is_snat(e))
-		local_port_doubt(w, e->port_pool);
 	rte_compiler_barrier();
 	t->check[at] = e->last_seen + timeout;
 	return true;

@@ -87,19 +87,6 @@ bool local_port_doubtful(const struct worker *w, uint16_t pool)
 	return w->slot->port_pool[pool].shared;
 }
 
-void local_port_doubt(struct worker *w, uint16_t pool)
-{
-	uint32_t pools = w->root->port_pools_per_address;
-	struct sl_addr addr = w->slot->port_pool[pool].addr;
-	struct sl_port_pool *p = &w->slot->port_pool[pool - pool % pools];
-
-	for (uint32_t i = 0; i < pools; i++) {
-		if (!sl_addr_equal(&p[i].addr, &addr))
-			serve(&p[i], &addr);
-		p[i].shared = 1;
-	}
-}
-
 static size_t words_per_pool(const struct worker *w)
 {
 	return (w->slot->ports_per_pool + 63) / 64;

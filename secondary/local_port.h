@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Local ports of FullNAT and SNAT. Each local address has a few pools; a group of other sides (in
- * FullNAT those of a backend's address, in SNAT a hash of where it goes) picks one, so that one
- * address serves the whole port range to each group. A pool holds the ports whose owner is this
- * worker (<sluice/owner.h>). Taking and putting are O(1): ports never used come first, then
- * returned ones, oldest first.
+ * Local ports of FullNAT and SNAT. Each local address has a few pools; a group of other sides,
+ * those of one address, picks one, so that one local address serves the whole port range to each
+ * group. A pool holds the ports whose owner is this worker (<sluice/owner.h>). Taking and putting
+ * are O(1): ports never used come first, then returned ones, oldest first.
  */
 #ifndef LOCAL_PORT_H
 #define LOCAL_PORT_H
@@ -17,18 +16,19 @@
 #include <rte_byteorder.h>
 
 /*
- * The group of a backend: by its address. Not by its id: a server may be a backend of several
- * pools, and no two connections to it may have one local endpoint.
+ * The group of an other side: by its address alone, whatever the mode. A server may be a backend of
+ * several pools and where SNAT's hosts go, too, and no two connections to it may have one local
+ * endpoint.
  */
-static inline uint32_t local_port_group(const struct sl_addr *backend)
+static inline uint32_t local_port_group(const struct sl_addr *other)
 {
-	return sl_addr_fold(backend);
+	return sl_addr_fold(other);
 }
 
 /* The same of an IPv4 address, which folds to itself. */
-static inline uint32_t local_port_group4(rte_be32_t backend)
+static inline uint32_t local_port_group4(rte_be32_t other)
 {
-	return backend;
+	return other;
 }
 
 /* Which of the `pools` of a local address; Fibonacci hashing (Knuth, TAOCP 3, section 6.4). */
@@ -46,12 +46,6 @@ struct worker;
  */
 uint16_t local_port_take(struct worker *w, const struct sl_local_address *local, uint32_t group,
 			 uint16_t *pool);
-
-/*
- * From here on all pools of this one's address are doubtful: whoever takes a port of it has groups
- * of another kind, and two kinds may come to one other side by different pools.
- */
-void local_port_doubt(struct worker *w, uint16_t pool);
 
 /* Give a port back. `addr` is the connection's: another's pool takes nothing. */
 void local_port_put(struct worker *w, uint16_t pool, const struct sl_addr *addr, uint16_t port);

@@ -18,6 +18,7 @@
 
 #include <rte_branch_prediction.h>
 
+#include <sluice/snat.h>
 #include <sluice/virtual_server.h>
 
 #include "secondary/choose.h"
@@ -28,7 +29,6 @@
 #include "secondary/mode.h"
 #include "secondary/owner.h"
 #include "secondary/persist.h"
-#include "secondary/snat.h"
 #include "secondary/state.h"
 #include "secondary/worker.h"
 
