@@ -41,6 +41,7 @@ void compile_snat(struct sl_snapshot *s, const struct plan *plan)
 		out[i].server.local = (struct sl_span){
 			s->local_lists.offset + p->addresses.first * (uint32_t)sizeof(uint32_t),
 			p->addresses.n};
+		out[i].server.n_local_v4 = p->n_ipv4;
 		out[i].outside = (struct sl_backend){
 			.ref = r->snat.outside, .weight = 1, .mode = SL_MODE_SNAT};
 	}

@@ -25,8 +25,6 @@ static int decode_prefixes(const struct fields_context *c, const char *field, ch
 	*count = n;
 	for (size_t i = 0; i < n && !wrong; i++) {
 		wrong = address_parse_prefix(text[i], &(*out)[i]);
-		if (!wrong && !sl_addr_is_v4(&(*out)[i].addr))
-			wrong = "is of IPv6, for which there is no SNAT yet";
 		if (wrong)
 			return fields_refuse(c, field, "\"%.80s\" %s", text[i], wrong);
 	}
@@ -44,6 +42,22 @@ static int decode_protocol(const struct fields_context *c, const Sluice__V1__Sna
 		return fields_refuse(c, "protocol", "%d is not known: tcp, udp, icmp, or none",
 				     (int)m->protocol);
 	}
+}
+
+/* A destination that no source can reach is a mistake. */
+static int check_destinations(const struct fields_context *c, const Sluice__V1__SnatPolicy *m)
+{
+	const struct resource *r = c->r;
+
+	for (size_t i = 0; i < r->snat.n_destination; i++) {
+		bool ipv4 = sl_addr_is_v4(&r->snat.destination[i].addr);
+
+		if (!resource_snat_has(r, !ipv4))
+			return fields_refuse(c, "destination_prefixes",
+					     "\"%.80s\" is of %s, and no source is",
+					     m->destination_prefixes[i], ipv4 ? "IPv4" : "IPv6");
+	}
+	return 0;
 }
 
 int fields_decode_snat(const struct fields_context *c, const Sluice__V1__SnatPolicy *m)
@@ -66,6 +80,8 @@ int fields_decode_snat(const struct fields_context *c, const Sluice__V1__SnatPol
 		rc = decode_prefixes(c, "destination_prefixes", m->destination_prefixes,
 				     m->n_destination_prefixes, &r->snat.destination,
 				     &r->snat.n_destination);
+	if (!rc)
+		rc = check_destinations(c, m);
 	r->snat.priority = m->priority;
 	r->snat.max_connections = m->max_connections;
 	return rc ? rc : fields_check_name(c, "local_address_pool", m->local_address_pool);

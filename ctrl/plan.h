@@ -76,7 +76,8 @@ static inline struct plan_range plan_locals(const struct plan_local *local, bool
 /* A SNAT policy. */
 struct plan_snat {
 	const struct resource *policy;
-	struct plan_range addresses; /* in the snapshot's local addresses' lists */
+	struct plan_range addresses; /* IPv6's, in the snapshot's local addresses' lists, */
+	uint16_t n_ipv4;             /* right behind so many of IPv4 */
 	uint32_t port_mask;          /* ports that its packets come in by */
 };
 

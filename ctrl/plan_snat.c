@@ -46,12 +46,15 @@ static int find_local(const struct plan *plan, struct plan_snat *p, const char *
 				   "snat_policies[%s].local_address_pool: there is no local "
 				   "address pool %s",
 				   p->policy->name, name);
-	p->addresses = plan_locals(local, false);
-	if (p->addresses.n)
-		return 0;
-	return problem_set(why, PROBLEM_FAILED_PRECONDITION,
-			   "snat_policies[%s].local_address_pool: %s has no IPv4 address",
-			   p->policy->name, name);
+	p->addresses = plan_locals(local, true);
+	p->n_ipv4 = (uint16_t)local->n_ipv4;
+	for (int ipv6 = 0; ipv6 < 2; ipv6++)
+		if (resource_snat_has(p->policy, ipv6) && !plan_locals(local, ipv6).n)
+			return problem_set(why, PROBLEM_FAILED_PRECONDITION,
+					   "snat_policies[%s].local_address_pool: %s has no %s "
+					   "address, as sources want",
+					   p->policy->name, name, ipv6 ? "IPv6" : "IPv4");
+	return 0;
 }
 
 static int check_count(const struct plan *plan, struct problem *why)

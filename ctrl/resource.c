@@ -246,3 +246,11 @@ void resource_free(struct resource *r)
 	fields_free(r);
 	free(r);
 }
+
+bool resource_snat_has(const struct resource *policy, bool ipv6)
+{
+	for (size_t i = 0; i < policy->snat.n_source; i++)
+		if (sl_addr_is_v4(&policy->snat.source[i].addr) != ipv6)
+			return true;
+	return false;
+}

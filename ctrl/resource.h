@@ -177,6 +177,9 @@ const char *resource_backend_name(const char *pool, const char *name, char *out)
 /* Is this backend in that pool? */
 bool resource_in_pool(const struct resource *backend, const char *pool);
 
+/* A SNAT policy has sources of this family. */
+bool resource_snat_has(const struct resource *policy, bool ipv6);
+
 /* What a message says its name is; "" for one that has none. */
 const char *resource_message_name(const ProtobufCMessage *message);
 

@@ -182,11 +182,10 @@ static int known_fill(const struct worker *w, struct known *k)
 struct endpoints {
 	uint8_t proto[2];
 	struct sl_addr local;
-	bool other_family;    /* the backend's side is of the other family than the client's */
-	uint16_t local_port;  /* host order */
-	uint32_t group;       /* of local ports */
-	bool reply_to_client; /* what comes back goes to the client's endpoint */
-	bool snat_possible;
+	bool other_family;         /* the backend's side is of the other family than the client's */
+	uint16_t local_port;       /* host order */
+	uint32_t group;            /* of local ports */
+	bool reply_to_client;      /* what comes back goes to the client's endpoint */
 	unsigned int client_owner; /* of what the client sends */
 };
 
@@ -201,7 +200,6 @@ static struct endpoints endpoints4(const struct worker *w, const struct sl_conn 
 		.local_port = rte_be_to_cpu_16(out->dport),
 		.group = local_port_group4(out->saddr),
 		.reply_to_client = out->daddr == in->saddr && out->dport == in->sport,
-		.snat_possible = true,
 		.client_owner = sl_owner_conn(e, w->root->seed, w->n_workers),
 	};
 }
@@ -275,12 +273,12 @@ static bool stub_is_ours(const struct worker *w, const struct sl_conn_core *e,
 	       ends->client_owner != w->id;
 }
 
-/* ICMP is of SNAT alone, and that of IPv4. */
+/* ICMP is of SNAT alone. */
 static bool proto_fits(const struct sl_conn_core *e, const struct endpoints *ends)
 {
 	uint8_t proto = ends->proto[SL_DIR_IN];
 
-	if (proto != ends->proto[SL_DIR_OUT] || (sl_conn_is_snat(e) && !ends->snat_possible))
+	if (proto != ends->proto[SL_DIR_OUT])
 		return false;
 	if (proto == IPPROTO_ICMP)
 		return sl_conn_is_snat(e) && e->flags & SL_CONN_F_ECHO;

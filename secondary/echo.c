@@ -7,6 +7,7 @@
 #include "secondary/exit.h"
 #include "secondary/nexthop.h"
 #include "secondary/rewrite.h"
+#include "secondary/rewrite6.h"
 #include "secondary/state.h"
 
 /* Addresses as of any packet, but where ports would be there are type, code and checksum. */
@@ -38,6 +39,40 @@ bool forward_echo(struct worker *w, struct burst *b, unsigned int at)
 		why = SL_DROP_TOO_BIG;
 	} else if (likely(to)) {
 		rewrite_echo(frame, e, dir);
+		if (likely(neigh_send(w, to, m, frame, &why))) {
+			b->verdict[at] = VERDICT_HELD;
+			return true;
+		}
+	}
+	burst_drop(b, at, why);
+	return false;
+}
+
+static void rewrite6_echo(char *frame, char *l4, const struct sl_conn6 *e, unsigned int dir)
+{
+	struct rte_icmp_hdr *icmp = (struct rte_icmp_hdr *)l4; /* ICMPv6 has it alike */
+
+	rewrite6_ip(frame, e, dir);
+	icmp->icmp_cksum = sl_csum_apply(icmp->icmp_cksum, e->core.l4_delta[dir]);
+	icmp->icmp_ident = dir == SL_DIR_IN ? e->key[SL_DIR_OUT].dport : e->key[SL_DIR_IN].sport;
+}
+
+bool forward6_echo(struct worker *w, struct burst *b, unsigned int at)
+{
+	struct rte_mbuf *m = b->pkt[at];
+	struct sl_conn6 *e = b->conn6[at];
+	char *frame = rte_pktmbuf_mtod(m, char *);
+	unsigned int dir = b->dir[at];
+	uint8_t why = SL_DROP_NO_ROUTE;
+	uint16_t to = nexthop6_of(w, e, dir, &why);
+	uint32_t max = w->frame_max[w->neighs.entry[to].port];
+
+	state_datagram(w, &e->core, dir, m->pkt_len);
+	if (unlikely(to && m->pkt_len > max)) {
+		exit6_too_big(w, b, at, max - RTE_ETHER_HDR_LEN);
+		why = SL_DROP_TOO_BIG;
+	} else if (likely(to)) {
+		rewrite6_echo(frame, frame + b->l4[at], e, dir);
 		if (likely(neigh_send(w, to, m, frame, &why))) {
 			b->verdict[at] = VERDICT_HELD;
 			return true;

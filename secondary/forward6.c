@@ -9,6 +9,7 @@
 #include <rte_branch_prediction.h>
 
 #include "secondary/direct.h"
+#include "secondary/echo.h"
 #include "secondary/exit.h"
 #include "secondary/forward64.h"
 #include "secondary/icmp6.h"
@@ -59,6 +60,8 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 			stub_pass_on6(w, b, at, e);
 			return false;
 		}
+		if (e->core.state == SL_CONN_ICMP)
+			return forward6_echo(w, b, at);
 		exit6_clamp(w, e, l4);
 	}
 	if (unlikely(!state_advance(w, &w->conns6, &e->core, dir, (const struct rte_tcp_hdr *)l4,

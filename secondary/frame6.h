@@ -63,9 +63,9 @@ static inline bool frame6_multicast(const struct sl_addr *a)
 	return (uint8_t)a->w[0] == 0xff; /* little endian */
 }
 
-/* Sources that no host has (RFC 4291 section 2.5): multicast, unspecified, loopback, IPv4-mapped.
+/* Addresses that no host has (RFC 4291 section 2.5): multicast, unspecified, loopback, IPv4-mapped.
  */
-static inline bool frame6_bad_source(const struct sl_addr *a)
+static inline bool frame6_no_host(const struct sl_addr *a)
 {
 	return frame6_multicast(a) || !(a->w[0] | a->w[1] | a->w[2]) || sl_addr_is_v4(a);
 }

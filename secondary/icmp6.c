@@ -15,6 +15,7 @@
 #include "secondary/ndp.h"
 #include "secondary/worker.h"
 
+#define GO_ON    SL_DROP_MAX /* no reason to drop */
 #define OWN_HOPS 64
 
 /* Turn the request into its reply, in place, and send it back by the way it came. */
@@ -40,7 +41,9 @@ static bool is_ours(const struct worker *w, const struct sl_addr *addr, unsigned
 {
 	const struct sl_own_address *own = sl_own_address_find_addr(w->snapshot, addr);
 
-	return own && (!(own->flags & SL_OWN_LINK) || own->port_mask & 1u << port);
+	if (!own || sl_addr_is_v4(addr)) /* IPv4's are none over IPv6 */
+		return false;
+	return !(own->flags & SL_OWN_LINK) || own->port_mask & 1u << port;
 }
 
 static bool is_error(uint8_t type)
@@ -48,18 +51,33 @@ static bool is_error(uint8_t type)
 	return type >= ICMP6_UNREACHABLE && type <= ICMP6_PARAMETER;
 }
 
-/* What is not neighbour discovery; it is here for errors and echo requests. */
-static void input(struct worker *w, struct burst *b, unsigned int at, struct icmp6 *icmp,
+/* A request to who is not us, or a reply to an address that SNAT asks from. */
+static bool passes(const struct worker *w, const struct sl_addr *to, const struct icmp6 *icmp)
+{
+	const struct sl_own_address *own = sl_own_address_find_addr(w->snapshot, to);
+
+	if (icmp->code)
+		return false;
+	if (icmp->type == ICMP6_ECHO_REQUEST)
+		return !own && !frame6_no_host(to);
+	return icmp->type == ICMP6_ECHO_REPLY && own && own->flags & SL_OWN_LOCAL;
+}
+
+static enum sl_drop_reason check_source(const struct worker *w, const struct sl_addr *from)
+{
+	if (frame6_no_host(from))
+		return SL_DROP_IP_SOURCE;
+	return sl_own_address_find_addr(w->snapshot, from) ? SL_DROP_IP_SOURCE_OURS : GO_ON;
+}
+
+/* What is for us and not neighbour discovery: errors and echo requests. */
+static void serve(struct worker *w, struct burst *b, unsigned int at, struct icmp6 *icmp,
 		  uint32_t len)
 {
 	struct rte_mbuf *m = b->pkt[at];
-	struct sl_addr from = frame6_source(frame6_ip(m)), to = frame6_destination(frame6_ip(m));
+	struct sl_addr to = frame6_destination(frame6_ip(m));
 
-	if (frame6_bad_source(&from)) {
-		burst_drop(b, at, SL_DROP_IP_SOURCE);
-	} else if (sl_own_address_find_addr(w->snapshot, &from)) {
-		burst_drop(b, at, SL_DROP_IP_SOURCE_OURS);
-	} else if (is_error(icmp->type)) {
+	if (is_error(icmp->type)) {
 		icmp6_related(w, b, at, icmp, len);
 	} else if (icmp->type != ICMP6_ECHO_REQUEST || icmp->code) {
 		burst_drop(b, at, SL_DROP_ICMP_TYPE);
@@ -71,18 +89,33 @@ static void input(struct worker *w, struct burst *b, unsigned int at, struct icm
 	}
 }
 
-void icmp6_input(struct worker *w, struct burst *b, unsigned int at, uint32_t l4, uint32_t len)
+static bool is_ndp(uint8_t type)
+{
+	return type == ICMP6_SOLICITATION || type == ICMP6_ADVERTISEMENT;
+}
+
+bool icmp6_input(struct worker *w, struct burst *b, unsigned int at, uint32_t l4, uint32_t len)
 {
 	struct icmp6 *icmp = rte_pktmbuf_mtod_offset(b->pkt[at], struct icmp6 *, l4);
+	const struct frame6_ip *ip = frame6_ip(b->pkt[at]);
+	struct sl_addr from = frame6_source(ip), to = frame6_destination(ip);
+	enum sl_drop_reason why = GO_ON;
 
 	if (len < sizeof(*icmp))
-		burst_drop(b, at, SL_DROP_L4_SHORT);
-	else if (frame6_sum(frame6_ip(b->pkt[at]), IPPROTO_ICMPV6, icmp, len) != 0xffff)
-		burst_drop(b, at, SL_DROP_L4_CHECKSUM);
-	else if (icmp->type == ICMP6_SOLICITATION || icmp->type == ICMP6_ADVERTISEMENT)
+		why = SL_DROP_L4_SHORT;
+	else if (!is_ndp(icmp->type)) /* whose source may be unspecified */
+		why = check_source(w, &from);
+	if (why == GO_ON && passes(w, &to, icmp))
+		return true;
+	if (why == GO_ON && frame6_sum(ip, IPPROTO_ICMPV6, icmp, len) != 0xffff)
+		why = SL_DROP_L4_CHECKSUM;
+	if (why != GO_ON)
+		burst_drop(b, at, why);
+	else if (is_ndp(icmp->type))
 		ndp_input(w, b, at, l4, len);
 	else
-		input(w, b, at, icmp, len);
+		serve(w, b, at, icmp, len);
+	return false;
 }
 
 void icmp6_seal(const struct frame6_ip *ip, struct icmp6 *icmp, uint32_t len)
@@ -121,7 +154,7 @@ void icmp6_error(struct worker *w, const struct burst *b, unsigned int at, struc
 	struct frame6_ip *ip;
 	struct icmp6 *icmp;
 
-	if (!hop || sl_addr_is_none(&hop->source) || frame6_bad_source(&to) || !icmp_within_rate(w))
+	if (!hop || sl_addr_is_none(&hop->source) || frame6_no_host(&to) || !icmp_within_rate(w))
 		return;
 	m = rte_pktmbuf_alloc(w->slot->mempool);
 	if (!m) {

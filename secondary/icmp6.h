@@ -6,6 +6,7 @@
 #include <rte_byteorder.h>
 #include <rte_common.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "secondary/frame6.h"
@@ -46,8 +47,11 @@ static inline uint32_t icmp6_too_big_mtu(const struct icmp6 *icmp)
 	return icmp->type == ICMP6_PACKET_TOO_BIG ? rte_be_to_cpu_32(icmp->rest) : 0;
 }
 
-/* ICMPv6 of `len` bytes at `l4` of the frame, whose IP headers are checked: leaves a verdict. */
-void icmp6_input(struct worker *w, struct burst *b, unsigned int at, uint32_t l4, uint32_t len);
+/*
+ * ICMPv6 of `len` bytes at `l4` of the frame, whose IP headers are checked. True: echo that is not
+ * for us, which may have a connection; else it has its verdict.
+ */
+bool icmp6_input(struct worker *w, struct burst *b, unsigned int at, uint32_t l4, uint32_t len);
 
 /*
  * Tell the sender of packet `at` (TCP or UDP to us, still as it came) of an error: a new packet,

@@ -50,6 +50,8 @@ enum sl_drop_reason quote_read6(char *at, uint32_t len, struct quote *q)
 		return SL_DROP_ICMP_UNRELATED; /* no packet of ours */
 	if (len < walk.at + (uint32_t)QUOTED_L4)
 		return SL_DROP_ICMP_QUOTE_SHORT;
+	if (walk.next == IPPROTO_ICMPV6)
+		walk.next = IPPROTO_ICMP; /* as tuples have it */
 	*q = (struct quote){.ipv6 = true,
 			    .proto = walk.next,
 			    .ip = at,
@@ -98,14 +100,17 @@ static struct sl_tuple tuple_of(const struct quote *q, bool reversed)
 
 static struct sl_tuple6 tuple6_of(const struct quote *q, bool reversed)
 {
-	const struct rte_udp_hdr *ports = (const struct rte_udp_hdr *)q->l4;
+	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)q->l4;
+	struct echo_ports ports = {udp->src_port, udp->dst_port};
 
+	if (q->proto == IPPROTO_ICMP)
+		ports = echo6_ports((const struct icmp6 *)q->l4);
 	return (struct sl_tuple6){
 		.proto = q->proto,
 		.saddr = reversed ? quote_destination(q) : quote_source(q),
 		.daddr = reversed ? quote_source(q) : quote_destination(q),
-		.sport = reversed ? ports->dst_port : ports->src_port,
-		.dport = reversed ? ports->src_port : ports->dst_port,
+		.sport = reversed ? ports.dport : ports.sport,
+		.dport = reversed ? ports.sport : ports.dport,
 	};
 }
 

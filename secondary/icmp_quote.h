@@ -18,7 +18,7 @@ struct worker;
 /* A packet that is quoted: checked to have its headers, and so many bytes behind them. */
 struct quote {
 	bool ipv6;
-	uint8_t proto;
+	uint8_t proto; /* as in a tuple (sluice/conn.h) */
 	char *ip;
 	char *l4;
 	uint32_t l4_len; /* bytes that are there: the ports at least, and a datagram's checksum */

@@ -11,6 +11,7 @@
 #include <rte_branch_prediction.h>
 
 #include "secondary/conn6.h"
+#include "secondary/echo.h"
 #include "secondary/frame.h"
 #include "secondary/frame6.h"
 #include "secondary/icmp6.h"
@@ -95,14 +96,16 @@ static enum sl_drop_reason check_packet(struct worker *w, struct burst *b, unsig
 	why = check_ip(m, (const struct frame6_ip *)(frame + FRAME6_L3), walk);
 	if (why != L4_GOOD)
 		return why;
-	if (walk->next == IPPROTO_ICMPV6) {
-		icmp6_input(w, b, at, walk->at, (uint32_t)walk->end - walk->at);
+	if (walk->next == IPPROTO_ICMPV6 &&
+	    !icmp6_input(w, b, at, walk->at, (uint32_t)walk->end - walk->at)) {
 		*done = true;
 		return L4_GOOD;
 	}
 	if (!ours)
 		return SL_DROP_OTHER_HOST;
-	return check_l4(walk->next, frame + walk->at, (uint32_t)walk->end - walk->at);
+	return walk->next == IPPROTO_ICMPV6
+		       ? L4_GOOD
+		       : check_l4(walk->next, frame + walk->at, (uint32_t)walk->end - walk->at);
 }
 
 static __rte_noinline bool parse_any(struct worker *w, struct burst *b, unsigned int at)
@@ -122,6 +125,8 @@ static __rte_noinline bool parse_any(struct worker *w, struct burst *b, unsigned
 	memcpy(&tuple, frame + FRAME6_TUPLE, sizeof(tuple));
 	tuple.proto = walk.next;
 	memcpy(&tuple.sport, frame + walk.at, 2 * sizeof(tuple.sport));
+	if (walk.next == IPPROTO_ICMPV6)
+		echo6_set(&tuple, (const struct icmp6 *)(frame + walk.at));
 	take_key(w, b, at, (const char *)&tuple, walk.at);
 	return true;
 }

@@ -38,14 +38,19 @@ static inline void rewrite6_l4(char *l4, const struct sl_conn6 *e, unsigned int 
 	}
 }
 
-static inline void rewrite6_packet(char *frame, char *l4, const struct sl_conn6 *e,
-				   unsigned int dir)
+static inline void rewrite6_ip(char *frame, const struct sl_conn6 *e, unsigned int dir)
 {
 	struct frame6_ip *ip = (struct frame6_ip *)(frame + FRAME6_L3);
 
 	ip->hops--;
 	memcpy((char *)ip + 8, &e->key[!dir].daddr, sizeof(struct sl_addr));
 	memcpy((char *)ip + 24, &e->key[!dir].saddr, sizeof(struct sl_addr));
+}
+
+static inline void rewrite6_packet(char *frame, char *l4, const struct sl_conn6 *e,
+				   unsigned int dir)
+{
+	rewrite6_ip(frame, e, dir);
 	rewrite6_l4(l4, e, dir);
 }
 

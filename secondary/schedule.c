@@ -18,7 +18,6 @@
 
 #include <rte_branch_prediction.h>
 
-#include <sluice/snat.h>
 #include <sluice/virtual_server.h>
 
 #include "secondary/choose.h"
@@ -29,6 +28,7 @@
 #include "secondary/mode.h"
 #include "secondary/owner.h"
 #include "secondary/persist.h"
+#include "secondary/snat.h"
 #include "secondary/state.h"
 #include "secondary/worker.h"
 
@@ -137,10 +137,10 @@ static __rte_always_inline enum sl_drop_reason prepare(struct worker *w, struct 
 	return likely(why == CHOOSE_DONE) ? prepare_to(w, b, at, vs, &all[pick], round, ipv6) : why;
 }
 
-/* What is wrong with a packet to where nothing is served. */
+/* What is wrong with a packet to an address of ours where nothing is served. */
 static enum sl_drop_reason not_served(const struct sl_own_address *own)
 {
-	return own && own->flags & SL_OWN_LOCAL ? SL_DROP_NO_CONNECTION : SL_DROP_NO_SERVICE;
+	return own->flags & SL_OWN_LOCAL ? SL_DROP_NO_CONNECTION : SL_DROP_NO_SERVICE;
 }
 
 static inline enum sl_drop_reason check_source4(const struct worker *w,
@@ -161,8 +161,8 @@ static __rte_noinline enum sl_drop_reason stray4(const struct worker *w,
 }
 
 /* To an address that is not ours, whose source is none that we have. */
-static __rte_noinline enum sl_drop_reason let_out(struct worker *w, struct burst *b,
-						  unsigned int at, struct openings *round)
+static __rte_noinline enum sl_drop_reason let_out4(struct worker *w, struct burst *b,
+						   unsigned int at, struct openings *round)
 {
 	struct rte_mbuf *m = b->pkt[at];
 	const struct rte_ipv4_hdr *ip = frame_ip(m);
@@ -172,16 +172,29 @@ static __rte_noinline enum sl_drop_reason let_out(struct worker *w, struct burst
 		.proto = ip->next_proto_id,
 		.port = (uint8_t)m->port,
 	};
-	const struct sl_snat_policy *p = sl_snat_find(w->snapshot, &flow);
+	const struct sl_snat_policy *p;
+	enum sl_drop_reason why;
 
-	if (!p || frame_no_host(ip->dst_addr))
-		return SL_DROP_NO_SERVICE;
-	if (!opens(frame_tcp(m), ip->next_proto_id))
-		return SL_DROP_NO_CONNECTION;
-	if (!claims_server(w, &p->server))
-		return SL_DROP_SERVER_LIMIT;
-	claims_backend(w, &p->outside, false);
-	return prepare_to(w, b, at, &p->server, &p->outside, round, false);
+	why = snat_claim(w, &flow, opens(frame_tcp(m), ip->next_proto_id), &p);
+	return why == SNAT_CLAIMED ? prepare_to(w, b, at, &p->server, &p->outside, round, false)
+				   : why;
+}
+
+static __rte_noinline enum sl_drop_reason let_out6(struct worker *w, struct burst *b,
+						   unsigned int at, const struct sl_tuple6 *k,
+						   bool opens, struct openings *round)
+{
+	const struct sl_snat_flow flow = {
+		.source = k->saddr,
+		.destination = k->daddr,
+		.proto = k->proto,
+		.port = (uint8_t)b->pkt[at]->port,
+	};
+	const struct sl_snat_policy *p;
+	enum sl_drop_reason why = snat_claim(w, &flow, opens, &p);
+
+	return why == SNAT_CLAIMED ? prepare_to(w, b, at, &p->server, &p->outside, round, true)
+				   : why;
 }
 
 /* A packet that is this worker's and has no connection. */
@@ -199,7 +212,7 @@ static enum sl_drop_reason serve4(struct worker *w, struct burst *b, unsigned in
 	vs = sl_virtual_server_find(w->snapshot, ip->dst_addr, ports->dst_port, ip->next_proto_id);
 	if (!vs) {
 		own = sl_own_address_find(w->snapshot, ip->dst_addr);
-		return own ? not_served(own) : let_out(w, b, at, round);
+		return own ? not_served(own) : let_out4(w, b, at, round);
 	}
 	return opens(frame_tcp(b->pkt[at]), ip->next_proto_id) ? prepare(w, b, at, vs, round, false)
 							       : SL_DROP_NO_CONNECTION;
@@ -212,18 +225,23 @@ static enum sl_drop_reason serve6(struct worker *w, struct burst *b, unsigned in
 	const struct rte_tcp_hdr *tcp =
 		rte_pktmbuf_mtod_offset(b->pkt[at], const struct rte_tcp_hdr *, b->l4[at]);
 	const struct sl_virtual_server *vs;
+	const struct sl_own_address *own;
 	struct sl_tuple6 k;
 
 	if (unlikely(burst_over_ipv4(b, at)))
 		return stray4(w, frame_ip(b->pkt[at]));
 	memcpy(&k, b->key6[at], sizeof(k));
-	if (frame6_bad_source(&k.saddr) || sl_addr_is_link_local(&k.saddr))
+	if (frame6_no_host(&k.saddr) || sl_addr_is_link_local(&k.saddr))
 		return SL_DROP_IP_SOURCE; /* a link-local source has no way back through us */
 	if (sl_own_address_find_addr(w->snapshot, &k.saddr))
 		return SL_DROP_IP_SOURCE_OURS;
+	if (frame6_no_host(&k.daddr))
+		return SL_DROP_NO_SERVICE; /* no virtual server's IPv4 address, mapped, is one */
 	vs = sl_virtual_server_find_addr(w->snapshot, &k.daddr, k.dport, k.proto);
-	if (!vs)
-		return not_served(sl_own_address_find_addr(w->snapshot, &k.daddr));
+	if (!vs) {
+		own = sl_own_address_find_addr(w->snapshot, &k.daddr);
+		return own ? not_served(own) : let_out6(w, b, at, &k, opens(tcp, k.proto), round);
+	}
 	return opens(tcp, k.proto) ? prepare(w, b, at, vs, round, true) : SL_DROP_NO_CONNECTION;
 }
 

@@ -86,14 +86,20 @@ static struct takers count_takers(const struct sl_root *root, const struct sl_sn
 	return n;
 }
 
+/* Where its connection would be. */
+static const struct sl_conn_table *table_of(const struct lookup *l)
+{
+	const struct sl_worker_slot *slot = rpc_call_ctrl(l->call)->root->worker[l->worker];
+
+	return sl_addr_is_v4(&l->key.client) ? &slot->conns : &slot->conns6;
+}
+
 /* What a first packet to a virtual server meets, in the order in which the worker looks. */
 static void explain_opening(struct lookup *l, const struct sl_snapshot *s,
 			    const struct sl_virtual_server *v)
 {
 	const struct sl_root *root = rpc_call_ctrl(l->call)->root;
-	const struct sl_worker_slot *slot = root->worker[l->worker];
-	const struct sl_conn_table *table =
-		sl_addr_is_v4(&l->key.client) ? &slot->conns : &slot->conns6;
+	const struct sl_conn_table *table = table_of(l);
 	struct takers n = count_takers(root, s, v);
 
 	if (v->max_connections && server_claims(root, v->ref) >= v->max_connections)
@@ -125,7 +131,7 @@ static const struct sl_snapshot *current_snapshot(const struct lookup *l)
 static void explain_outside(struct lookup *l, const struct sl_snapshot *s)
 {
 	const struct ctrl *ctrl = rpc_call_ctrl(l->call);
-	const struct sl_conn_table *table = &ctrl->root->worker[l->worker]->conns;
+	const struct sl_conn_table *table = table_of(l);
 	const struct sl_snat_flow flow = {
 		.source = l->key.client,
 		.destination = l->key.virtual,

@@ -87,7 +87,8 @@ static_assert(sizeof(struct sl_tuple) == 16, "one 16-byte compare");
 /*
  * The same for IPv6: bytes 18-57 of a frame without extension headers, so that the two words before
  * the source are the payload's length, the next header and the hop limit. `proto` is the
- * transport's, behind whatever extension headers there were.
+ * transport's, behind whatever extension headers there were; echo has one number over both
+ * families, IPPROTO_ICMP.
  */
 struct sl_tuple6 {
 	uint16_t length; /* not part of the key */

@@ -90,6 +90,8 @@ static inline unsigned int sl_owner_conn6(const struct sl_conn6 *e, uint64_t see
 {
 	const struct sl_tuple6 *in = &e->key[SL_DIR_IN];
 
+	if ((e->core.flags & SL_CONN_MODE_MASK) == SL_MODE_SNAT)
+		return sl_owner_client6(&in->daddr, in->dport, seed, n_workers);
 	return sl_owner_client6(&in->saddr, in->sport, seed, n_workers);
 }
 

@@ -23,22 +23,24 @@ struct sl_snat_policy {
 	struct sl_span sources;      /* struct sl_prefix */
 	struct sl_span destinations; /* struct sl_prefix; none: any */
 	uint32_t port_mask;          /* ports by which a packet may come in */
-	uint8_t proto;               /* IPPROTO_*; 0: any */
+	uint8_t proto;               /* IPPROTO_*, of a tuple; 0: any */
 	uint8_t reserved[3];
-	struct sl_virtual_server server; /* reference, limit, local addresses */
-	struct sl_backend outside;       /* reference and mode; the packet says where it is */
+	/* Reference, limit, local addresses: as over IPv6, with IPv4's before them. */
+	struct sl_virtual_server server;
+	struct sl_backend outside; /* reference and mode; the packet says where it is */
 };
 
 /* What policies are matched with. */
 struct sl_snat_flow {
 	struct sl_addr source, destination;
-	uint8_t proto;
-	uint8_t port; /* that it came in by */
+	uint8_t proto; /* as in a tuple: IPPROTO_ICMP over IPv6, too */
+	uint8_t port;  /* that it came in by */
 };
 
+/* Neither family is inside a prefix of the other's. */
 static inline bool sl_prefix_has(const struct sl_prefix *p, const struct sl_addr *a)
 {
-	uint32_t differs = 0;
+	uint32_t differs = sl_addr_is_v4(a) != sl_addr_is_v4(&p->addr);
 
 	for (int i = 0; i < 4; i++)
 		differs |= (a->w[i] ^ p->addr.w[i]) & p->mask.w[i];
