@@ -4,10 +4,12 @@
 #include <stdlib.h>
 
 #include "ctrl/store_read.h"
+#include "ctrl/upload.h"
 
 struct history {
 	struct background *background;
 	sqlite3 *db;
+	struct upload *upload;
 };
 
 struct history *history_new(struct event_base *base, const char *database, struct problem *why)
@@ -18,10 +20,12 @@ struct history *history_new(struct event_base *base, const char *database, struc
 	if (!history)
 		return NULL;
 	history->background = background_new(base);
-	if (history->background)
+	history->upload = upload_new(database);
+	if (history->background && history->upload)
 		history->db = store_reader_open(database, why);
 	if (history->db)
 		return history;
+	upload_free(history->upload);
 	background_free(history->background);
 	free(history);
 	return NULL;
@@ -33,6 +37,7 @@ void history_free(struct history *history)
 		return;
 	background_free(history->background);
 	sqlite3_close(history->db);
+	upload_free(history->upload);
 	free(history);
 }
 
@@ -44,4 +49,9 @@ void history_run(struct history *history, struct background_task *task)
 sqlite3 *history_database(struct history *history)
 {
 	return history->db;
+}
+
+struct upload *history_upload(struct history *history)
+{
+	return history->upload;
 }

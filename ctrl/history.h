@@ -12,6 +12,7 @@
 struct event_base;
 struct history;
 struct sqlite3;
+struct upload;
 
 /* NULL with *why. */
 struct history *history_new(struct event_base *base, const char *database, struct problem *why);
@@ -23,5 +24,6 @@ void history_run(struct history *history, struct background_task *task);
 
 /* For the task's work. */
 struct sqlite3 *history_database(struct history *history);
+struct upload *history_upload(struct history *history);
 
 #endif

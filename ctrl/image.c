@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctrl/image.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
@@ -79,6 +81,13 @@ void image_free(uint8_t *image)
 	sqlite3_free(image);
 }
 
+/* The header says what it is; it is not to ask for a WAL. */
+static bool fix_header(uint8_t header[HEADER_SIZE])
+{
+	header[WRITE_VERSION] = header[READ_VERSION] = 1;
+	return memcmp(header, "SQLite format 3", 16) == 0;
+}
+
 /* sqlite takes the bytes, also when it fails, and may write to them: migrations do. */
 static int open_image(sqlite3 *db, const uint8_t *image, size_t len)
 {
@@ -87,31 +96,73 @@ static int open_image(sqlite3 *db, const uint8_t *image, size_t len)
 	if (!bytes)
 		return SQLITE_NOMEM;
 	memcpy(bytes, image, len);
-	bytes[WRITE_VERSION] = bytes[READ_VERSION] = 1;
+	fix_header(bytes);
 	return sqlite3_deserialize(db, "main", bytes, (sqlite3_int64)len, (sqlite3_int64)len,
 				   SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_RESIZEABLE);
 }
 
-int image_read(const uint8_t *image, size_t len, struct past *past, struct problem *why)
+/* Reads an open database, and closes it. */
+static int read_database(sqlite3 *db, struct past *past, struct problem *why)
 {
-	struct store_db db = {0};
-	int rc = 0;
+	struct store_db store = {.db = db};
+	int rc = store_schema_adopt(db, "database", why);
 
-	*past = (struct past){0};
-	if (len < HEADER_SIZE || memcmp(image, "SQLite format 3", 16))
-		return problem_set(why, PROBLEM_INVALID_ARGUMENT, "database: is no backup");
-	if (sqlite3_open(":memory:", &db.db) != SQLITE_OK ||
-	    open_image(db.db, image, len) != SQLITE_OK)
-		rc = fail(db.db, why);
 	if (!rc)
-		rc = store_schema_adopt(db.db, "database", why);
+		rc = store_check(&store, why);
 	if (!rc)
-		rc = store_check(&db, why);
-	if (!rc)
-		rc = past_read(db.db, 0, past, why);
+		rc = past_read(db, 0, past, why);
 	/* Damage is the caller's, not the store's. */
 	if (rc && why->code == PROBLEM_DATA_LOSS)
 		why->code = PROBLEM_INVALID_ARGUMENT;
-	sqlite3_close(db.db);
+	sqlite3_close(db);
+	return rc;
+}
+
+static int no_backup(struct problem *why)
+{
+	return problem_set(why, PROBLEM_INVALID_ARGUMENT, "database: is no backup");
+}
+
+int image_read(const uint8_t *image, size_t len, struct past *past, struct problem *why)
+{
+	uint8_t header[HEADER_SIZE];
+	sqlite3 *db = NULL;
+	int rc;
+
+	*past = (struct past){0};
+	if (len < sizeof(header))
+		return no_backup(why);
+	memcpy(header, image, sizeof(header));
+	if (!fix_header(header))
+		return no_backup(why);
+	if (sqlite3_open(":memory:", &db) == SQLITE_OK && open_image(db, image, len) == SQLITE_OK)
+		return read_database(db, past, why);
+	rc = fail(db, why);
+	sqlite3_close(db);
+	return rc;
+}
+
+/* Nobody else has the file, and it is thrown away: no journal. */
+int image_read_file(const char *path, struct past *past, struct problem *why)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC), rc;
+	uint8_t header[HEADER_SIZE];
+	sqlite3 *db = NULL;
+	bool good;
+
+	*past = (struct past){0};
+	good = fd >= 0 && pread(fd, header, sizeof(header), 0) == sizeof(header) &&
+	       fix_header(header) && pwrite(fd, header, sizeof(header), 0) == sizeof(header);
+	if (fd >= 0)
+		close(fd);
+	if (!good)
+		return no_backup(why);
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK) {
+		/* Of a damaged one this fails, too; what is wrong with it is told by its check. */
+		sqlite3_exec(db, "PRAGMA journal_mode = OFF", NULL, NULL, NULL);
+		return read_database(db, past, why);
+	}
+	rc = fail(db, why);
+	sqlite3_close(db);
 	return rc;
 }

@@ -22,4 +22,7 @@ void image_free(uint8_t *image);
 /* The configuration in an image, checked as a store is at opening. */
 int image_read(const uint8_t *image, size_t len, struct past *past, struct problem *why);
 
+/* The same of one in a file, which is no longer the same afterwards: migrations write to it. */
+int image_read_file(const char *path, struct past *past, struct problem *why);
+
 #endif

@@ -13,7 +13,7 @@
 #include "ctrl/client/command.h"
 #include "ctrl/client/rpc.h"
 
-#define RESTORE_MAX (12u << 20) /* bytes: more does not fit into a request */
+#define PART ((size_t)8 << 20) /* bytes that go into one request */
 
 /* Under its name only when it is whole, and durable. */
 static int write_file(const char *path, const uint8_t *data, size_t len)
@@ -77,47 +77,74 @@ int backup_run(const struct client *client, const struct noun *noun, int argc, c
 	return result;
 }
 
-/* As base64, to be freed. NULL: said why. */
-static char *read_file(const char *path)
-{
-	FILE *file = fopen(path, "rb");
-	uint8_t *data = malloc(RESTORE_MAX + 1);
-	char *text = NULL;
-	size_t len = 0;
+/* ---- restore ---- */
 
-	if (file && data)
-		len = fread(data, 1, RESTORE_MAX + 1, file);
-	if (!file || !data || ferror(file))
+/* As base64, to be freed; *len bytes, 0 at the end of the file. NULL: said why. */
+static char *read_part(FILE *file, const char *path, size_t *len)
+{
+	uint8_t *data = malloc(PART);
+	char *text = malloc(SL_BASE64_SIZE(PART));
+
+	*len = data && text ? fread(data, 1, PART, file) : 0;
+	if (!data || !text || ferror(file)) {
 		client_usage_error("%s: %s", path, strerror(errno));
-	else if (len > RESTORE_MAX)
-		client_usage_error("%s: is larger than a request can be; a backup without --all is "
-				   "smaller",
-				   path);
-	else
-		text = malloc(SL_BASE64_SIZE(len));
-	if (text)
-		sl_base64_encode(data, len, text);
-	if (file)
-		fclose(file);
+		free(text);
+		text = NULL;
+	} else {
+		sl_base64_encode(data, *len, text);
+	}
 	free(data);
 	return text;
 }
 
+/* The parts, one after the other; where they are, in `id`. */
+static int upload(const struct client *client, FILE *file, const char *path, char *id, size_t size)
+{
+	uint64_t offset = 0;
+	int result = CLIENT_OK;
+
+	id[0] = '\0';
+	while (result == CLIENT_OK) {
+		json_t *reply = NULL;
+		size_t len;
+		char *text = read_part(file, path, &len);
+
+		if (!text || (!len && offset)) {
+			free(text);
+			return text ? CLIENT_OK : CLIENT_USAGE;
+		}
+		result = rpc_call_or_complain(client, "ConfigService", "UploadBackup",
+					      json_pack("{ss sI ss}", "uploadId", id, "offset",
+							(json_int_t)offset, "data", text),
+					      &reply);
+		free(text);
+		if (result == CLIENT_OK)
+			snprintf(id, size, "%s",
+				 json_string_value(json_object_get(reply, "uploadId")) ?: "");
+		json_decref(reply);
+		offset += len;
+	}
+	return result;
+}
+
 int restore_run(const struct client *client, const struct noun *noun, int argc, char **argv)
 {
-	char *text = read_file(argv[0]);
+	FILE *file = fopen(argv[0], "rb");
+	char id[32];
 	json_t *reply;
 	int result;
 
 	(void)noun;
 	(void)argc;
-	if (!text)
-		return CLIENT_USAGE;
-	result = rpc_call_or_complain(client, "ConfigService", "RestoreConfig",
-				      json_pack("{ss sb ss}", "database", text, "validateOnly",
-						client->dry_run, "comment",
-						client->comment ? client->comment : ""),
-				      &reply);
-	free(text);
+	if (!file)
+		return client_usage_error("%s: %s", argv[0], strerror(errno));
+	result = upload(client, file, argv[0], id, sizeof(id));
+	fclose(file);
+	if (result == CLIENT_OK)
+		result = rpc_call_or_complain(client, "ConfigService", "RestoreConfig",
+					      json_pack("{ss sb ss}", "uploadId", id,
+							"validateOnly", client->dry_run, "comment",
+							client->comment ? client->comment : ""),
+					      &reply);
 	return result == CLIENT_OK ? client_print(client, reply) : result;
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The configuration as a whole: as it is, and changing it. Its past is in revision.c. */
+#include <errno.h>
+
+#include "ctrl/history.h"
 #include "ctrl/image.h"
 #include "ctrl/rpc/difference.h"
 #include "ctrl/rpc/revision.h"
 #include "ctrl/rpc/services.h"
 #include "ctrl/rpc/standard.h"
 #include "ctrl/rpc/submit.h"
+#include "ctrl/upload.h"
 #include "google/protobuf/duration.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
 
@@ -215,18 +219,39 @@ static void restore(struct rpc_call *call, ProtobufCMessage *config)
 		rpc_submit(call, &request, "config", restore_response);
 }
 
+/* It ends with this, unless it is tried only. */
+static int read_upload(struct rpc_call *call, struct revision_read *read)
+{
+	const Sluice__V1__RestoreConfigRequest *message = (const void *)rpc_call_request(call);
+	struct upload *upload = history_upload(rpc_call_ctrl(call)->history);
+	const char *file = upload_file(upload, message->upload_id, &read->why);
+	int rc = file ? image_read_file(file, read->keep[0], &read->why) : -ENOENT;
+
+	if (file && !message->validate_only)
+		upload_end(upload);
+	return rc;
+}
+
 static ProtobufCMessage *read_backup(struct rpc_call *call, struct revision_read *read)
 {
 	const Sluice__V1__RestoreConfigRequest *message = (const void *)rpc_call_request(call);
 
 	read->then = restore;
-	if (image_read(message->database.data, message->database.len, read->keep[0], &read->why))
+	if (*message->upload_id ? read_upload(call, read)
+				: image_read(message->database.data, message->database.len,
+					     read->keep[0], &read->why))
 		return NULL;
 	return (ProtobufCMessage *)revision_config(call, read->keep[0]);
 }
 
 void config_restore(struct rpc_call *call)
 {
+	const Sluice__V1__RestoreConfigRequest *message = (const void *)rpc_call_request(call);
+
 	rpc_call_about(call, "config");
-	revision_run(call, read_backup);
+	if (message->database.len && *message->upload_id)
+		rpc_fail(call, PROBLEM_INVALID_ARGUMENT,
+			 "upload_id: is given, and a database, too: one of them");
+	else
+		revision_run(call, read_backup);
 }

@@ -64,6 +64,7 @@ void config_list_revisions(struct rpc_call *call);
 
 /* backup.c */
 void config_backup(struct rpc_call *call);
+void config_upload(struct rpc_call *call);
 
 /* audit.c */
 void audit_list(struct rpc_call *call);

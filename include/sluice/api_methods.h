@@ -25,6 +25,7 @@
 	METHOD(config, "DiffConfig", config_diff, VIEWER)                                      \
 	METHOD(config, "ListConfigRevisions", config_list_revisions, VIEWER)                   \
 	METHOD(config, "BackupConfig", config_backup, OPERATOR)                                \
+	METHOD(config, "UploadBackup", config_upload, OPERATOR)                                \
 	METHOD(config, "RestoreConfig", config_restore, OPERATOR)                              \
 	METHOD(audit, "ListAuditEntries", audit_list, VIEWER)                                  \
 	STANDARD(virtual_server, get, "GetVirtualServer", VIRTUAL_SERVER)                      \

@@ -254,6 +254,53 @@ def backups(instance):
     equal(instance.api.call(GET)["etag"], wanted["etag"], "etag after bad files")
 
 
+UPLOAD, RESTORE = "ConfigService/UploadBackup", "ConfigService/RestoreConfig"
+
+
+def uploads(instance):
+    """A backup in parts: of any size, again, tried first; another's begin is the end of it."""
+    wanted = instance.api.call(GET)["etag"]
+    whole = base64.b64decode(instance.api.call("ConfigService/BackupConfig")["database"])
+
+    def put(upload, offset, data):
+        return instance.api.call(UPLOAD, {"upload_id": upload, "offset": offset,
+                                          "data": base64.b64encode(data).decode()})
+
+    instance.api.call(APPLY, {"config": {}})
+    first = put("", 0, whole[:5000])
+    upload = first["uploadId"]
+    equal(first["size"], "5000", "size")
+    equal(put(upload, 4000, whole[4000:9000])["size"], "9000", "size")
+    equal(put(upload, 1000, whole[1000:2000])["size"], "9000", "size after a part sent again")
+    equal(put(upload, 9000, whole[9000:])["size"], str(len(whole)), "size")
+    for request, code in (({"upload_id": upload, "offset": len(whole) + 1, "data": "AA=="},
+                           "invalid_argument"),
+                          ({"upload_id": upload, "offset": 0}, "invalid_argument"),
+                          ({"upload_id": upload, "offset": 1 << 40, "data": "AA=="},
+                           "invalid_argument"),
+                          ({"upload_id": "none", "data": "AA=="}, "not_found"),
+                          ({"offset": 1, "data": "AA=="}, "invalid_argument")):
+        refused(instance, code, UPLOAD, request)
+        if not request.get("upload_id"):
+            refused(instance, "not_found", RESTORE, {"upload_id": upload})
+    upload = put("", 0, whole)["uploadId"]
+    refused(instance, "invalid_argument", RESTORE, {"upload_id": upload, "database": "AA=="})
+    refused(instance, "not_found", RESTORE, {"upload_id": "none"})
+    dry = instance.api.call(RESTORE, {"upload_id": upload, "validate_only": True})
+    assert dry["created"] > 0, dry
+    equal(instance.api.call(GET).get("virtualServers", []), [], "after a dry run")
+    instance.api.call(RESTORE, {"upload_id": upload})
+    equal(instance.api.call(GET)["etag"], wanted, "etag")
+    refused(instance, "not_found", RESTORE, {"upload_id": upload})
+    upload = put("", 0, b"no backup" * 100)["uploadId"]
+    refused(instance, "invalid_argument", RESTORE, {"upload_id": upload})
+    equal(os.path.exists(f"{instance.dir}/sluice.db.upload"), False, "a file is left")
+    put("", 0, whole)
+    kill(instance)
+    instance.appliance("start-ctrl")
+    equal(os.path.exists(f"{instance.dir}/sluice.db.upload"), False, "a dead daemon's file")
+
+
 def audit(instance):
     """Refused calls and those that change no configuration are there, too."""
     refused(instance, "not_found", "RouteService/DeleteRoute", {"name": "never"})
@@ -299,7 +346,7 @@ def tests(report):
                            ("a change that is confirmed", confirmed),
                            ("field violations", violations),
                            ("the audit log", audit),
-                           ("backups", backups),
+                           ("backups", backups), ("backups in parts", uploads),
                            ("old revisions are not kept", retention)):
             with report.case(what):
                 test(instance)

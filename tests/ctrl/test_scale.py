@@ -7,6 +7,7 @@ The figures are printed; the bounds are far above them, for machines that do oth
 import paths  # noqa: F401
 
 import json
+import os
 import socket
 import time
 
@@ -65,6 +66,25 @@ def weight(value):
         pool(5000)["backends"][3], weight=value)}
 
 
+def backed_up(report, instance):
+    """The whole store, history and all, is more than a request holds: it comes back in parts."""
+    file = f"{instance.dir}/backup.db"
+    wanted = instance.api.call("ConfigService/GetConfig")["etag"]
+    with report.case("a backup with its history"):
+        done = instance.ctl("--timeout", "60", "backup", "--all", file)
+        equal(done.returncode, 0, done.stderr)
+        assert os.path.getsize(file) > 16 << 20, "it fits into a request"
+    instance.api.call("VirtualServerService/DeleteVirtualServer", {"name": "server-00007"})
+    with report.case("restored, while others are served"):
+        with Meanwhile(instance.api) as other:
+            done = instance.ctl("--timeout", "60", "restore", file)
+        equal(done.returncode, 0, done.stderr)
+        equal(instance.api.call("ConfigService/GetConfig")["etag"], wanted, "etag")
+        assert other.longest < 1000, f"somebody else waited {other.longest:.0f} ms"
+        print(f"    restore: others waited {other.longest:.0f} ms at most", flush=True)
+    equal(os.path.exists(f"{instance.dir}/sluice.db.upload"), False, "the upload is left")
+
+
 def tests(report):
     with Instance(*OPTIONS) as instance:
         with report.case("a configuration of 100,000 backends"):
@@ -83,6 +103,7 @@ def tests(report):
                                         weight(value))
                 equal(answer["weight"], value, "weight")
                 assert took < 500, f"took {took:.0f} ms"
+        backed_up(report, instance)
         unlucky(report, instance)
 
 
