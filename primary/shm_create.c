@@ -152,6 +152,7 @@ static void lay_out_slot(struct carver *c, const struct boot_config *config, uns
 	s->port_ring = carve(c, s->port_pools, s->ports_per_pool * sizeof(*s->port_ring));
 	s->neighbour_bytes = limits->neighbours * NEIGHBOUR_BYTES + NEIGHBOUR_TABLE_BYTES;
 	s->neighbours = carve(c, 1, s->neighbour_bytes);
+	s->fragments = carve(c, 1, SL_FRAGMENT_BYTES);
 	lay_out_conns(c, limits->connections, sizeof(struct sl_conn), &s->conns);
 	lay_out_conns(c, limits->connections_ipv6, sizeof(struct sl_conn6), &s->conns6);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The owner of a packet (<sluice/owner.h>) as an eBPF program, assembled here for the number of
- * workers and the seed of this start: of unfragmented TCP and UDP, over IPv4 without options or
- * IPv6 without extension headers, which is what a worker balances. Everything else is queue 0's.
+ * workers and the seed of this start: of TCP, UDP and fragments, over IPv4 without options or IPv6
+ * without other extension headers, which is what a worker balances. Everything else is queue 0's.
  */
 #include "primary/steering_ebpf.h"
 
@@ -25,10 +25,11 @@
 #define FRAME      (-62)
 #define KEY        (FRAME - 18)
 #define FRAME4_LEN 38 /* Ethernet, IPv4 without options, ports */
-#define FRAME6_LEN 58 /* Ethernet, IPv6, ports */
+#define FRAME6_LEN 62 /* Ethernet, IPv6, a UDP or fragment header */
 
 #define ETHERTYPE  (FRAME + 12)
 #define VERSION    (FRAME + 14)
+#define ID         (FRAME + 18)
 #define FRAGMENT   (FRAME + 20)
 #define PROTOCOL   (FRAME + 23)
 #define SOURCE     (FRAME + 26)
@@ -38,6 +39,7 @@
 #define SOURCE6    (FRAME + 22)
 #define DEST6      (FRAME + 38)
 #define PORTS6     (FRAME + 54)
+#define ID6        (FRAME + 58) /* of a fragment header */
 static_assert(SOURCE % 4 == 0 && SOURCE6 % 8 == 0 && KEY % 8 == 0, "loads from the stack align");
 
 /*
@@ -47,13 +49,14 @@ static_assert(SOURCE % 4 == 0 && SOURCE6 % 8 == 0 && KEY % 8 == 0, "loads from t
 enum reg { R0, R1, R2, R3, R4, R5, SRC_ADDR, SRC_PORT, DST_ADDR, DST_PORT, STACK };
 #define PACKET    SRC_ADDR
 
-#define MAX_INSNS 128
+#define MAX_INSNS 192
 
 struct assembler {
 	struct bpf_insn insn[MAX_INSNS];
 	unsigned int n;
 	unsigned int other[16]; /* jumps to where packets end that have no owner */
 	unsigned int n_other;
+	unsigned int fragment[2]; /* jumps to the hash, from fragments of either family */
 };
 
 static void put(struct assembler *a, uint8_t code, enum reg dst, enum reg src, int16_t off,
@@ -128,6 +131,12 @@ static unsigned int jump_if(struct assembler *a, int32_t imm)
 	return a->n - 1;
 }
 
+static unsigned int jump(struct assembler *a)
+{
+	put(a, BPF_JMP | BPF_JA, 0, 0, 0, 0);
+	return a->n - 1;
+}
+
 static void land(struct assembler *a, unsigned int jump)
 {
 	a->insn[jump].off = (int16_t)(a->n - jump - 1);
@@ -145,6 +154,16 @@ static void put_transport(struct assembler *a, int16_t protocol, int16_t ports)
 	load(a, BPF_H, DST_PORT, ports + 2);
 }
 
+/* sl_owner_fragment(): the rest is as of a client at both addresses together. */
+static void put_fragment4(struct assembler *a)
+{
+	load(a, BPF_W, SRC_ADDR, SOURCE);
+	load(a, BPF_W, R3, DEST);
+	alu_reg(a, BPF_XOR, SRC_ADDR, R3);
+	load(a, BPF_H, SRC_PORT, ID);
+	a->fragment[0] = jump(a);
+}
+
 /* The destination as in sl_addr_of_v4(). */
 static void put_key4(struct assembler *a)
 {
@@ -155,11 +174,15 @@ static void put_key4(struct assembler *a)
 
 static void put_ipv4(struct assembler *a)
 {
+	unsigned int whole;
+
 	load(a, BPF_B, R0, VERSION);
 	require(a, RTE_IPV4_VHL_DEF);
 	load(a, BPF_H, R0, FRAGMENT);
 	alu(a, BPF_AND, R0, RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK));
-	require(a, 0);
+	whole = jump_if(a, 0);
+	put_fragment4(a);
+	land(a, whole);
 	put_transport(a, PROTOCOL, PORTS);
 	load(a, BPF_W, SRC_ADDR, SOURCE);
 	load(a, BPF_W, DST_ADDR, DEST);
@@ -189,17 +212,42 @@ static void put_key6(struct assembler *a)
 	}
 }
 
-static void put_ipv6(struct assembler *a, uint64_t seed)
+/* Of both addresses. */
+static void put_folds(struct assembler *a, uint64_t seed)
 {
-	put_load(a, FRAME6_LEN);
-	load(a, BPF_B, R0, VERSION);
-	alu(a, BPF_AND, R0, 0xf0);
-	require(a, 0x60);
-	put_transport(a, NEXT6, PORTS6);
 	constant(a, R1, 0, seed);
 	constant(a, R2, 0, SL_OWNER_FOLD);
 	put_fold(a, SRC_ADDR, SOURCE6);
 	put_fold(a, DST_ADDR, DEST6);
+}
+
+/* sl_owner_fragment6(), likewise. */
+static void put_fragment6(struct assembler *a, uint64_t seed)
+{
+	put_folds(a, seed);
+	alu_reg(a, BPF_XOR, SRC_ADDR, DST_ADDR);
+	load(a, BPF_H, SRC_PORT, ID6);
+	load(a, BPF_H, R3, ID6 + 2);
+	alu_reg(a, BPF_XOR, SRC_PORT, R3);
+	a->fragment[1] = jump(a);
+}
+
+static void put_ipv6(struct assembler *a, uint64_t seed)
+{
+	unsigned int fragment, other;
+
+	put_load(a, FRAME6_LEN);
+	load(a, BPF_B, R0, VERSION);
+	alu(a, BPF_AND, R0, 0xf0);
+	require(a, 0x60);
+	load(a, BPF_B, R0, NEXT6);
+	fragment = jump_if(a, IPPROTO_FRAGMENT);
+	other = jump(a);
+	land(a, fragment);
+	put_fragment6(a, seed);
+	land(a, other);
+	put_transport(a, NEXT6, PORTS6);
+	put_folds(a, seed);
 	put_key6(a);
 }
 
@@ -249,6 +297,8 @@ static void put_owner(struct assembler *a, int map, uint64_t seed, unsigned int 
 	alu_reg(a, BPF_MOV, SRC_ADDR, DST_ADDR);
 	alu_reg(a, BPF_MOV, SRC_PORT, DST_PORT);
 	land(a, from_client);
+	land(a, a->fragment[0]);
+	land(a, a->fragment[1]);
 	put_client_owner(a, seed, n_workers);
 }
 
@@ -262,8 +312,7 @@ static void assemble(struct assembler *a, int map, uint64_t seed, unsigned int n
 	ipv4 = jump_if(a, RTE_BE16(RTE_ETHER_TYPE_IPV4));
 	require(a, RTE_BE16(RTE_ETHER_TYPE_IPV6));
 	put_ipv6(a, seed);
-	ready = a->n;
-	put(a, BPF_JMP | BPF_JA, 0, 0, 0, 0);
+	ready = jump(a);
 	land(a, ipv4);
 	put_ipv4(a);
 	land(a, ready);

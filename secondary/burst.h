@@ -6,6 +6,7 @@
 #ifndef BURST_H
 #define BURST_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -59,7 +60,15 @@ struct burst {
 	struct list flow6, hit6, miss6;
 	uint64_t key6[SL_BURST][5]; /* see conn6.h */
 	uint8_t l4[SL_BURST];       /* where TCP or UDP begins: bytes from the frame's start */
+
+	/* Of fragments (fragment.h): bits by position, and those whose flow was found, but the
+	 * first. */
+	uint32_t fragments; /* of a datagram in more than one */
+	uint32_t followed;  /* of these, whose datagram this worker follows */
+	struct list later;
 };
+
+static_assert(SL_BURST <= 32, "a bit for each packet");
 
 static inline void list_add(struct list *l, unsigned int at)
 {
@@ -94,6 +103,7 @@ void stage_lookup64(struct worker *w, struct burst *b); /* of `miss`: to `flow6`
 void stage_lookup6(struct worker *w, struct burst *b);
 void stage_forward6(struct worker *w, struct burst *b);  /* what is in `hit6` */
 void stage_schedule6(struct worker *w, struct burst *b); /* `miss6`, likewise */
+void stage_later(struct worker *w, struct burst *b);     /* what is in `later` */
 void stage_settle(struct worker *w, struct burst *b);
 
 #endif

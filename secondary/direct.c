@@ -10,6 +10,7 @@
 
 #include "secondary/burst.h"
 #include "secondary/exit.h"
+#include "secondary/fragment_cut.h"
 #include "secondary/frame6.h"
 #include "secondary/nexthop.h"
 #include "secondary/rewrite.h"
@@ -23,6 +24,47 @@ static inline void take_hop(struct rte_mbuf *m, bool ipv6)
 		frame6_ip(m)->hops--;
 	else
 		rewrite_ttl(rte_pktmbuf_mtod(m, char *));
+}
+
+/*
+ * Without DF a packet over IPv4 goes in fragments, each in a tunnel of its own, so that the
+ * tunnel's end need not put anything together (as RFC 7588 section 3.3 has it of GRE).
+ */
+static bool send_pieces(struct worker *w, struct rte_mbuf *m, uint16_t to, uint32_t mtu,
+			const struct tunnel *t, uint8_t *why)
+{
+	struct rte_mbuf *piece[FRAGMENT_PIECES];
+	unsigned int n;
+
+	take_hop(m, false);
+	n = fragment_cut(w, m, mtu, piece, why);
+	if (!n)
+		return false;
+	for (unsigned int i = 0; i < n && tunnel_overhead(t->conn, t->to); i++)
+		tunnel_encapsulate(w, piece[i], t);
+	fragment_send_all(w, piece, n, to);
+	rte_pktmbuf_free(m);
+	return true;
+}
+
+/* `mtu`: the way's, a tunnel's headers taken off. True: it left. */
+static __rte_noinline bool leave_over_mtu(struct worker *w, struct burst *b, unsigned int at,
+					  uint16_t to, uint32_t mtu, const struct tunnel *t,
+					  bool ipv6)
+{
+	struct rte_mbuf *m = b->pkt[at];
+	uint8_t why = SL_DROP_TOO_BIG;
+
+	if (ipv6) {
+		exit6_too_big(w, b, at, mtu);
+	} else if (frame_ip(m)->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG)) {
+		exit_too_big(w, b, at, mtu);
+	} else if (send_pieces(w, m, to, mtu, t, &why)) {
+		b->verdict[at] = VERDICT_HELD;
+		return true;
+	}
+	burst_drop(b, at, why);
+	return false;
 }
 
 /*
@@ -40,10 +82,8 @@ static __rte_always_inline bool leave(struct worker *w, struct burst *b, unsigne
 	if (unlikely(!to))
 		goto drop;
 	if (unlikely(m->pkt_len + overhead > room)) {
-		(ipv6 ? exit6_too_big : exit_too_big)(w, b, at,
-						      room - RTE_ETHER_HDR_LEN - overhead);
-		why = SL_DROP_TOO_BIG;
-		goto drop;
+		t->from = &n->source;
+		return leave_over_mtu(w, b, at, to, room - RTE_ETHER_HDR_LEN - overhead, t, ipv6);
 	}
 	take_hop(m, ipv6);
 	if (overhead) {
@@ -80,6 +120,16 @@ bool forward_direct(struct worker *w, struct burst *b, unsigned int at)
 	return leave(w, b, at, to, why, &t, false);
 }
 
+void forward_direct_later(struct worker *w, struct burst *b, unsigned int at)
+{
+	struct sl_conn *e = b->conn[at];
+	struct tunnel t = {.conn = &e->core, .to = &e->direct.backend, .hash = b->hash[at]};
+	uint8_t why = SL_DROP_NO_ROUTE;
+
+	state_datagram(w, &e->core, SL_DIR_IN, b->pkt[at]->pkt_len);
+	leave(w, b, at, nexthop_of(w, e, SL_DIR_IN, &why), why, &t, false);
+}
+
 bool forward6_direct(struct worker *w, struct burst *b, unsigned int at)
 {
 	struct rte_mbuf *m = b->pkt[at];
@@ -101,4 +151,14 @@ bool forward6_direct(struct worker *w, struct burst *b, unsigned int at)
 		exit6_clamp(w, e, l4);
 	to = nexthop6_of(w, e, SL_DIR_IN, &why);
 	return leave(w, b, at, to, why, &t, true);
+}
+
+void forward6_direct_later(struct worker *w, struct burst *b, unsigned int at)
+{
+	struct sl_conn6 *e = b->conn6[at];
+	struct tunnel t = {.conn = &e->core, .to = &e->key[SL_DIR_OUT].saddr, .hash = b->hash[at]};
+	uint8_t why = SL_DROP_NO_ROUTE;
+
+	state_datagram(w, &e->core, SL_DIR_IN, b->pkt[at]->pkt_len);
+	leave(w, b, at, nexthop6_of(w, e, SL_DIR_IN, &why), why, &t, true);
 }

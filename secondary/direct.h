@@ -15,4 +15,8 @@ struct worker;
 bool forward_direct(struct worker *w, struct burst *b, unsigned int at);
 bool forward6_direct(struct worker *w, struct burst *b, unsigned int at);
 
+/* A fragment but the first, likewise; it gets its verdict. */
+void forward_direct_later(struct worker *w, struct burst *b, unsigned int at);
+void forward6_direct_later(struct worker *w, struct burst *b, unsigned int at);
+
 #endif

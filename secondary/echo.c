@@ -5,6 +5,7 @@
 
 #include "secondary/burst.h"
 #include "secondary/exit.h"
+#include "secondary/fragment_cut.h"
 #include "secondary/nexthop.h"
 #include "secondary/rewrite.h"
 #include "secondary/rewrite6.h"
@@ -23,6 +24,15 @@ static void rewrite_echo(char *frame, const struct sl_conn *e, unsigned int dir)
 	icmp->icmp_ident = dir == SL_DIR_IN ? e->key[SL_DIR_OUT].dport : e->key[SL_DIR_IN].sport;
 }
 
+/* It does not fit, and may not be fragmented. */
+static bool must_not_fragment(const char *frame, uint32_t mtu)
+{
+	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(frame + FRAME_L3);
+
+	return rte_be_to_cpu_16(ip->total_length) > mtu &&
+	       ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
+}
+
 bool forward_echo(struct worker *w, struct burst *b, unsigned int at)
 {
 	struct rte_mbuf *m = b->pkt[at];
@@ -31,15 +41,15 @@ bool forward_echo(struct worker *w, struct burst *b, unsigned int at)
 	unsigned int dir = b->dir[at];
 	uint8_t why = SL_DROP_NO_ROUTE;
 	uint16_t to = nexthop_of(w, e, dir, &why);
-	uint32_t max = w->frame_max[w->neighs.entry[to].port];
+	uint32_t mtu = w->frame_max[w->neighs.entry[to].port] - RTE_ETHER_HDR_LEN;
 
 	state_datagram(w, &e->core, dir, m->pkt_len);
-	if (unlikely(to && m->pkt_len > max)) {
-		exit_too_big(w, b, at, max - RTE_ETHER_HDR_LEN);
+	if (unlikely(to && must_not_fragment(frame, mtu))) {
+		exit_too_big(w, b, at, mtu);
 		why = SL_DROP_TOO_BIG;
 	} else if (likely(to)) {
 		rewrite_echo(frame, e, dir);
-		if (likely(neigh_send(w, to, m, frame, &why))) {
+		if (likely(fragment_send(w, m, to, mtu, &why))) {
 			b->verdict[at] = VERDICT_HELD;
 			return true;
 		}

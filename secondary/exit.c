@@ -5,6 +5,7 @@
 
 #include "secondary/burst.h"
 #include "secondary/clamp.h"
+#include "secondary/fragment_cut.h"
 #include "secondary/frame.h"
 #include "secondary/icmp.h"
 #include "secondary/icmp6.h"
@@ -13,7 +14,10 @@
 
 void exit_too_big(struct worker *w, const struct burst *b, unsigned int at, uint32_t mtu)
 {
-	if (frame_ip(b->pkt[at])->fragment_offset & RTE_BE16(RTE_IPV4_HDR_DF_FLAG))
+	uint16_t word = rte_be_to_cpu_16(frame_ip(b->pkt[at])->fragment_offset);
+
+	/* of fragments the first alone is told of, RFC 1122 section 3.2.2 */
+	if (word & RTE_IPV4_HDR_DF_FLAG && !(word & RTE_IPV4_HDR_OFFSET_MASK))
 		icmp_too_big(w, b, at, (uint16_t)mtu);
 }
 
@@ -22,14 +26,24 @@ void exit6_too_big(struct worker *w, const struct burst *b, unsigned int at, uin
 	icmp6_error(w, b, at, icmp6_of_too_big(mtu));
 }
 
-void exit_rewritten_too_big(struct worker *w, const struct burst *b, unsigned int at)
+bool exit_rewritten_too_big(struct worker *w, struct burst *b, unsigned int at)
 {
 	const struct sl_conn *e = b->conn[at];
 	unsigned int dir = b->dir[at];
-	uint8_t port = w->neighs.entry[e->core.neigh[dir]].port;
+	uint16_t neigh = e->core.neigh[dir];
+	uint32_t mtu = w->frame_max[w->neighs.entry[neigh].port] - RTE_ETHER_HDR_LEN;
+	uint8_t why;
 
-	rewrite_undo(rte_pktmbuf_mtod(b->pkt[at], char *), e, dir);
-	exit_too_big(w, b, at, w->frame_max[port] - RTE_ETHER_HDR_LEN);
+	if (fragment_send(w, b->pkt[at], neigh, mtu, &why)) {
+		b->verdict[at] = VERDICT_HELD;
+		return true;
+	}
+	if (why == SL_DROP_TOO_BIG) {
+		rewrite_undo(rte_pktmbuf_mtod(b->pkt[at], char *), e, dir);
+		exit_too_big(w, b, at, mtu);
+	}
+	burst_drop(b, at, why);
+	return false;
 }
 
 static bool is_syn(const struct sl_conn_core *e, const struct rte_tcp_hdr *tcp)

@@ -3,6 +3,7 @@
 #ifndef EXIT_H
 #define EXIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <sluice/conn.h>
@@ -16,8 +17,11 @@ void exit_too_big(struct worker *w, const struct burst *b, unsigned int at, uint
 /* Over IPv6, where routers never fragment. */
 void exit6_too_big(struct worker *w, const struct burst *b, unsigned int at, uint32_t mtu);
 
-/* exit_too_big() of a packet that was rewritten for its connection. */
-void exit_rewritten_too_big(struct worker *w, const struct burst *b, unsigned int at);
+/*
+ * A packet that was rewritten for its connection does not fit: it leaves in fragments, or is
+ * dropped and exit_too_big() tells its sender. True: it left.
+ */
+bool exit_rewritten_too_big(struct worker *w, struct burst *b, unsigned int at);
 
 /* Of a connection with SL_CONN_F_CLAMP: a SYN's greatest segment size. */
 void exit_clamp(struct worker *w, const struct sl_conn *e, char *frame);

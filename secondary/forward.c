@@ -57,7 +57,7 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 	rewrite_packet(frame, e, dir);
 	if (unlikely(!nexthop_send(w, e, dir, m, frame, &why))) {
 		if (why == SL_DROP_TOO_BIG)
-			exit_rewritten_too_big(w, b, at);
+			return exit_rewritten_too_big(w, b, at);
 		burst_drop(b, at, why);
 		return false;
 	}

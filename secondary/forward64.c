@@ -4,10 +4,9 @@
  * packet does to its connection, and its way, are as over IPv6; what an error tells its sender is
  * of the family in which the packet came.
  *
- * A packet to the client grows by 20 bytes. One that does not fit then is told of, as it would be
- * by a router, whether it has DF or not: it is not fragmented, which RFC 7915 section 4 would have
- * of one without. The segments' size needs no change, because either end counts the headers of
- * its own family on its own link.
+ * A packet to the client grows by 20 bytes. One with DF that does not fit then is told of, as it
+ * would be by a router; one without leaves in fragments (fragment64.c). The segments' size needs no
+ * change, because either end counts the headers of its own family on its own link.
  */
 #include "secondary/forward64.h"
 
@@ -15,6 +14,7 @@
 
 #include "secondary/burst.h"
 #include "secondary/exit.h"
+#include "secondary/fragment64.h"
 #include "secondary/icmp.h"
 #include "secondary/icmp6.h"
 #include "secondary/nexthop.h"
@@ -66,6 +66,8 @@ static bool leave(struct worker *w, struct burst *b, unsigned int at, uint16_t n
 	uint8_t why;
 
 	if (unlikely(length_after(m, b->dir[at], b->l4[at]) > mtu)) {
+		if (fragment64_allowed(m, b->dir[at], b->l4[at]))
+			return fragment64_leave(w, b, at, neigh);
 		too_big(w, b, at, mtu);
 		return false;
 	}
@@ -114,5 +116,7 @@ bool forward64(struct worker *w, struct burst *b, unsigned int at)
 		burst_drop(b, at, why);
 		return false;
 	}
+	if (unlikely(b->fragments >> at & 1))
+		return fragment64_leave(w, b, at, neigh);
 	return leave(w, b, at, neigh);
 }

@@ -36,6 +36,12 @@ static_assert(sizeof(struct frame6_ip) == 40, "as in a packet");
 #define FRAME6_FLOW_MASK    0xfffff /* the flow label, RFC 6437 */
 #define FRAME6_MTU_MIN      1280u   /* of every link, RFC 8200 section 5 */
 
+static inline bool frame_is_ipv6(struct rte_mbuf *m)
+{
+	return rte_pktmbuf_mtod(m, struct rte_ether_hdr *)->ether_type ==
+	       RTE_BE16(RTE_ETHER_TYPE_IPV6);
+}
+
 static inline struct frame6_ip *frame6_ip(struct rte_mbuf *m)
 {
 	return rte_pktmbuf_mtod_offset(m, struct frame6_ip *, FRAME6_L3);

@@ -15,6 +15,7 @@
 
 #include "secondary/burst.h"
 #include "secondary/command.h"
+#include "secondary/fragment_table.h"
 #include "secondary/profile.h"
 #include "secondary/ramp.h"
 #include "secondary/repair.h"
@@ -80,6 +81,8 @@ static void pipeline_run(struct worker *w, struct burst *b)
 	}
 	if (unlikely(b->flow6.n))
 		pipeline_run6(w, b);
+	if (unlikely(b->later.n))
+		stage_later(w, b);
 	stage_settle(w, b);
 	profile_mark(w, SL_STAGE_SETTLE, b->n);
 }
@@ -119,6 +122,15 @@ static unsigned int receive_redirected(struct worker *w, struct burst *b, unsign
 	return b->n;
 }
 
+/* Fragments that waited for the first of their datagram. They may be in buffers of any worker. */
+static __rte_noinline void receive_ready(struct worker *w, struct burst *b)
+{
+	while ((b->n = (uint16_t)fragment_table_ready(w, b->pkt, SL_BURST))) {
+		b->redirected = false;
+		pipeline_run(w, b);
+	}
+}
+
 static unsigned int receive_all(struct worker *w, struct burst *b)
 {
 	unsigned int n = 0;
@@ -128,6 +140,8 @@ static unsigned int receive_all(struct worker *w, struct burst *b)
 			n += receive_redirected(w, b, i);
 	for (unsigned int port = 0; port < w->n_ports; port++)
 		n += receive_port(w, b, port);
+	if (unlikely(w->fragments->n_ready))
+		receive_ready(w, b);
 	return n;
 }
 
@@ -135,6 +149,7 @@ static void each_tick(struct worker *w)
 {
 	neigh_tick(w);
 	ndp_tick(w);
+	fragment_table_expire(w);
 }
 
 /* Work that follows the clock. */

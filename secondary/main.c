@@ -22,6 +22,7 @@
 #include <sluice/shm.h>
 
 #include "secondary/checkpoint.h"
+#include "secondary/fragment_table.h"
 #include "secondary/loop.h"
 #include "secondary/takeover.h"
 #include "secondary/template_file.h"
@@ -198,6 +199,7 @@ static void leave(struct worker *w)
 
 	if (stop != SIGUSR1) {
 		neigh_drop_waiting(w);
+		fragment_table_drop_waiting(w);
 		checkpoint_write(w);
 		template_file_write(w);
 	}

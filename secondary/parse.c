@@ -16,6 +16,7 @@
 
 #include "secondary/arp.h"
 #include "secondary/echo.h"
+#include "secondary/fragment.h"
 #include "secondary/frame.h"
 #include "secondary/icmp.h"
 #include "secondary/l4.h"
@@ -132,6 +133,8 @@ static inline bool parse_plain(struct worker *w, struct burst *b, unsigned int a
 	take_key(w, b, at, &x);
 	return true;
 drop:
+	if (why == SL_DROP_IP_FRAGMENT)
+		return fragment_input(w, b, at);
 	burst_drop(b, at, why);
 	return false;
 }
@@ -197,6 +200,8 @@ void stage_parse(struct worker *w, struct burst *b)
 
 	b->sent = 0;
 	b->again = false;
+	b->fragments = b->followed = 0;
+	b->later.n = 0;
 	memset(b->verdict, VERDICT_NONE, sizeof(b->verdict));
 	for (size_t i = 0; i < n_packets; i++) {
 		const char *frame = rte_pktmbuf_mtod(b->pkt[i], const char *);

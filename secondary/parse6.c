@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Stage: headers of IPv6. Extension headers are passed over within bounds (walk6.h).
- * Fragments are dropped by name, and so is all else that stands before the transport.
+ * Fragments go by way of fragment.c; all else that stands before the transport is dropped by name.
  */
 #include "secondary/burst.h"
 
@@ -16,6 +16,7 @@
 #include "secondary/frame6.h"
 #include "secondary/icmp6.h"
 #include "secondary/l4.h"
+#include "secondary/fragment.h"
 #include "secondary/walk6.h"
 #include "secondary/worker.h"
 
@@ -118,6 +119,8 @@ static __rte_noinline bool parse_any(struct worker *w, struct burst *b, unsigned
 
 	if (done)
 		return false;
+	if (why == SL_DROP_IP_FRAGMENT)
+		return fragment6_input(w, b, at, &walk);
 	if (why != L4_GOOD) {
 		burst_drop(b, at, why);
 		return false;

@@ -24,6 +24,7 @@
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
+#include "secondary/fragment_table.h"
 #include "secondary/pool_marks.h"
 
 #define NOBODY   UINT_MAX
@@ -198,6 +199,25 @@ static void number_places(struct sl_pool *p, size_t size)
 	p->places = (uint32_t)((last - p->first) >> p->place_shift) + 1;
 }
 
+/* Room for struct fragment_flow. Drivers leave a buffer that they receive without the flag. */
+static int register_flow(struct sl_pool *pool)
+{
+	static const struct rte_mbuf_dynfield field = {
+		.name = "sl_fragment_flow",
+		.size = sizeof(struct fragment_flow),
+		.align = _Alignof(struct fragment_flow),
+	};
+	static const struct rte_mbuf_dynflag flag = {.name = "sl_fragment_flow"};
+	int bit;
+
+	pool->flow_offset = rte_mbuf_dynfield_register(&field);
+	bit = pool->flow_offset < 0 ? -1 : rte_mbuf_dynflag_register(&flag);
+	if (bit < 0)
+		return -rte_errno;
+	pool->flow_flag = RTE_BIT64(bit);
+	return 0;
+}
+
 struct rte_mempool *sl_pool_create(const char *name, struct sl_pool *pool, uint16_t data_room,
 				   int socket)
 {
@@ -211,7 +231,7 @@ struct rte_mempool *sl_pool_create(const char *name, struct sl_pool *pool, uint1
 	int rc;
 
 	pool->mark_offset = rte_mbuf_dynfield_register(&field);
-	if (pool->mark_offset < 0)
+	if (pool->mark_offset < 0 || register_flow(pool))
 		return NULL;
 	mp = rte_mempool_create_empty(name, pool->capacity, sizeof(struct rte_mbuf) + data_room, 0,
 				      sizeof(priv), socket, 0);

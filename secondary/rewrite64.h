@@ -101,19 +101,40 @@ static inline void rewrite64_cut(struct rte_mbuf *m, uint32_t len)
 	m->pkt_len = len;
 }
 
-/* A packet of the client's leaves over IPv4. Returns the frame's new start. */
-static inline char *rewrite64_to_backend(struct rte_mbuf *m, char *l4, const struct sl_conn6 *e,
-					 uint16_t id)
+/* The headers of a packet that leaves over IPv4; `l4`: what is behind them. */
+static inline char *rewrite64_headers4(struct rte_mbuf *m, char *l4, const struct sl_conn6 *e,
+				       uint16_t id)
 {
 	const struct sl_tuple6 *out = &e->key[SL_DIR_OUT];
 	struct rewrite64_header h = rewrite64_read6(frame6_ip(m), l4, out->proto);
 	char *frame = l4 - FRAME_L4;
 
 	h.ttl--;
-	rewrite6_l4(l4, e, SL_DIR_IN);
 	rte_pktmbuf_adj(m, (uint16_t)(frame - rte_pktmbuf_mtod(m, char *)));
 	rewrite64_cut(m, (uint32_t)(FRAME_L4 + h.payload));
 	rewrite64_put4(frame_ip(m), &h, id, &out->daddr, &out->saddr);
+	return frame;
+}
+
+/* A packet of the client's leaves over IPv4. Returns the frame's new start. */
+static inline char *rewrite64_to_backend(struct rte_mbuf *m, char *l4, const struct sl_conn6 *e,
+					 uint16_t id)
+{
+	rewrite6_l4(l4, e, SL_DIR_IN);
+	return rewrite64_headers4(m, l4, e, id);
+}
+
+/* The headers of a packet that leaves over IPv6. */
+static inline char *rewrite64_headers6(struct rte_mbuf *m, const struct sl_conn6 *e)
+{
+	const struct sl_tuple6 *in = &e->key[SL_DIR_IN];
+	struct rewrite64_header h = rewrite64_read4(frame_ip(m));
+	char *frame;
+
+	h.ttl--;
+	rewrite64_cut(m, (uint32_t)(FRAME_L4 + h.payload));
+	frame = rte_pktmbuf_prepend(m, REWRITE64_GROWTH);
+	rewrite64_put6(frame6_ip(m), &h, &in->daddr, &in->saddr);
 	return frame;
 }
 
@@ -130,17 +151,12 @@ static __rte_noinline void rewrite64_sum_udp(const struct frame6_ip *ip, struct 
 /* A packet of the backend's leaves over IPv6. Returns the frame's new start. */
 static inline char *rewrite64_to_client(struct rte_mbuf *m, char *l4, const struct sl_conn6 *e)
 {
-	const struct sl_tuple6 *in = &e->key[SL_DIR_IN];
-	struct rewrite64_header h = rewrite64_read4(frame_ip(m));
 	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)l4;
 	bool summed = e->core.state != SL_CONN_UDP || udp->dgram_cksum;
 	char *frame;
 
-	h.ttl--;
 	rewrite6_l4(l4, e, SL_DIR_OUT);
-	rewrite64_cut(m, (uint32_t)(FRAME_L4 + h.payload));
-	frame = rte_pktmbuf_prepend(m, REWRITE64_GROWTH);
-	rewrite64_put6(frame6_ip(m), &h, &in->daddr, &in->saddr);
+	frame = rewrite64_headers6(m, e);
 	if (unlikely(!summed))
 		rewrite64_sum_udp(frame6_ip(m), udp);
 	return frame;

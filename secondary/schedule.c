@@ -27,6 +27,7 @@
 #include "secondary/frame6.h"
 #include "secondary/mode.h"
 #include "secondary/owner.h"
+#include "secondary/pass_on.h"
 #include "secondary/persist.h"
 #include "secondary/snat.h"
 #include "secondary/state.h"
@@ -297,10 +298,7 @@ static __rte_always_inline bool decide(struct worker *w, struct burst *b, unsign
 	enum sl_drop_reason why;
 
 	if (whose != w->id) {
-		if (b->redirected)
-			burst_drop(b, at, SL_DROP_REDIRECT_LOOP);
-		else
-			burst_verdict(b, at, VERDICT_REDIRECT, whose);
+		pass_to_owner(w, b, at, whose);
 		return true;
 	}
 	if (unlikely(seen(round, b->hash[at])))

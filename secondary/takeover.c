@@ -11,6 +11,7 @@
 
 #include "secondary/choose.h"
 #include "secondary/command.h"
+#include "secondary/fragment_table.h"
 #include "secondary/local_port.h"
 #include "secondary/repair.h"
 #include "secondary/worker.h"
@@ -106,6 +107,7 @@ void takeover_bind(struct worker *w, bool owner_died)
 		repair_slot(w);
 	repair_watch_ports(w);
 	neigh_attach(w);
+	fragment_table_attach(w, owner_died);
 	slot->worker.heartbeat_ns = w->clock.ns;
 	command_switch_snapshot(w);
 	__atomic_store_n(&slot->worker.running, 1, __ATOMIC_RELEASE);

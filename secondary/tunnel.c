@@ -124,11 +124,24 @@ static uint8_t put_between(void *at, const struct tunnel *t, const struct inner 
 
 /* ---- the checksum of GUE over IPv6 ---------------------------------------------------------- */
 
+/* A fragment, as far as can be seen at once; what has extension headers may be one. */
+static bool may_be_fragment(const struct inner *in, const char *l4)
+{
+	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)in->ip;
+
+	if (in->protocol == IPPROTO_IPV6)
+		return l4 != in->ip + sizeof(struct frame6_ip);
+	return ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK);
+}
+
 /* Does the checksum at `l4` cover all of the `len` bytes there? */
-static bool all_covered(const struct tunnel *t, const char *l4, uint32_t len)
+static bool all_covered(const struct tunnel *t, const struct inner *in, const char *l4,
+			uint32_t len)
 {
 	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)l4;
 
+	if (may_be_fragment(in, l4))
+		return false;
 	return t->conn->state != SL_CONN_UDP ||
 	       (udp->dgram_cksum && rte_be_to_cpu_16(udp->dgram_len) == len);
 }
@@ -148,7 +161,7 @@ static uint32_t inner_sum(const struct tunnel *t, const struct inner *in, const 
 {
 	uint32_t headers = (uint32_t)(l4 - in->ip), l4_len = in->len - headers;
 
-	if (!t->l4 || !all_covered(t, l4, l4_len))
+	if (!t->l4 || !all_covered(t, in, l4, l4_len))
 		return __rte_raw_cksum(in->ip, in->len, 0);
 	/* with its pseudo header, what is covered comes to all ones */
 	return __rte_raw_cksum(in->ip, headers, (uint16_t)~pseudo_sum(t, in, l4_len));

@@ -10,6 +10,12 @@ static bool routing_done(const uint8_t *header)
 	return header[2] != 0 && header[3] == 0;
 }
 
+/* RFC 6946: the only one of its datagram. */
+static bool atomic(const struct walk6_fragment *header)
+{
+	return !(header->place & RTE_BE16(WALK6_OFFSET_MASK | WALK6_MORE));
+}
+
 /* One extension header, which has to end before `bound`. */
 static enum sl_drop_reason pass(struct walk6 *walk, const char *start, unsigned int nth,
 				uint32_t bound)
@@ -17,11 +23,11 @@ static enum sl_drop_reason pass(struct walk6 *walk, const char *start, unsigned 
 	const uint8_t *header = (const uint8_t *)start + walk->at;
 	uint32_t len;
 
-	if (walk->next == IPPROTO_FRAGMENT)
-		return SL_DROP_IP_FRAGMENT;
 	if (walk->at + 8u > walk->end || nth == EXTENSIONS)
 		return SL_DROP_IP_EXTENSION;
-	len = (header[1] + 1u) * 8;
+	if (walk->next == IPPROTO_FRAGMENT && !atomic((const struct walk6_fragment *)header))
+		return SL_DROP_IP_FRAGMENT;
+	len = walk->next == IPPROTO_FRAGMENT ? sizeof(struct walk6_fragment) : (header[1] + 1u) * 8;
 	if (walk->at + len > walk->end || walk->at + len > bound ||
 	    (walk->next == IPPROTO_HOPOPTS && nth) ||
 	    (walk->next == IPPROTO_ROUTING && !routing_done(header)))

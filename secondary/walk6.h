@@ -2,7 +2,8 @@
 /*
  * Extension headers (RFC 8200 section 4) are passed over, a few and not too many bytes of them, so
  * that a packet cannot keep a worker busy: hop-by-hop options where they belong, destination
- * options, and a routing header that has done its work (one of type 0 never: RFC 5095).
+ * options, a routing header that has done its work (one of type 0 never: RFC 5095), and the header
+ * of a fragment that is its whole datagram.
  */
 #ifndef WALK6_H
 #define WALK6_H
@@ -10,6 +11,8 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <rte_byteorder.h>
 
 #include <sluice/drop.h>
 
@@ -28,7 +31,22 @@ static inline bool walk6_is_extension(uint8_t next)
 	       next == IPPROTO_FRAGMENT;
 }
 
-/* From behind the IPv6 header to the first that is no extension header, or why not. */
+/* RFC 8200 section 4.5. */
+struct walk6_fragment {
+	uint8_t next;
+	uint8_t reserved;
+	rte_be16_t place; /* in the datagram: WALK6_OFFSET_MASK, in bytes, and WALK6_MORE */
+	rte_be32_t id;
+} __attribute__((packed, aligned(2)));
+
+#define WALK6_OFFSET_MASK 0xfff8
+#define WALK6_MORE        0x0001
+
+/*
+ * From behind the IPv6 header to the first that is no extension header, or why not. A fragment
+ * header of a datagram that is whole (RFC 6946) is passed; another ends the walk with
+ * SL_DROP_IP_FRAGMENT, and walk->at is where it stands.
+ */
 enum sl_drop_reason walk6_extensions(struct walk6 *walk, const char *start);
 
 #endif

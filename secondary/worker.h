@@ -62,6 +62,7 @@ struct worker {
 		bool first;  /* none of them was */
 		uint32_t server, backend; /* next, in the snapshot */
 	} ramp_walk;                      /* ramp.h */
+	struct fragment_table *fragments; /* in the slot */
 	struct purge purge;               /* of connections, on request */
 	uint32_t spare_turn;              /* where to look for a backend with room: choose.c */
 	uint32_t icmp_tokens;             /* ICMP errors that may still be sent in this second */

@@ -13,6 +13,8 @@
  * ICMP echo has ports, too: its identifier for the one of who asks, 0 for the other. So a request
  * to an address not ours belongs to the hash of its destination and 0, and the reply to a local
  * address to who the identifier names.
+ *
+ * A fragment goes first to who follows its datagram: hash of both addresses and the identification.
  */
 #ifndef SL_OWNER_H
 #define SL_OWNER_H
@@ -46,8 +48,7 @@ static inline unsigned int sl_owner_client(uint32_t addr, uint16_t port, uint64_
  * The same for an IPv6 client: its address is folded to 32 bits first, by a product so that
  * addresses of one pattern in several words do not meet.
  */
-static inline unsigned int sl_owner_client6(const struct sl_addr *addr, uint16_t port,
-					    uint64_t seed, unsigned int n_workers)
+static inline uint32_t sl_owner_fold6(const struct sl_addr *addr, uint64_t seed)
 {
 	uint64_t x = ((uint64_t)addr->w[1] << 32 | addr->w[0]) ^ seed;
 
@@ -55,7 +56,29 @@ static inline unsigned int sl_owner_client6(const struct sl_addr *addr, uint16_t
 	x ^= x >> 32;
 	x += (uint64_t)addr->w[3] << 32 | addr->w[2];
 	x *= SL_OWNER_FOLD;
-	return sl_owner_client((uint32_t)(x >> 32), port, seed, n_workers);
+	return (uint32_t)(x >> 32);
+}
+
+static inline unsigned int sl_owner_client6(const struct sl_addr *addr, uint16_t port,
+					    uint64_t seed, unsigned int n_workers)
+{
+	return sl_owner_client(sl_owner_fold6(addr, seed), port, seed, n_workers);
+}
+
+/* Who follows a datagram in fragments, from there on as above: secondary/fragment.h. */
+static inline unsigned int sl_owner_fragment(uint32_t saddr, uint32_t daddr, uint16_t id,
+					     uint64_t seed, unsigned int n_workers)
+{
+	return sl_owner_client(saddr ^ daddr, id, seed, n_workers);
+}
+
+static inline unsigned int sl_owner_fragment6(const struct sl_addr *source,
+					      const struct sl_addr *destination, uint32_t id,
+					      uint64_t seed, unsigned int n_workers)
+{
+	uint32_t both = sl_owner_fold6(source, seed) ^ sl_owner_fold6(destination, seed);
+
+	return sl_owner_client(both, (uint16_t)(id ^ id >> 16), seed, n_workers);
 }
 
 /* Workers rounded up to a power of two, less one: the bits of a port that name its owner. */

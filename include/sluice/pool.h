@@ -49,6 +49,8 @@ struct sl_pool {
 	uint32_t capacity;                     /* buffers; primary, at creation */
 	struct rte_ring *back[SL_MAX_WORKERS]; /* producer: worker [i]; consumer: the owner */
 	int32_t mark_offset;                   /* of the mark in a buffer; primary, at creation */
+	int32_t flow_offset;                   /* of a fragment's flow in a buffer; as above */
+	uint64_t flow_flag;                    /* in ol_flags: it is there; as above */
 	uint32_t place_shift;         /* log2 of bytes that hold one buffer at most; as above */
 	uint32_t places;              /* such, from the first buffer to the last; as above */
 	uintptr_t first;              /* the lowest buffer; as above */

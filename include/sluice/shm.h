@@ -26,9 +26,11 @@
 #include <sluice/stats.h>
 #include <sluice/template.h>
 
-#define SL_ROOT_MAGIC   UINT64_C(0x534c55494345524f) /* "SLUICERO" */
-#define SL_ABI_VERSION  6
-#define SL_ROOT_MEMZONE "sl_root"
+#define SL_ROOT_MAGIC     UINT64_C(0x534c55494345524f) /* "SLUICERO" */
+#define SL_ABI_VERSION    7
+#define SL_ROOT_MEMZONE   "sl_root"
+
+#define SL_FRAGMENT_BYTES (UINT64_C(1280) << 10) /* datagrams in fragments, of each worker */
 
 struct rte_ring;
 struct rte_mempool;
@@ -126,6 +128,7 @@ struct sl_worker_slot {
 	uint16_t *port_ring;            /* [port_pools][ports_per_pool], host order */
 	void *neighbours;               /* secondary/neigh.h; neighbour_bytes of it, zeroed */
 	uint64_t neighbour_bytes;
+	void *fragments; /* secondary/fragment_table.h; SL_FRAGMENT_BYTES of it, zeroed */
 
 	/* The lease: whoever holds it. */
 	struct sl_lease lease __rte_cache_aligned;

@@ -41,7 +41,12 @@
 	  "IPv6 neighbour advertisements sent")                                                   \
 	X(address_conflicts, "address_conflicts", "another host claimed an IPv6 address of ours") \
 	X(templates_replaced, "templates_replaced",                                               \
-	  "templates of persistence that gave their place to another client's")
+	  "templates of persistence that gave their place to another client's")                   \
+	X(fragments_received, "fragments_received",                                               \
+	  "fragments that fit into their datagram, counted by who follows it")                    \
+	X(fragments_sent, "fragments_sent", "fragments made of packets over the MTU")             \
+	X(fragments_displaced, "fragments_displaced",                                             \
+	  "datagrams in fragments that gave their place to a newer one of the same hosts")
 
 enum sl_worker_counter {
 #define X(field, name, text) SL_WORKER_COUNTER_##field,

@@ -15,6 +15,7 @@
 
 #include <sluice/msg.h>
 
+#include "secondary/fragment_table.h"
 #include "secondary/frame.h"
 #include "secondary/loop.h"
 #include "tests/fuzz/lib/fuzz.h"
@@ -347,8 +348,10 @@ static void step_time(void)
 	w->clock.ns += ticks * (UINT64_C(1000000000) / SL_TICK_HZ);
 	for (int i = 0; i < 64 && (!i || conn_sweep_behind(w)); i++)
 		conn_sweep(w);
-	if (w->snapshot)
-		neigh_tick(w);
+	if (!w->snapshot)
+		return;
+	neigh_tick(w);
+	fragment_table_expire(w);
 }
 
 /* False: the burst is complete. */

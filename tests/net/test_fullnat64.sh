@@ -35,6 +35,10 @@ check_equal "none of them wrong" 0 "$(field wrong <"$scratch/udp")"
 # 1500 bytes over IPv6 with both headers; the server puts its address and a blank in front.
 traffic udp $six --flows 8 --rounds 4 --bytes 1437 >"$scratch/udp"
 check_equal "datagrams as large as fit" 32 "$(field good <"$scratch/udp")"
+for bytes in 1438 8000 60000; do
+	traffic udp $six --flows 8 --rounds 4 --bytes $bytes >"$scratch/udp"
+	check_equal "datagrams of $bytes bytes, in fragments" 32 "$(field good <"$scratch/udp")"
+done
 
 traffic tcp $six --connections 200 --rounds 4 --bytes 8192 >"$scratch/tcp"
 check_equal "200 connections at once, all bytes echoed" 200 "$(field good <"$scratch/tcp")"

@@ -30,10 +30,20 @@ class Owners:
         return (x * G & LOW64) >> 32
 
     def of_client(self, address, port):
-        word = self.word(ipaddress.ip_address(address))
+        return self.of_word(self.word(ipaddress.ip_address(address)), port)
+
+    def of_word(self, word, port):
         as_it_stands = int.from_bytes(port.to_bytes(2, "big"), "little")
         x = product((as_it_stands << 32 | word) ^ self.seed, F)
         return ((x * F & LOW64) >> 32) * self.workers >> 32
+
+    def of_fragment(self, source, destination, number):
+        """Who follows the datagram; `number` is its identification, as bytes."""
+        port = int.from_bytes(number[:2], "big")
+        for at in range(2, len(number), 2):
+            port ^= int.from_bytes(number[at:at + 2], "big")
+        both = self.word(ipaddress.ip_address(source)) ^ self.word(ipaddress.ip_address(destination))
+        return self.of_word(both, port)
 
     def of_local_port(self, port):
         block = 1

@@ -31,9 +31,9 @@ def ping(target=WAN, source=CLIENT, ip=None, **icmp):
                              Raw(b"ping"))
 
 
-def protocol(number):
+def protocol(number, **ip):
     return lambda bed: bytes(Ether(src=mac_of(CLIENT), dst=bed.mac["wan"]) /
-                             IP(src=CLIENT, dst=VIRTUAL, proto=number) / Raw(b"x" * 40))
+                             IP(src=CLIENT, dst=VIRTUAL, proto=number, **ip) / Raw(b"x" * 40))
 
 
 def ether(ethertype, data=b"x" * 46):
@@ -69,6 +69,8 @@ def header(at, value, make):
         return patched(frame, 24, checksum(frame[14:end]).to_bytes(2, "big"))
     return made
 
+
+PATIENCE = 10  # seconds; a fragment's time has to be over, too
 
 CASES = [  # reason, what is wrong, the frame as the client sends it
     ("frame_short", "an Ethernet header alone", cut(14, tcp())),
@@ -125,10 +127,13 @@ CASES = [  # reason, what is wrong, the frame as the client sends it
     ("ip_source_ours", "the other interface's", tcp(source=LAN)),
     ("ip_source_ours", "a local address", udp(source=LOCALS[0])),
     ("ip_source_ours", "ours, ICMP", ping(source=WAN)),
-    ("ip_fragment", "the first", udp(ip={"flags": "MF"})),
-    ("ip_fragment", "one in the middle", udp(ip={"flags": "MF", "frag": 10})),
-    ("ip_fragment", "the last", tcp(ip={"frag": 185})),
-    ("ip_fragment", "of ICMP to ours", ping(ip={"flags": "MF"})),
+    ("ip_fragment", "of ICMP to ours", ping(ip={"flags": "MF", "len": 28})),
+    ("ip_fragment", "of SCTP", protocol(132, flags="MF")),
+    ("fragment_malformed", "not the last, and no multiple of 8", udp(ip={"flags": "MF"})),
+    ("fragment_malformed", "beyond 65535 bytes", tcp(ip={"frag": 8189})),
+    ("fragment_malformed", "no byte", header(16, b"\0\x14", tcp(ip={"frag": 10}))),
+    ("fragment_tiny", "16 bytes of TCP header", header(16, b"\0\x24", tcp(ip={"flags": "MF"}))),
+    ("fragment_timeout", "the last, alone", udp(ip={"frag": 10})),
     ("l4_short", "no TCP header", header(16, b"\0\x14", tcp())),
     ("l4_short", "19 bytes of TCP header", header(16, b"\0\x27", tcp())),
     ("l4_short", "no UDP header", header(16, b"\0\x14", udp())),
@@ -207,7 +212,7 @@ def too_big(bed):
     bed.appliance("exec", "client", "ip", "link", "set", f"{bed.name}-wan", "mtu", "2000")
     talk = Talk(bed, UDP, 34001)
     talk.up(b"x" * 1472)
-    frame = talk.request(b"x" * 1473)
+    frame = talk.request(b"x" * 1473, ip={"flags": "DF"})
     bed.forget()
     before = bed.drops()
     bed.send("wan", frame)
@@ -230,7 +235,7 @@ def tests(report):
         for reason, what, make in CASES:
             with report.case(f"{reason}: {what}"):
                 frame = make(bed)
-                bed.dropped({reason: 1}, lambda: bed.send("wan", frame))
+                bed.dropped({reason: 1}, lambda: bed.send("wan", frame), PATIENCE)
         with report.case("to a local address without a connection"):
             from_backend(bed)
         with report.case("replies from others than the backend"):

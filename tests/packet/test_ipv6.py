@@ -102,7 +102,7 @@ def bad_headers(bed):
             (patched(good, 20, b"\x84"), "protocol"),
             (patched(good, 0, b"\x02\x99\x99\x99\x99\x99"), "other_host"),
             (patched(good, 0, b"\x33\x33\0\0\0\1"), "other_host"),
-            (with_ext(IPv6ExtHdrFragment(m=1, id=7)), "ip_fragment"),
+            (with_ext(IPv6ExtHdrFragment(m=1, id=7)), "fragment_malformed"),
             (with_ext(IPv6ExtHdrRouting(type=0, addresses=["2001:db8::9"], segleft=0)),
              "ip_extension"),
             (with_ext(IPv6ExtHdrRouting(type=2, addresses=["2001:db8::9"], segleft=1)),

@@ -16,6 +16,7 @@ from bed64 import VIRTUAL64, Talk64
 import checks
 from api import counters
 from checks import equal
+from fragments import FOUR, SIX, cut, together
 from modes import SHIM, DrTalk, DrTalk6, NatTalk, NatTalk6, tunnel_talk
 from owner import Owners
 from test_icmp_related import error_about, ip_of
@@ -175,6 +176,31 @@ def all_modes(bed, owners, steering):
     equal({n: c for n, c in bed.drops().items() if n.startswith("redirect")}, {}, "redirects lost")
 
 
+def fragments(bed, owners, steering):
+    """A datagram's fragments meet at who follows it, and go from there to the connection's owner."""
+    expected = Expected(bed, owners, steering)
+    for kind, family, port in ((Talk, FOUR, port_of("fullnat", 4)),
+                               (Talk6, SIX, port_of("fullnat", 6))):
+        talk = kind(bed, UDP, 30001)
+        talk.virtual = (talk.virtual[0], port)
+        owner = owners.of(talk.client, talk.virtual)
+        expected.travels(owner)
+        talk.up(b"")
+        for number in range(1, 30):
+            for side, other, make, judge in (("wan", "lan", talk.request, talk.judge_up),
+                                             ("lan", "wan", talk.reply, talk.judge_down)):
+                frame = make(bytes(3000), ip=family.number(number))
+                pieces = cut(frame, 1440, number)
+                bed.send(side, *pieces[1:], pieces[0])
+                judge(frame, together([bed.expect(other) for _ in pieces]))
+                ends = talk.kit.endpoints(frame)
+                follows = owners.of_fragment(ends[0][0], ends[1][0],
+                                             family.identification(pieces[0]))
+                for _ in pieces:
+                    expected.travels(follows, owner)
+    expected.check()
+
+
 def owners_of(bed, workers, more=()):
     """`more`: local addresses of other pools."""
     with open(os.path.join(bed.dir, "run/seed"), "rb") as file:
@@ -190,6 +216,8 @@ def tests(report):
                       "connections=4096", config=config()) as bed:
                 with report.case(f"{workers} workers, steering {steering}: flows stay together"):
                     all_modes(bed, owners_of(bed, workers), steering)
+                with report.case(f"{workers} workers, steering {steering}: fragments"):
+                    fragments(bed, owners_of(bed, workers), steering)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import checks
 from bed import BACKENDS, CLIENT, CONFIG, IP, LAN, TCP, UDP, WAN, Bed, Ether, Talk, ip_length, \
     checksum, mac_bytes, mac_of, patched, seal
 from checks import equal
+from fragments import together
 from modes import SHIM, DrTalk, NatTalk, config, crossing, tunnel_talk
 
 MTU = 1500
@@ -105,11 +106,10 @@ def judge_needed(here, side, frame, mtu, source, host):
     equal(found, seal(found), "with right checksums")
 
 
-def refuses(here, side, frame, mtu, source, host, df=True):
+def refuses(here, side, frame, mtu, source, host):
     before = here.drops()
     here.send(side, frame)
-    if df:
-        judge_needed(here, side, frame, mtu, source, host)
+    judge_needed(here, side, frame, mtu, source, host)
     equal(here.drops_since(before, {"too_big": 1}), {"too_big": 1}, "drops")
     here.expect_nothing()
 
@@ -124,8 +124,23 @@ def too_big_inside(here, kind):
         bed6.refused_too_big(here, "wan", frame, room, bed6.WAN6)
         return
     refuses(here, "wan", frame, room, WAN, CLIENT)
-    refuses(here, "wan", talk.request(b"m" * (room - headers(kind) + 1)), room, WAN, CLIENT,
-            df=False)
+    in_pieces(here, kind, talk, talk.request(b"m" * (room - headers(kind) + 1), ip={"id": 78}))
+
+
+def in_pieces(here, kind, talk, frame):
+    """Without DF: two fragments, each in a packet of the tunnel's own."""
+    outer = 14 + overhead(kind)
+    inside = []
+    here.send("wan", frame)
+    for _ in range(2):
+        found = here.expect("lan")
+        found = found[:kind.outer.ip_length(found)]
+        inner = found[:12] + frame[12:14] + found[outer:]
+        talk.judge_outer(inner, found)
+        inside.append(inner)
+    assert len(inside[0]) - 14 > MTU - overhead(kind) - 8, "shorter than need be"
+    mac = talk.via_mac or kind.outer.mac_of(talk.backend[0])
+    talk.compare(frame, together(inside), "lan", mac, (talk.client, talk.virtual))
 
 
 def too_big_for_link(here, kind, both, mtu=MTU):
@@ -139,8 +154,9 @@ def too_big_for_link(here, kind, both, mtu=MTU):
         talk.up(b"m" * (mtu - head), ip={"flags": "DF"}, **l4)
         frame = talk.request(b"n" * (mtu + 1 - head), ip={"flags": "DF", "id": 5}, **l4)
         refuses(here, "wan", frame, mtu, WAN, CLIENT)
-        refuses(here, "wan", talk.request(b"n" * (mtu + 1 - head), **l4), mtu, WAN, CLIENT,
-                df=False)
+        frame = talk.request(b"n" * (mtu + 1 - head), ip={"id": 7}, **l4)
+        here.send("wan", frame)
+        talk.judge_up(frame, together([here.expect("lan") for _ in range(2)]))
         talk.up(b"still", **l4)
         if both:
             talk.down(b"m" * (mtu - head), ip={"flags": "DF"}, **l4)

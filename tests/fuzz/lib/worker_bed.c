@@ -10,6 +10,7 @@
 #include <sluice/msg.h>
 #include <sluice/pool.h>
 
+#include "secondary/fragment_table.h"
 #include "tests/fuzz/lib/fuzz.h"
 
 #define CONNECTIONS 64 /* few, so that the table fills up */
@@ -191,6 +192,7 @@ void fuzz_bed_free(struct bed *b)
 	struct sl_neighbour_event event;
 	unsigned int n;
 
+	fragment_table_drop_waiting(&b->worker);
 	while ((n = sl_pool_borrow(pool[0], redirect[0], m, SL_BURST)))
 		rte_pktmbuf_free_bulk(m, n);
 	while (!rte_ring_sc_dequeue_elem(neighbour[0], &event, sizeof(event)))

@@ -7,6 +7,7 @@
 #include <sluice/owner.h>
 
 #include "secondary/choose.h"
+#include "secondary/fragment_table.h"
 #include "secondary/local_port.h"
 
 #define SERVERS          16
@@ -66,6 +67,7 @@ static void make_slot(struct bed *b, uint32_t capacity, uint32_t n_buckets)
 	s->backend_claims = zeroed(BACKENDS, sizeof(*s->backend_claims));
 	s->ramp = zeroed(BACKENDS, sizeof(*s->ramp));
 	s->overload = zeroed(BACKENDS, sizeof(*s->overload));
+	s->fragments = zeroed(1, SL_FRAGMENT_BYTES);
 	make_conns(&s->conns, sizeof(struct sl_conn), capacity, n_buckets);
 	make_conns(&s->conns6, sizeof(struct sl_conn6), RTE_MIN(capacity, MAX_IPV6), n_buckets);
 }
@@ -92,6 +94,7 @@ void bed_attach(struct bed *b)
 	conn_attach(&w->conns6, &b->slot.conns6, b->root.seed);
 	w->conns.swept_ns = ns;
 	w->conns6.swept_ns = ns;
+	fragment_table_attach(w, false);
 	if (local_port_prepare(w) || choose_prepare(w))
 		abort();
 }
@@ -150,6 +153,7 @@ void bed_free(struct bed *b)
 	free(s->virtual_server_stats);
 	free(s->backend_stats);
 	free(s->neighbours);
+	free(s->fragments);
 	free(b->served);
 	free(s->command);
 	free(s->answer);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PASS_ON_H
+#define PASS_ON_H
+
+struct burst;
+struct worker;
+
+/* Packet `at` goes to another worker, whosever buffer it is in: its verdict is that, or a drop. */
+void pass_on(struct worker *w, struct burst *b, unsigned int at, unsigned int to);
+
+/* Packet `at` has no connection here and is worker `owner`'s; pass_on(), but never in a circle. */
+void pass_to_owner(struct worker *w, struct burst *b, unsigned int at, unsigned int owner);
+
+#endif
