@@ -6,8 +6,6 @@
 
 #include "ctrl/endpoint_hash.h"
 
-#define FREE UINT32_MAX
-
 struct maglev_backend maglev_backend(const struct sl_backend *backend, uint32_t size)
 {
 	return (struct maglev_backend){
@@ -77,19 +75,26 @@ static int turns_begin(struct turns *t, const struct maglev_backend *backend, ui
 
 /* ---- the table ---- */
 
+static bool is_taken(const uint64_t *taken, uint32_t entry)
+{
+	return taken[entry / 64] >> (entry % 64) & 1;
+}
+
+/* What is free is looked up in a bitmap, which a CPU's cache holds: nearly all of the time. */
 static uint32_t take_free(const struct maglev_backend *b, uint32_t *at, uint32_t size,
-			  const uint32_t *out)
+			  uint64_t *taken)
 {
 	uint32_t entry;
 
 	do {
 		entry = *at;
 		*at = entry + b->skip < size ? entry + b->skip : entry + b->skip - size;
-	} while (out[entry] != FREE);
+	} while (is_taken(taken, entry));
+	taken[entry / 64] |= UINT64_C(1) << (entry % 64);
 	return entry;
 }
 
-static void fill(struct turns *t, uint32_t *out)
+static void fill(struct turns *t, uint64_t *taken, uint32_t *out)
 {
 	uint32_t left = t->size;
 
@@ -97,21 +102,23 @@ static void fill(struct turns *t, uint32_t *out)
 		for (uint32_t i = t->round[round].first, next; i && left; i = next, left--) {
 			next = t->of[i - 1].next;
 			t->of[i - 1].turns++;
-			out[take_free(&t->backend[i - 1], &t->of[i - 1].at, t->size, out)] = i - 1;
+			out[take_free(&t->backend[i - 1], &t->of[i - 1].at, t->size, taken)] =
+				i - 1;
 			wait_for_turn(t, i - 1);
 		}
 }
 
 int maglev_fill(const struct maglev_backend *backend, uint32_t n, uint32_t size, uint32_t *out)
 {
+	uint64_t *taken = calloc(size / 64 + 1, sizeof(*taken));
 	struct turns t;
 	int rc = turns_begin(&t, backend, n, size);
 
-	if (!rc) {
-		for (uint32_t i = 0; i < size; i++)
-			out[i] = FREE;
-		fill(&t, out);
-	}
+	if (!taken)
+		rc = -ENOMEM;
+	if (!rc)
+		fill(&t, taken, out);
+	free(taken);
 	free(t.round);
 	free(t.of);
 	return rc;
@@ -131,14 +138,18 @@ bool maglev_is_prime(uint32_t n)
 
 uint32_t maglev_default_size(uint32_t n)
 {
-	/* Few sizes, so that a backend more or less rarely changes the size, and with it all. */
-	static const uint32_t primes[] = {251,   509,   1021,  2039,   4093,   8191,
-					  16381, 32749, 65521, 131071, 262139, 524287};
+	/*
+	 * Up to so many backends, measured. Few sizes, so that a backend more or less rarely
+	 * changes the size, and with it all.
+	 */
+	static const struct {
+		uint32_t backends, size;
+	} steps[] = {{2, 251},      {5, 509},      {10, 1021},     {20, 2039},     {36, 4093},
+		     {52, 8191},    {73, 16381},   {104, 32749},   {147, 65521},   {209, 131071},
+		     {280, 262139}, {390, 524287}, {500, 1048573}, {680, 2097143}, {1000, 4194301}};
 
-	uint64_t even = UINT64_C(100) * n, steady = UINT64_C(3) * n * n;
-
-	for (unsigned int i = 0; i < sizeof(primes) / sizeof(primes[0]); i++)
-		if (primes[i] >= even && primes[i] >= steady)
-			return primes[i];
+	for (unsigned int i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (n <= steps[i].backends)
+			return steps[i].size;
 	return MAGLEV_SIZE_MAX;
 }

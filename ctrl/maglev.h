@@ -14,7 +14,7 @@
 
 #include <sluice/snapshot.h>
 
-#define MAGLEV_SIZE_MAX 1048573 /* the greatest prime under 2^20 */
+#define MAGLEV_SIZE_MAX 4194301 /* the greatest prime under 2^22 */
 
 struct maglev_backend {
 	uint32_t offset; /* under the size */
@@ -35,9 +35,9 @@ bool maglev_is_prime(uint32_t n);
 
 /*
  * Size for so many backends when none is configured: a prime of at least 100 times as many, so
- * that no backend of equal ones has over 1.01 times the mean (section 5.3 of the paper); and of at
- * least 3 times their square, so that a failure moves less than twice what it has to. The
- * greatest size is enough for that up to 590 backends; of 1000 a failure moves three times that.
+ * that no backend of equal ones has over 1.01 times the mean (section 5.3 of the paper); and of 3
+ * to 4 times their square, so that a failure moves less than twice what it has to. The greatest
+ * size is enough for that up to 1000 backends.
  */
 uint32_t maglev_default_size(uint32_t n);
 

@@ -280,9 +280,9 @@ static const struct one ones[] = {
 	 "backend_pools[b].slow_start_seconds: 3601 is not in 0..3600"},
 	{RESOURCE_BACKEND_POOL, "{'name': 'b', 'mhTableSize': 65537}", NULL},
 	{RESOURCE_BACKEND_POOL, "{'name': 'b', 'mhTableSize': 65536}",
-	 "backend_pools[b].mh_table_size: 65536 is not a prime in 3..1048573"},
-	{RESOURCE_BACKEND_POOL, "{'name': 'b', 'mhTableSize': 1048583}",
-	 "1048583 is not a prime in"},
+	 "backend_pools[b].mh_table_size: 65536 is not a prime in 3..4194301"},
+	{RESOURCE_BACKEND_POOL, "{'name': 'b', 'mhTableSize': 4194319}",
+	 "4194319 is not a prime in"},
 
 	{RESOURCE_TIMEOUTS, "{'udp': 604800}", NULL},
 	{RESOURCE_TIMEOUTS, "{'tcpTimeWait': 604801}",
