@@ -3,6 +3,8 @@
 
 #include <netinet/in.h>
 
+#include <sluice/csum.h>
+
 #include "secondary/burst.h"
 #include "secondary/conn6.h"
 #include "secondary/echo.h"
@@ -15,7 +17,7 @@
 #include "secondary/walk6.h"
 #include "secondary/worker.h"
 
-#define QUOTED_L4 8 /* bytes that an error quotes at least, RFC 792 */
+#define TCP_SUM_AT 18 /* bytes of a TCP header up to the checksum's end */
 
 enum sl_drop_reason quote_read(char *at, uint32_t len, struct quote *q)
 {
@@ -27,7 +29,7 @@ enum sl_drop_reason quote_read(char *at, uint32_t len, struct quote *q)
 	header = rte_ipv4_hdr_len(ip);
 	if (ip->version_ihl >> 4 != IPVERSION || header < sizeof(*ip))
 		return SL_DROP_ICMP_UNRELATED;
-	if (len < header + QUOTED_L4)
+	if (len < header + QUOTE_L4)
 		return SL_DROP_ICMP_QUOTE_SHORT;
 	if (ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_OFFSET_MASK))
 		return SL_DROP_ICMP_UNRELATED; /* not the fragment that has the ports */
@@ -48,7 +50,7 @@ enum sl_drop_reason quote_read6(char *at, uint32_t len, struct quote *q)
 	walk.next = ip->next_header;
 	if (walk6_extensions(&walk, at) != WALK6_DONE)
 		return SL_DROP_ICMP_UNRELATED; /* no packet of ours */
-	if (len < walk.at + (uint32_t)QUOTED_L4)
+	if (len < walk.at + (uint32_t)QUOTE_L4)
 		return SL_DROP_ICMP_QUOTE_SHORT;
 	if (walk.next == IPPROTO_ICMPV6)
 		walk.next = IPPROTO_ICMP; /* as tuples have it */
@@ -77,6 +79,25 @@ struct sl_addr quote_destination(const struct quote *q)
 {
 	return q->ipv6 ? frame6_destination((const struct frame6_ip *)q->ip)
 		       : sl_addr_of_v4(((const struct rte_ipv4_hdr *)q->ip)->dst_addr);
+}
+
+void quote_restore_l4(const struct quote *q, uint16_t sport, uint16_t dport, uint16_t delta)
+{
+	struct rte_icmp_hdr *icmp = (struct rte_icmp_hdr *)q->l4;
+	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)q->l4;
+	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)q->l4;
+
+	if (q->proto == IPPROTO_ICMP) {
+		icmp->icmp_ident = sport ?: dport; /* who answered has 0 */
+		icmp->icmp_cksum = sl_csum_apply(icmp->icmp_cksum, (uint16_t)~delta);
+		return;
+	}
+	udp->src_port = sport;
+	udp->dst_port = dport;
+	if (q->proto == IPPROTO_TCP && q->l4_len >= TCP_SUM_AT)
+		tcp->cksum = sl_csum_apply(tcp->cksum, (uint16_t)~delta);
+	else if (q->proto == IPPROTO_UDP && udp->dgram_cksum)
+		udp->dgram_cksum = sl_csum_apply(udp->dgram_cksum, (uint16_t)~delta);
 }
 
 /* ---- whose packet it is ---------------------------------------------------------------- */
@@ -133,6 +154,22 @@ static bool find6(struct worker *w, const struct sl_tuple6 *k, struct related *r
 	return r->v6;
 }
 
+/* Of FullNAT64: a packet over IPv4, whose connection is in IPv6's table. */
+static bool find64(struct worker *w, const struct sl_tuple *k, struct related *r)
+{
+	struct sl_tuple6 mapped = conn6_mapped(k);
+
+	r->ipv6 =
+		conn_count(&w->conns6) && find6(w, &mapped, r) && sl_conn_translates(&r->v6->core);
+	return r->ipv6;
+}
+
+/* A packet over IPv6 that claims to be one over IPv4, by mapped addresses, or the like. */
+static bool is_of_other_family(const struct quote *q, const struct related *r)
+{
+	return sl_conn_translates(related_core(r)) && q->ipv6 == (r->dir == SL_DIR_OUT);
+}
+
 static bool find(struct worker *w, struct burst *b, unsigned int at, const struct quote *q,
 		 bool reversed, struct related *r)
 {
@@ -148,11 +185,11 @@ static bool find(struct worker *w, struct burst *b, unsigned int at, const struc
 		owner = found ? w->id : owner_of6(w, &k6);
 	} else {
 		k4 = tuple_of(q, reversed);
-		found = find4(w, &k4, r);
+		found = find4(w, &k4, r) || find64(w, &k4, r);
 		owner = found ? w->id : owner_of(w, &k4);
 	}
-	if (found && sl_conn_translates(related_core(r))) {
-		burst_drop(b, at, SL_DROP_ICMP_UNRELATED); /* it would have to change its family */
+	if (found && is_of_other_family(q, r)) {
+		burst_drop(b, at, SL_DROP_ICMP_UNRELATED);
 		return false;
 	}
 	if (found && related_core(r)->flags & SL_CONN_F_STUB) {

@@ -25,6 +25,7 @@ struct quote {
 };
 
 #define QUOTE_READ SL_DROP_MAX /* no reason to drop */
+#define QUOTE_L4   8           /* bytes behind its headers that are quoted at least, RFC 792 */
 
 /* At most `len` bytes at `at`. */
 enum sl_drop_reason quote_read(char *at, uint32_t len, struct quote *q);
@@ -35,7 +36,10 @@ enum sl_drop_reason quote_read_any(char *at, uint32_t len, struct quote *q);
 struct sl_addr quote_source(const struct quote *q);
 struct sl_addr quote_destination(const struct quote *q);
 
-/* A connection of either family. */
+/* Ports and checksum of the quoted packet; `delta` is what its checksum suffered on the way out. */
+void quote_restore_l4(const struct quote *q, uint16_t sport, uint16_t dport, uint16_t delta);
+
+/* A connection of either family; of FullNAT64 a quote over IPv4 has one over IPv6. */
 struct related {
 	bool ipv6;
 	uint8_t dir; /* of the key that it was found by */

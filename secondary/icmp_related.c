@@ -16,7 +16,7 @@
  *   a tunnel's packet  the interface's            client              what was inside
  *
  * Over IPv6 as over IPv4 (RFC 4443 section 2.4 says the same of errors); there the outer checksum,
- * too, is made anew.
+ * too, is made anew. FullNAT64's, which are FullNAT's, change their family: icmp64.c.
  */
 #include "secondary/icmp_related.h"
 
@@ -32,32 +32,11 @@
 #include "secondary/frame6.h"
 #include "secondary/icmp.h"
 #include "secondary/icmp6.h"
+#include "secondary/icmp64.h"
 #include "secondary/icmp_quote.h"
 #include "secondary/icmp_tunnel.h"
 #include "secondary/rewrite.h"
 #include "secondary/worker.h"
-
-#define TCP_SUM_AT 18 /* bytes of a TCP header up to the checksum's end */
-
-/* Ports and checksum of the quoted packet; `delta` is what its checksum suffered on the way out. */
-static void restore_l4(const struct quote *q, uint16_t sport, uint16_t dport, uint16_t delta)
-{
-	struct rte_icmp_hdr *icmp = (struct rte_icmp_hdr *)q->l4;
-	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)q->l4;
-	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)q->l4;
-
-	if (q->proto == IPPROTO_ICMP) {
-		icmp->icmp_ident = sport ?: dport; /* who answered has 0 */
-		icmp->icmp_cksum = sl_csum_apply(icmp->icmp_cksum, (uint16_t)~delta);
-		return;
-	}
-	udp->src_port = sport;
-	udp->dst_port = dport;
-	if (q->proto == IPPROTO_TCP && q->l4_len >= TCP_SUM_AT)
-		tcp->cksum = sl_csum_apply(tcp->cksum, (uint16_t)~delta);
-	else if (q->proto == IPPROTO_UDP && udp->dgram_cksum)
-		udp->dgram_cksum = sl_csum_apply(udp->dgram_cksum, (uint16_t)~delta);
-}
 
 /* The quoted packet as its sender sent it: it came with the key of its own direction. */
 static void restore_quote(const struct quote *q, const struct sl_conn *e, unsigned int came)
@@ -70,7 +49,7 @@ static void restore_quote(const struct quote *q, const struct sl_conn *e, unsign
 	ip->hdr_checksum = sl_csum_apply(ip->hdr_checksum, sl_csum_fold(addrs));
 	ip->src_addr = k->saddr;
 	ip->dst_addr = k->daddr;
-	restore_l4(q, k->sport, k->dport, e->core.l4_delta[came]);
+	quote_restore_l4(q, k->sport, k->dport, e->core.l4_delta[came]);
 }
 
 static void restore_quote6(const struct quote *q, const struct sl_conn6 *e, unsigned int came)
@@ -80,7 +59,7 @@ static void restore_quote6(const struct quote *q, const struct sl_conn6 *e, unsi
 
 	ip->source = k->saddr;
 	ip->destination = k->daddr;
-	restore_l4(q, k->sport, k->dport, e->core.l4_delta[came]);
+	quote_restore_l4(q, k->sport, k->dport, e->core.l4_delta[came]);
 }
 
 /* Whether the error keeps its source: whom it concerns sees the hosts on the way to its peer. */
@@ -134,6 +113,10 @@ void icmp_related(struct worker *w, struct burst *b, unsigned int at, uint32_t l
 	}
 	if (icmp_tunnel(w, b, at, &q, icmp_too_big_mtu(icmp)) || !quote_left_by(w, b, at, &q, &r))
 		return;
+	if (r.ipv6) {
+		icmp64_to_client(w, b, at, icmp, &q, &r);
+		return;
+	}
 	if (r.v4->core.flags & SL_CONN_F_DIRECT)
 		rewrite_ttl((char *)ip - FRAME_L3);
 	else
@@ -171,6 +154,10 @@ void icmp6_related(struct worker *w, struct burst *b, unsigned int at, struct ic
 	}
 	if (icmp_tunnel(w, b, at, &q, icmp6_too_big_mtu(icmp)) || !quote_left_by(w, b, at, &q, &r))
 		return;
+	if (sl_conn_translates(&r.v6->core)) {
+		icmp64_to_backend(w, b, at, icmp, &q, &r);
+		return;
+	}
 	if (r.v6->core.flags & SL_CONN_F_DIRECT)
 		ip->hops--;
 	else
