@@ -111,10 +111,27 @@ CLIENTS = {4: {"prefix": "10.0.0.0/8", "gateway": "192.0.2.254"},
 LAN = {4: ("198.51.100.", "/24"), 6: ("2001:db8:2::", "/64")}
 
 
+def snat_config():
+    """The generator's clients reach out to where the virtual server is otherwise."""
+    lan, bits = LAN[4]
+    return {
+        "interfaces": [{"name": "wan", "addresses": [WAN[4]]},
+                       {"name": "lan", "addresses": [f"{lan}1{bits}"]}],
+        "routes": [{"name": "clients", **CLIENTS[4]},
+                   {"name": "outside", "prefix": f"{VIP[4]}/32", "gateway": f"{lan}254"}],
+        "local_address_pools": [{"name": "local", "addresses":
+                                 [f"{lan}{10 + i}" for i in range(16)]}],
+        "snat_policies": [{"name": "clients", "source_prefixes": [CLIENTS[4]["prefix"]],
+                           "local_address_pool": "local"}],
+    }
+
+
 def config_of(count=16, mode="fullnat", clients=4, backends=4, **server):
     """What the generator's clients and backends, of these families, expect (gen.c). `server`:
     more about the virtual servers, as in the API."""
     lan, bits = LAN[backends]
+    if mode == "snat":
+        return snat_config()
     return {
         "interfaces": [{"name": "wan", "addresses": [WAN[clients]]},
                        {"name": "lan", "addresses": [f"{lan}1{bits}"]}],

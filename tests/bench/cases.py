@@ -162,6 +162,7 @@ def mode_cases():
     """Forwarding modes beside FullNAT. Where backends answer by themselves, requests are all that
     the worker sees, and are compared with FullNAT's requests."""
     yield Case("udp_nat", 100000, proto="udp", config={"mode": "nat"}, against="udp_fnat")
+    yield Case("udp_snat", 100000, proto="udp", config={"mode": "snat"}, against="udp_fnat")
     yield Case("udp_fnat_requests", 100000, proto="udp", oneway=1)
     for mode in ("dr", "ipip", "gre", "gue"):
         yield Case(f"udp_{mode}", 100000, proto="udp", oneway=1, config={"mode": mode},
@@ -169,7 +170,8 @@ def mode_cases():
 
 
 def ipv6_cases():
-    """FullNAT of IPv6 clients to backends of their family, and of the other one."""
+    """FullNAT of IPv6 clients to backends of their family, and of the other one; then the modes
+    over IPv6 as mode_cases() has them."""
     both, to_ipv4 = {"clients": 6, "backends": 6}, {"clients": 6, "backends": 4}
     for flows in (1000, 100000):
         for proto in ("udp", "tcp"):
@@ -177,6 +179,12 @@ def ipv6_cases():
                        against=f"{proto}_fnat")
         yield Case("udp_fnat64", flows, proto="udp", clients=6, config=to_ipv4,
                    against="udp_fnat")
+    yield Case("udp_nat6", 100000, proto="udp", clients=6, config={**both, "mode": "nat"},
+               against="udp_fnat6")
+    yield Case("udp_fnat6_requests", 100000, proto="udp", clients=6, oneway=1, config=both)
+    for mode in ("dr", "ipip"):
+        yield Case(f"udp_{mode}6", 100000, proto="udp", clients=6, oneway=1,
+                   config={**both, "mode": mode}, against="udp_fnat6_requests")
 
 
 def scheduler_cases():
