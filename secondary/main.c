@@ -159,21 +159,6 @@ static bool ports_present(const struct sl_root *root)
 }
 
 /*
- * A memif port maps its rings in a process at the first burst, which is lost by it, or when it is
- * asked for its link. Asked of other drivers it may write what is the primary's.
- */
-static void map_rings(const struct sl_root *root)
-{
-	struct rte_eth_dev_info info;
-	struct rte_eth_link link;
-
-	for (unsigned int p = 0; p < root->n_ports; p++)
-		if (!rte_eth_dev_info_get(root->port[p].port_id, &info) &&
-		    !strcmp(info.driver_name, "net_memif"))
-			rte_eth_link_get_nowait(root->port[p].port_id, &link);
-}
-
-/*
  * Only now: a standby that initialises shall not take time from the worker beside which it
  * will wait.
  */
@@ -271,7 +256,6 @@ int sl_worker_main(int argc, char **argv)
 	}
 	if (!ports_present(root))
 		return 1;
-	map_rings(root);
 	rc = work(root, &o);
 	/* no rte_eal_cleanup: a death inside it would leave the library's shared locks taken */
 	fflush(NULL);

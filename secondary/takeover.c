@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <rte_ethdev.h>
+
 #include <sluice/shm.h>
 
 #include "secondary/choose.h"
@@ -91,6 +93,22 @@ static void send_others_away(void)
 		closedir(tasks);
 }
 
+/*
+ * A memif port maps its rings in a process at the first burst, which is lost by it, or when it is
+ * asked for its link. Asked of other drivers it may write what is the primary's. Again and again,
+ * since the peer may connect, or go, while a standby waits.
+ */
+static void map_rings(const struct sl_root *root)
+{
+	struct rte_eth_dev_info info;
+	struct rte_eth_link link;
+
+	for (unsigned int p = 0; p < root->n_ports; p++)
+		if (!rte_eth_dev_info_get(root->port[p].port_id, &info) &&
+		    !strcmp(info.driver_name, "net_memif"))
+			rte_eth_link_get_nowait(root->port[p].port_id, &link);
+}
+
 int takeover_wait(struct worker *w, unsigned int k, const volatile sig_atomic_t *stop,
 		  bool *owner_died)
 {
@@ -104,6 +122,7 @@ int takeover_wait(struct worker *w, unsigned int k, const volatile sig_atomic_t 
 	do {
 		clock_init(&w->clock);
 		slot->standby[k].beat_ns = w->clock.ns;
+		map_rings(w->root);
 		rc = sl_lease_acquire(&slot->lease, ROUND_MS, owner_died);
 	} while (rc == -ETIMEDOUT && !*stop);
 	if (rc == -ETIMEDOUT || (!rc && *stop && !*owner_died)) {

@@ -283,7 +283,8 @@ static void look(void)
 static void set(bool hold, uint64_t rate)
 {
 	pthread_mutex_lock(&lock);
-	memset(last, 0, sizeof(last)); /* silence of our own is no pause */
+	if (!hold) /* silence of our own is no pause; what still comes after it ends one */
+		memset(last, 0, sizeof(last));
 	atomic_store(&held, hold);
 	if (rate)
 		gap = rte_get_tsc_hz() / rate;

@@ -11,6 +11,7 @@ from instance import BUILD
 from traffic import BACKENDS, CLIENTS, VIRTUAL
 
 SETTLE = 0.05  # seconds in which what is on its way arrives, as a rule
+QUIET = 6      # such, in which nothing comes: the rest is lost
 PROGRAM = os.path.join(BUILD, "tests/load")
 PORT = 7
 FLOWS = 16
@@ -78,12 +79,13 @@ class Load:
     def look_at_rest(self):
         """Send nothing new until all that still comes has come; then what happened."""
         self.hold()
-        found = {}
-        for _ in range(40):
+        found, quiet = {}, 0
+        for _ in range(100):
             time.sleep(SETTLE)
             now = self.look()
             found = merged(found, now)
-            if not found["lost"] or not (now["sent"] or now["lost"]):
+            quiet = 0 if now["sent"] or now["lost"] else quiet + 1
+            if not found["lost"] or quiet == QUIET:
                 break
         return found
 

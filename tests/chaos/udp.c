@@ -221,9 +221,11 @@ static void *receive(void *unused)
 
 void udp_hold(int hold)
 {
-	pthread_mutex_lock(&lock);
-	memset(last_ns, 0, sizeof(last_ns)); /* silence of our own is no pause */
-	pthread_mutex_unlock(&lock);
+	if (!hold) { /* silence of our own is no pause; what still comes after it ends one */
+		pthread_mutex_lock(&lock);
+		memset(last_ns, 0, sizeof(last_ns));
+		pthread_mutex_unlock(&lock);
+	}
 	atomic_store(&held, hold);
 }
 

@@ -9,7 +9,7 @@ At a rate that any machine carries; `make chaos RINGS=1` looks for the highest.
 import paths  # noqa: F401
 
 import checks
-from checks import equal
+from checks import equal, eventually
 from rings import CONFIG, Blast, Rings, bench, event, kill
 
 RATE = 4000
@@ -24,6 +24,22 @@ def restarts(rings, blast):
     equal([f["lost"] for f in found], [0] * ROUNDS, "packets lost by each")
 
 
+def has_rings(pid):
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
+        return "memif_region" in file.read()
+
+
+def peer_comes_late(rings, blast):
+    """A standby that waited before there was a peer maps the rings before it is needed: 0.1 s that
+    it would take at its first burst, and lose that."""
+    for n in (0, 1):
+        before = rings.listed()[n]
+        eventually(5, f"rings of standby {n}", lambda b=before: has_rings(b["standbyPid"]))
+        found = event(rings, blast, lambda n=n: kill(rings, n))
+        assert found["lost"] <= BURST, f"lost {found['lost']}, at most {BURST}"
+        equal(rings.listed()[n]["pid"], before["standbyPid"], "who goes on")
+
+
 def kills(rings, blast):
     for n in range(ROUNDS):
         found = event(rings, blast, lambda n=n: kill(rings, n % 2))
@@ -34,7 +50,8 @@ def tests(report):
     with bench.hugepages(), bench.directory() as path, Rings(f"{path}/rings") as rings:
         rings.apply(CONFIG)
         with Blast(rings, RATE) as blast:
-            for name, run in (("restarts lose nothing", restarts),
+            for name, run in (("standbys that waited before their peer", peer_comes_late),
+                              ("restarts lose nothing", restarts),
                               ("kill -9 loses a burst at most", kills)):
                 with report.case(name):
                     run(rings, blast)
