@@ -33,7 +33,7 @@ def peer_comes_late(rings, blast):
     """A standby that waited before there was a peer maps the rings before it is needed: 0.1 s that
     it would take at its first burst, and lose that."""
     for n in (0, 1):
-        before = rings.listed()[n]
+        before = eventually(20, "standbys", rings.with_standbys)[n]
         eventually(5, f"rings of standby {n}", lambda b=before: has_rings(b["standbyPid"]))
         found = event(rings, blast, lambda n=n: kill(rings, n))
         assert found["lost"] <= BURST, f"lost {found['lost']}, at most {BURST}"
