@@ -23,6 +23,10 @@ def camel(name):
     return head + "".join(t.capitalize() for t in tail)
 
 
+def plural(name):
+    return name[:-1] + "ies" if name.endswith("y") else name + "s"
+
+
 class Kind:
     """The standard methods of one kind, and resources to try them with."""
 
@@ -34,8 +38,8 @@ class Kind:
         self.scope = scope or {}  # of a backend: its pool
 
     def call(self, api, verb, message):
-        return api.call(f"{self.service}/{verb}{self.name}{'s' if verb == 'List' else ''}",
-                        {**self.scope, **message})
+        what = plural(self.name) if verb == "List" else self.name
+        return api.call(f"{self.service}/{verb}{what}", {**self.scope, **message})
 
     def get(self, api, name=None):
         return self.call(api, "Get", {"name": name or self.first["name"]})
@@ -51,7 +55,7 @@ class Kind:
 
     def list(self, api, **page):
         found = self.call(api, "List", page)
-        return found.get(camel(self.name) + "s", []), found.get("nextPageToken", "")
+        return found.get(plural(camel(self.name)), []), found.get("nextPageToken", "")
 
 
 KINDS = [
@@ -68,6 +72,10 @@ KINDS = [
         "name": "new", "address": "192.0.2.81", "port": 53, "protocol": "PROTOCOL_UDP",
         "scheduler": "SCHEDULER_RR",
         "backendPool": "web", "localAddressPool": "local"}, {"scheduler": "SCHEDULER_WRR"}),
+    Kind("SnatPolicy", {
+        "name": "new", "priority": 7, "sourcePrefixes": ["198.51.100.0/24"],
+        "protocol": "PROTOCOL_UDP", "inInterface": "lan", "localAddressPool": "local"},
+         {"priority": 9, "destinationPrefixes": ["203.0.113.0/24"], "maxConnections": 5}),
 ]
 
 
