@@ -225,12 +225,35 @@ def line_numbers(instance):
 
 
 def samples(instance):
-    """What conf/ shows is taken as it stands."""
+    """What conf/ shows is taken as it stands; each forwarding mode is there in each family."""
     found = sorted(glob.glob(f"{ROOT}/conf/lb*.yaml"))
     assert len(found) >= 2, found
+    shown = set()
     for path in found:
         said = done(instance.ctl("apply", "-f", path, "--dry-run"))
         assert "would be" in said or "nothing to change" in said, f"{path}: {said}"
+        done(instance.ctl("apply", "-f", path))
+        shown |= modes_of(instance.api.call("ConfigService/GetConfig"))
+    modes = {f"FORWARDING_MODE_{mode}" for mode in ("FULLNAT", "NAT", "DR", "IPIP", "GRE", "GUE")}
+    wanted = {(mode, six, six) for mode in modes for six in (False, True)}
+    wanted |= {("FORWARDING_MODE_FULLNAT", True, False), ("FORWARDING_MODE_IPIP", True, False),
+               ("snat", False), ("snat", True)}
+    done(instance.ctl("apply", "-f", f"{ROOT}/conf/lb.yaml"))
+    equal(sorted(wanted - shown), [], "modes without a sample")
+
+
+def modes_of(config):
+    """(mode, the virtual server is of IPv6, the backend is), and which families SNAT has."""
+    pools = {p["name"]: p for p in config.get("backendPools", [])}
+    modes = {("snat", ":" in prefix) for policy in config.get("snatPolicies", [])
+             for prefix in policy["sourcePrefixes"]}
+    for server in config.get("virtualServers", []):
+        pool = pools[server["backendPool"]]
+        for backend in pool["backends"]:
+            mode = backend.get("forwardingMode") or pool.get("forwardingMode")
+            modes.add((mode or "FORWARDING_MODE_FULLNAT", ":" in server["address"],
+                       ":" in backend["address"]))
+    return modes
 
 
 def unreachable(instance):
