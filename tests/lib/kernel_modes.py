@@ -90,7 +90,9 @@ CASES = (
 
 # Here the clients are hosts inside, which by their routes reach a server outside, and are seen as the
 # local addresses.
-SNAT = Case("SNAT", "snat", "198.51.100.110", ("198.51.100.110",))
+SNATS = tuple(Case(name, "snat", outside, (outside,))
+              for name, outside in (("SNAT", "198.51.100.110"),
+                                    ("SNAT over IPv6", "2001:db8:2::110")))
 
 
 def config(case):
@@ -98,9 +100,9 @@ def config(case):
     made = copy.deepcopy(CONFIG)
     for interface in made["interfaces"]:
         interface["addresses"].append(OWN6[interface["name"]])
-    if case is SNAT:
-        return with_policy(made)
     made["local_address_pools"][0]["addresses"].append("2001:db8:2::a")
+    if case in SNATS:
+        return with_policy(made)
     made["backend_pools"][0]["forwarding_mode"] = case.mode
     for backend, address in zip(made["backend_pools"][0]["backends"], case.backends):
         backend["address"] = address
@@ -115,7 +117,8 @@ def with_policy(made):
     """SNAT, and nothing balanced."""
     del made["virtual_servers"], made["backend_pools"]
     made["snat_policies"] = [{"name": "inside", "priority": 1, "in_interface": "wan",
-                              "source_prefixes": ["192.0.2.0/24"], "local_address_pool": "local"}]
+                              "source_prefixes": ["192.0.2.0/24", "2001:db8:1::/64"],
+                              "local_address_pool": "local"}]
     return made
 
 
@@ -126,7 +129,7 @@ def run(*words):
 def build(instance):
     """Addresses of IPv6, virtual addresses on the server, and its own way to the clients."""
     spaces = {"wan": instance.namespace("client"), "lan": instance.namespace("server")}
-    for tap, addresses in (("wan", CLIENTS6), ("lan", BACKENDS6)):
+    for tap, addresses in (("wan", CLIENTS6), ("lan", (*BACKENDS6, SNATS[1].virtual))):
         device = f"{instance.name}-{tap}"
         run("ip", "netns", "exec", spaces[tap], "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0",
             "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
@@ -142,7 +145,8 @@ def build(instance):
         run("ip", "-n", spaces[tap], "link", "set", "back", "up")
         run("ip", "-n", spaces[tap], "address", "add", f"{address}/64", "dev", "back", "nodad")
     route_back(spaces["lan"])
-    run("ip", "-n", spaces["wan"], "route", "add", "198.51.100.0/24", "via", "192.0.2.1")
+    for outside, gateway in (("198.51.100.0/24", "192.0.2.1"), ("2001:db8:2::/64", "2001:db8:1::1")):
+        run("ip", "-n", spaces["wan"], "route", "add", outside, "via", gateway)
 
 
 def route_back(server):

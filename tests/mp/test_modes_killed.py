@@ -15,7 +15,7 @@ import paths  # noqa: F401
 import checks
 from checks import equal, eventually
 from instance import Instance
-from kernel_modes import BACKENDS6, CASES, SNAT, Case, build, config, far_end
+from kernel_modes import BACKENDS6, CASES, SNATS, Case, build, config, far_end
 from traffic import BACKENDS, Traffic
 
 BACK = 12  # seconds in which a worker has to be back
@@ -106,7 +106,7 @@ def tests(report):
     with Instance("--no-config") as instance:
         build(instance)
         with far_end(instance) as tunnels:
-            for case in (*CASES, SNAT):
+            for case in (*CASES, *SNATS):
                 with report.case(f"{case.name}: restarts and kills of both workers"):
                     lost = lives(instance, case)
                     assert not case.tunnel or tunnels.taken[case.mode, case.outer, case.inner], \

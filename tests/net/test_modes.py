@@ -16,7 +16,7 @@ import paths  # noqa: F401
 import checks
 from checks import equal
 from instance import Instance
-from kernel_modes import CASES, IP_BYTES, SNAT, build, config, far_end
+from kernel_modes import CASES, IP_BYTES, SNATS, build, config, far_end
 from traffic import PORT, Traffic
 
 CLOSED = 9               # a port where nobody is
@@ -148,10 +148,11 @@ def tests(report):
                 if case.tunnel:
                     with report.case(f"{case.name}: what came, came by the tunnel"):
                         assert tunnels.taken[case.mode, case.outer, case.inner] > TOTAL // MTU
-        with Traffic(instance, tcp=0, udp=0, servers=SNAT.servers):
-            carries(report, instance, SNAT, config(SNAT))
-        with report.case("SNAT: ping"):
-            ping(instance, SNAT.virtual)
+        for case in SNATS:
+            with Traffic(instance, tcp=0, udp=0, servers=case.servers):
+                carries(report, instance, case, config(case))
+            with report.case(f"{case.name}: ping"):
+                ping(instance, case.virtual)
 
 
 checks.main(tests)

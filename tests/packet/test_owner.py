@@ -10,7 +10,7 @@ import os
 import random
 
 import bed6
-from bed import BACKENDS, GATEWAY, LAN, LOCALS, TCP, UDP, VIRTUAL, WAN, Talk
+from bed import BACKENDS, GATEWAY, ICMP, LAN, LOCALS, TCP, UDP, VIRTUAL, WAN, Talk
 from bed6 import BACKENDS6, CONFIG, LAN6, LOCALS6, VIRTUAL6, WAN6, Bed6, Talk6
 from bed64 import VIRTUAL64, Talk64
 import checks
@@ -19,6 +19,7 @@ from checks import equal
 from fragments import FOUR, SIX, cut, together
 from modes import SHIM, DrTalk, DrTalk6, NatTalk, NatTalk6, tunnel_talk
 from owner import Owners
+from snat import PLACES, POLICY, config as snat_config
 from test_icmp_related import error_about, ip_of
 
 EACH = 5  # flows of a mode and a protocol
@@ -57,7 +58,7 @@ def config():
              "port": port, "protocol": protocol, "scheduler": "rr", "backend_pool": name,
              **({"local_address_pool": "local"} if mode.startswith("fullnat") else {})}
             for protocol in ("tcp", "udp")]
-    return made
+    return snat_config(POLICY, base=made)
 
 
 class Expected:
@@ -114,24 +115,33 @@ class Flow:
         if self.mode.startswith("fullnat") and self.talk.local:
             self.reply_owner = expected.owners.of(self.talk.backend, self.talk.local)
 
+    def travels(self, *workers):
+        self.expected.travels(*workers)
+
     def up(self, flags="S"):
         found = self.talk.up(b"", **({"flags": flags} if self.tcp else {}))
-        self.expected.travels(self.owner)
+        self.travels(self.owner)
         return found
 
+    def reply_ends(self):
+        return self.talk.backend, self.talk.client if self.mode == "nat" else self.talk.local
+
     def down(self):
-        to = self.talk.client if self.mode == "nat" else self.talk.local
-        equal(self.expected.owners.of(self.talk.backend, to), self.reply_owner, "reply's owner")
+        equal(self.expected.owners.of(*self.reply_ends()), self.reply_owner, "reply's owner")
         found = self.talk.down(b"", **({"flags": "SA"} if self.tcp else {}))
-        self.expected.travels(self.reply_owner, self.owner)
+        self.travels(self.reply_owner, self.owner)
         return found
+
+    def complaints(self, up, down):
+        """Where they come in and go out, about which packet with which ends, and whose they are."""
+        ends = self.talk.kit.endpoints
+        return (("lan", "wan", up, ends(up), self.reply_owner),
+                ("wan", "lan", down, ends(down), self.owner))
 
     def error(self, bed, up, down):
         """Hosts on the way complain about a request and about a reply."""
-        for side, other, frame, owner in (("lan", "wan", up, self.reply_owner),
-                                          ("wan", "lan", down, self.owner)):
+        for side, other, frame, ends, owner in self.complaints(up, down):
             kit = self.talk.kit
-            ends = kit.endpoints(frame)
             equal(self.expected.owners.of_error(*ends), owner, "owner of the error")
             bed.send(side, error_about(bed, side, ip_of(frame, kit), ends[0][0], kit=kit))
             bed.expect(other)
@@ -147,6 +157,46 @@ class Flow:
             self.error(bed, up, down)
 
 
+class SnatFlow(Flow):
+    """A host inside reaches out: to the owner of where it goes, and back by the local port's."""
+
+    def __init__(self, bed, expected, kit, protocol, n):
+        place = PLACES[kit]
+        self.mode, self.both, self.errors, self.tcp = "snat", True, True, protocol is TCP
+        self.talk = place.talk(bed, protocol, 20000 + n, via=place.gateway,
+                               outside=place.far_host.format(1 + n % 60))
+        self.expect(expected)
+
+    def expect(self, expected):
+        self.expected = expected
+        self.owner = self.reply_owner = expected.owners.of(self.talk.client, self.talk.virtual)
+        if self.talk.local:
+            self.reply_owner = expected.owners.of(*self.reply_ends())
+
+    def travels(self, *workers):
+        """Steering gives ICMP to worker 0, and who has the connection asks nobody."""
+        if self.talk.protocol is ICMP:
+            workers = (0, *workers) if self.owner else (self.owner,)
+        super().travels(*workers)
+
+    def reply_ends(self):
+        return self.talk.virtual, self.talk.local
+
+    def complaints(self, up, down):
+        """About the request from outside, about the reply from inside."""
+        talk = self.talk
+        return (("wan", "lan", up, (talk.local, talk.virtual), self.reply_owner),
+                ("lan", "wan", down, (talk.virtual, talk.client), self.owner))
+
+
+def new_flows(bed, expected, first=0):
+    """Some of every mode, family and protocol; `first` tells their ports from others'."""
+    kinds = [(mode, protocol) for mode in MODES for protocol in (TCP, UDP)] * EACH
+    flows = [Flow(bed, expected, *kind, 20000 + 37 * (first + n)) for n, kind in enumerate(kinds)]
+    kinds = [(kit, protocol) for kit in PLACES for protocol in (TCP, UDP, ICMP)] * EACH
+    return flows + [SnatFlow(bed, expected, *kind, first + n) for n, kind in enumerate(kinds)]
+
+
 def listed_owners(bed, flows):
     found = {(c["mode"], c["protocol"], c["clientAddress"], c["clientPort"]): c.get("worker", 0)
              for c in bed.connections()}
@@ -159,8 +209,7 @@ def listed_owners(bed, flows):
 def all_modes(bed, owners, steering):
     bed.host("lan", GATEWAY)
     expected = Expected(bed, owners, steering)
-    kinds = [(mode, protocol) for mode in MODES for protocol in (TCP, UDP)] * EACH
-    flows = [Flow(bed, expected, *kind, 20000 + 37 * n) for n, kind in enumerate(kinds)]
+    flows = new_flows(bed, expected)
     shuffled = random.Random(owners.workers)
     shuffled.shuffle(flows)
     for flow in flows:
@@ -201,11 +250,10 @@ def fragments(bed, owners, steering):
     expected.check()
 
 
-def owners_of(bed, workers, more=()):
-    """`more`: local addresses of other pools."""
+def owners_of(bed, workers):
     with open(os.path.join(bed.dir, "run/seed"), "rb") as file:
         seed = int.from_bytes(file.read(8), "little")
-    return Owners(workers, seed, LOCALS + LOCALS6 + tuple(more),
+    return Owners(workers, seed, [*LOCALS, *LOCALS6, *(a for p in PLACES.values() for a in p.locals)],
                   (WAN, LAN, VIRTUAL, WAN6, LAN6, VIRTUAL6, VIRTUAL64))
 
 

@@ -4,60 +4,19 @@
 and family, and what a backend sends to a local port that names another worker now still reaches it.
 """
 
-from bed import GATEWAY, ICMP, TCP, UDP
+from bed import GATEWAY
 from bed6 import Bed6
 import checks
 from checks import equal, eventually
-from test_owner import EACH, MODES, Expected, Flow, config, listed_owners, owners_of
-from test_snat import OUTSIDE, POLICY, SnatTalk
+from test_owner import Expected, config, listed_owners, new_flows, owners_of
 
 COUNTS = {"auto": (2, 3, 1, 2), "none": (2, 3)}  # by steering
-
-
-def with_snat():
-    made = config()
-    made["local_address_pools"].append({"name": "outside", "addresses": list(OUTSIDE)})
-    return {**made, "snat_policies": [POLICY], "timeouts": {"icmp": 600}}
-
-
-class SnatFlow(Flow):
-    """A host inside reaches out: to the owner of where it goes, and back by the local port's."""
-
-    def __init__(self, bed, expected, protocol, n):
-        self.mode, self.tcp = "snat", protocol is TCP
-        self.talk = SnatTalk(bed, protocol, 20000 + n, outside=f"203.0.113.{1 + n % 60}",
-                             via=GATEWAY)
-        self.expect(expected)
-
-    def expect(self, expected):
-        self.expected = expected
-        self.owner = self.reply_owner = expected.owners.of(self.talk.client, self.talk.virtual)
-        if self.talk.local:
-            self.reply_owner = expected.owners.of(self.talk.virtual, self.talk.local)
-
-    def travels(self, *workers):
-        """Steering gives ICMP to worker 0, and who has the connection asks nobody."""
-        if self.talk.protocol is ICMP:
-            workers = (0, *workers) if self.owner else (self.owner,)
-        self.expected.travels(*workers)
-
-    def up(self, flags="S"):
-        self.talk.up(b"", **({"flags": flags} if self.tcp else {}))
-        self.travels(self.owner)
-
-    def run(self, _):
-        self.talk.down(b"", **({"flags": "SA"} if self.tcp else {}))
-        self.travels(self.reply_owner, self.owner)
-        self.up("A")
 
 
 def open_more(bed, flows, expected):
     """As many new ones as at first, of every mode."""
     first = len(flows)
-    kinds = [(mode, protocol) for mode in MODES for protocol in (TCP, UDP)] * EACH
-    flows += [Flow(bed, expected, *kind, 20000 + 37 * (first + n)) for n, kind in enumerate(kinds)]
-    flows += [SnatFlow(bed, expected, protocol, first + n)
-              for n, protocol in enumerate((TCP, UDP, ICMP) * EACH)]
+    flows += new_flows(bed, expected, first)
     for flow in flows[first:]:
         flow.up()
 
@@ -86,14 +45,14 @@ def go_on(bed, flows, expected):
 
 def all_counts(report, steering):
     with Bed6("--workers", str(max(COUNTS[steering])), "--steering", steering, "--set",
-              "connections=4096", config=with_snat()) as bed:
+              "connections=4096", config=config()) as bed:
         bed.host("lan", GATEWAY)
         flows, before = [], "new"
         for count in COUNTS[steering]:
             with report.case(f"steering {steering}, {before} -> {count} workers: {len(flows)} "
                              "connections go on"):
                 bed.restart(count)
-                go_on(bed, flows, Expected(bed, owners_of(bed, count, OUTSIDE), steering))
+                go_on(bed, flows, Expected(bed, owners_of(bed, count), steering))
                 if count > 1 and before != "new":
                     moved = {f.mode for f in flows if f.reply_owner != f.owner}
                     equal(moved, {"fullnat", "fullnat64", "snat"}, "modes that had to move")
