@@ -48,6 +48,8 @@ struct plan_pool {
 	struct sl_backend *backend; /* as the snapshot has them */
 	uint32_t n;
 	uint8_t families[SL_MODE_MAX];     /* PLAN_*: of its backends in a mode */
+	uint16_t tunnel_mtu;               /* of its narrowest tunnel; UINT16_MAX: it has none */
+	uint32_t narrowest;                /* the backend to which that leads */
 	uint32_t first;                    /* in the snapshot, when it is there */
 	uint32_t slow_start;               /* seconds */
 	uint32_t mh_table_size;            /* as configured */

@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
+#include <sluice/tunnel.h>
+
 /* A backend of the mode that has an address of these families; there is one. */
 static const char *example(const struct plan *plan, const struct plan_pool *pool, int mode,
 			   uint8_t families, char *path)
@@ -104,6 +106,25 @@ static int check_family(const struct plan *plan, const struct plan_server *s, ui
 	return 0;
 }
 
+/* Every link carries 1280 bytes of IPv6, a tunnel's inside, too (RFC 8200 section 5). */
+static int check_tunnels(const struct plan *plan, const struct plan_server *s, uint8_t family,
+			 struct problem *why)
+{
+	const struct plan_pool *pool = &plan->pool[s->pool];
+	char path[RESOURCE_PATH_SIZE];
+
+	if (family != PLAN_IPV6 || pool->tunnel_mtu >= SL_IPV6_MTU_MIN)
+		return 0;
+	return problem_set(
+		why, PROBLEM_FAILED_PRECONDITION,
+		"%s.address: is behind a link that leaves %u bytes in a tunnel of mode %s; "
+		"virtual_servers[%s] is one over IPv6, which wants %d",
+		resource_path(RESOURCE_BACKEND, plan_nth_backend(plan, pool, pool->narrowest)->name,
+			      path),
+		pool->tunnel_mtu, sl_mode_names[pool->backend[pool->narrowest].mode],
+		s->server->name, SL_IPV6_MTU_MIN);
+}
+
 /* What the backend sees is of its own family. */
 static int check_locals(const struct plan *plan, const struct plan_server *s, struct problem *why)
 {
@@ -142,7 +163,10 @@ int plan_check_modes(const struct plan *plan, struct problem *why)
 	for (uint32_t i = 0; i < plan->n_endpoints; i++) {
 		const struct plan_endpoint *e = &plan->endpoint[i];
 
-		if (check_family(plan, e->of, plan_family(&e->at->addr), why))
+		uint8_t family = plan_family(&e->at->addr);
+
+		if (check_family(plan, e->of, family, why) ||
+		    check_tunnels(plan, e->of, family, why))
 			return -EINVAL;
 	}
 	for (uint32_t i = 0; i < plan->n_servers; i++)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sluice/tunnel.h>
+
 #include "ctrl/address.h"
 #include "ctrl/cycle.h"
 #include "ctrl/maglev.h"
@@ -217,12 +219,30 @@ static int check_route(const struct plan *plan, const struct plan_pool *pool, ui
 		address_text(addr, text), wrong);
 }
 
+/* Bytes that the tunnel to a backend has room for; UINT16_MAX: it is reached by none. */
+static uint16_t tunnel_mtu(const struct plan *plan, const struct sl_backend *b)
+{
+	uint8_t overhead = sl_tunnel_overheads[!sl_addr_is_v4(&b->addr)][b->mode];
+
+	return overhead ? (uint16_t)(routes_find(&plan->routes, &b->addr)->mtu - overhead)
+			: UINT16_MAX;
+}
+
 static int check_routes(const struct plan *plan, struct plan_pool *pool, struct problem *why)
 {
 	pool->checked = 0;
-	for (uint32_t i = 0; i < pool->n; i++)
+	pool->tunnel_mtu = UINT16_MAX;
+	for (uint32_t i = 0; i < pool->n; i++) {
+		uint16_t mtu;
+
 		if (check_route(plan, pool, i, why))
 			return -EINVAL;
+		mtu = tunnel_mtu(plan, &pool->backend[i]);
+		if (mtu < pool->tunnel_mtu) {
+			pool->tunnel_mtu = mtu;
+			pool->narrowest = i;
+		}
+	}
 	pool->checked = plan->ground;
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <sluice/shm.h>
+#include <sluice/tunnel.h>
 
 #include "ctrl/address.h"
 #include "sluice/v1/route.pb-c.h"
@@ -196,6 +197,11 @@ static int add_links(struct routes *r, struct list *list, const struct model *mo
 						  .port = (uint8_t)port,
 						  .mtu = model->root->port[port].mtu};
 
+			if (!sl_addr_is_v4(&p->addr) && hop.mtu < SL_IPV6_MTU_MIN)
+				return problem_set(why, PROBLEM_FAILED_PRECONDITION,
+						   "interfaces[%s].addresses: the port's MTU is "
+						   "%u, and IPv6 wants %d",
+						   i->name, hop.mtu, SL_IPV6_MTU_MIN);
 			r->link[r->n_links++] = (struct routes_link){*p, (uint8_t)port, i};
 			add(r, list, p, i, hop);
 		}

@@ -14,6 +14,7 @@
 #include <rte_mbuf.h>
 
 #include <sluice/addr.h>
+#include <sluice/tunnel.h>
 
 #define FRAME6_L3    RTE_ETHER_HDR_LEN
 #define FRAME6_L4    (FRAME6_L3 + sizeof(struct frame6_ip)) /* without extension headers */
@@ -34,7 +35,7 @@ static_assert(sizeof(struct frame6_ip) == 40, "as in a packet");
 #define FRAME6_VERSION_MASK RTE_BE32(0xf0000000)
 #define FRAME6_CLASS_SHIFT  20      /* of the traffic class, in the first word */
 #define FRAME6_FLOW_MASK    0xfffff /* the flow label, RFC 6437 */
-#define FRAME6_MTU_MIN      1280u   /* of every link, RFC 8200 section 5 */
+#define FRAME6_MTU_MIN      ((uint32_t)SL_IPV6_MTU_MIN)
 
 static inline bool frame_is_ipv6(struct rte_mbuf *m)
 {

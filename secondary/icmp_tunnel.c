@@ -105,8 +105,8 @@ bool icmp_tunnel(struct worker *w, struct burst *b, unsigned int at, const struc
 
 	if (mode == SL_MODE_MAX)
 		return false;
-	overhead = tunnel_overheads[outer->ipv6][mode];
-	between = overhead - tunnel_overheads[outer->ipv6][SL_MODE_IPIP];
+	overhead = sl_tunnel_overheads[outer->ipv6][mode];
+	between = overhead - sl_tunnel_overheads[outer->ipv6][SL_MODE_IPIP];
 	len = outer->l4_len - between;
 	if (outer->l4_len >= between)
 		why = quote_read_any(outer->l4 + between, len, &q);

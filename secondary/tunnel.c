@@ -41,14 +41,8 @@ struct gue {
 	rte_be16_t flags;
 };
 
-#define OVERHEADS(ip)                                                                         \
-	{                                                                                     \
-		[SL_MODE_IPIP] = sizeof(ip), [SL_MODE_GRE] = sizeof(ip) + sizeof(struct gre), \
-		[SL_MODE_GUE] = sizeof(ip) + sizeof(struct gue),                              \
-	}
-const uint8_t tunnel_overheads[2][SL_MODE_MAX] = {OVERHEADS(struct rte_ipv4_hdr),
-						  OVERHEADS(struct frame6_ip)};
-static_assert(sizeof(struct gre) == 4 && sizeof(struct gue) == 12, "as on the wire");
+static_assert(sizeof(struct gre) == SL_TUNNEL_GRE && sizeof(struct gue) == SL_TUNNEL_GUE,
+	      "as on the wire");
 
 /* What the outer headers say of the packet inside. */
 struct inner {

@@ -7,17 +7,15 @@
 
 #include <sluice/conn.h>
 #include <sluice/snapshot.h>
+#include <sluice/tunnel.h>
 
 struct rte_mbuf;
 struct worker;
 
-/* Bytes, by whether it leads over IPv6 and enum sl_mode; 0: no tunnel. */
-extern const uint8_t tunnel_overheads[2][SL_MODE_MAX];
-
 static inline unsigned int tunnel_overhead(const struct sl_conn_core *e,
 					   const struct sl_addr *backend)
 {
-	return tunnel_overheads[!sl_addr_is_v4(backend)][sl_conn_mode(e)];
+	return sl_tunnel_overheads[!sl_addr_is_v4(backend)][sl_conn_mode(e)];
 }
 
 /* A tunnel, and what of a packet is needed to put it in. */

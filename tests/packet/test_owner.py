@@ -253,7 +253,8 @@ def fragments(bed, owners, steering):
 def owners_of(bed, workers):
     with open(os.path.join(bed.dir, "run/seed"), "rb") as file:
         seed = int.from_bytes(file.read(8), "little")
-    return Owners(workers, seed, [*LOCALS, *LOCALS6, *(a for p in PLACES.values() for a in p.locals)],
+    outside = (address for place in PLACES.values() for address in place.locals)
+    return Owners(workers, seed, [*LOCALS, *LOCALS6, *outside],
                   (WAN, LAN, VIRTUAL, WAN6, LAN6, VIRTUAL6, VIRTUAL64))
 
 

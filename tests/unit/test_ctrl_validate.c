@@ -321,6 +321,7 @@ struct many {
 	const char *locals;
 	const char *backends; /* of pool "p" */
 	const char *servers;  /* NULL: one, of pool "p" and local pool "l" */
+	uint16_t lan_mtu;     /* 0: 9000 */
 	enum problem_code code;
 	const char *reason;
 };
@@ -401,6 +402,34 @@ static const struct many manys[] = {
 	 .reason = "backend_pools[p].backends[a].address: is an IPv4 one, and mode nat does not "
 		   "lead there from virtual_servers[v], which has an IPv6 one: tunnels do"},
 	{.servers = NO_LOCAL6, .backends = BACKEND("a", ENDPOINT ", 'forwardingMode': 'ipip'")},
+	{.servers = NO_LOCAL6,
+	 .backends = BACKEND("a", ENDPOINT ", 'forwardingMode': 'ipip'"),
+	 .lan_mtu = 1300},
+	{.servers = NO_LOCAL6,
+	 .backends = BACKEND("a", ENDPOINT ", 'forwardingMode': 'ipip'"),
+	 .lan_mtu = 1299,
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "backend_pools[p].backends[a].address: is behind a link that leaves 1279 bytes "
+		   "in a tunnel of mode ipip; virtual_servers[v] is one over IPv6, which wants "
+		   "1280"},
+	{.servers = NO_LOCAL6,
+	 .backends = BACKEND("a", ENDPOINT ", 'forwardingMode': 'gue'"),
+	 .lan_mtu = 1311,
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "leaves 1279 bytes in a tunnel of mode gue"},
+	{.interfaces = BOTH,
+	 .servers = NO_LOCAL6,
+	 .backends = BACKEND("a", "'address': '2001:db8:2::9', 'port': 80, "
+				  "'forwardingMode': 'gre'"),
+	 .lan_mtu = 1323,
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "leaves 1279 bytes in a tunnel of mode gre"},
+	{.interfaces = BOTH, .lan_mtu = 1280},
+	{.interfaces = BOTH,
+	 .lan_mtu = 1279,
+	 .code = PROBLEM_FAILED_PRECONDITION,
+	 .reason = "interfaces[lan].addresses: the port's MTU is 1279, and IPv6 wants 1280"},
+	{.lan_mtu = 576},
 	{.servers = NO_LOCAL6,
 	 .backends = BACKEND("a", ENDPOINT ", 'forwardingMode': 'dr'"),
 	 .code = PROBLEM_FAILED_PRECONDITION,
@@ -563,6 +592,7 @@ static void each_relation(void **state)
 		struct problem why;
 		enum problem_code code;
 
+		root->port[1].mtu = m->lan_mtu ? m->lan_mtu : 9000;
 		snprintf(json, sizeof(json),
 			 "{'interfaces': [%s], 'routes': [%s], 'localAddressPools': [%s],"
 			 "'backendPools': [{'name': 'p', 'backends': [%s]}],"
