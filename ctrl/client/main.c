@@ -53,7 +53,8 @@ static int parse_options(struct client *client, int argc, char **argv, unsigned 
 	int n = make_getopt(longs, letters + 1);
 	int c;
 
-	optind = 0; /* from the beginning */
+	argv[0] = "sluicectl"; /* in its complaints, as in ours */
+	optind = 0;            /* from the beginning */
 	while ((c = getopt_long(argc, argv, letters + !leading, longs, NULL)) != -1) {
 		int i = c >= LONG_ONLY ? c - LONG_ONLY : 0;
 

@@ -14,7 +14,7 @@ static const struct {
 	const char *hint;
 } hints[] = {
 	{"aborted", "somebody changed it since it was read: look at it again, then repeat"},
-	{"not_found", "the `list` command shows what there is"},
+	{"not_found", "`list` shows what there is, `history` which revisions"},
 	{"already_exists", "`update` changes what is there"},
 	{"resource_exhausted", "the limits are in the boot configuration, under `limits:`"},
 	{"unavailable", "try again in a moment"},

@@ -163,7 +163,9 @@ def usage(instance):
                       ("worker", "restart"), ("worker", "restart", "--all", "1"),
                       ("worker", "profile", "0", "long"),
                       ("virtual-server", "create", "v", "port=eighty")):
-        failed(instance.ctl(*arguments), USAGE)
+        refused = instance.ctl(*arguments)
+        failed(refused, USAGE)
+        assert refused.stderr.startswith("sluicectl: "), refused.stderr
     assert "usage" in done(instance.ctl("--help"))
     assert "prefix" in done(instance.ctl("route", "--help"))
     assert "aborted" in done(instance.ctl("route", "update", "--help"))
