@@ -22,7 +22,7 @@ struct sl_conn6;
 struct worker;
 
 enum verdict {
-	VERDICT_NONE,     /* still on its way */
+	VERDICT_NONE,     /* still on its way, or it left by a connection and is of `sent` */
 	VERDICT_DROP,     /* argument: enum sl_drop_reason */
 	VERDICT_SEND,     /* argument: port id; the frame is complete */
 	VERDICT_REDIRECT, /* argument: worker id */

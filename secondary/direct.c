@@ -92,7 +92,6 @@ static __rte_always_inline bool leave(struct worker *w, struct burst *b, unsigne
 	}
 	if (unlikely(!neigh_send(w, to, m, frame, &why)))
 		goto drop;
-	b->verdict[at] = VERDICT_HELD;
 	return true;
 drop:
 	burst_drop(b, at, why);
@@ -109,8 +108,9 @@ bool forward_direct(struct worker *w, struct burst *b, unsigned int at)
 	uint8_t why = SL_DROP_NO_ROUTE;
 	uint16_t to;
 
-	if (unlikely(!state_advance(w, &w->conns, &e->core, TCP_WAY_DIRECT,
-				    (const struct rte_tcp_hdr *)(frame + FRAME_L4), m->pkt_len))) {
+	if (unlikely(!state_advance_direct(w, &w->conns, &e->core,
+					   (const struct rte_tcp_hdr *)(frame + FRAME_L4),
+					   m->pkt_len))) {
 		list_add(&b->miss, at);
 		return false;
 	}
@@ -142,8 +142,8 @@ bool forward6_direct(struct worker *w, struct burst *b, unsigned int at)
 	uint8_t why = SL_DROP_NO_ROUTE;
 	uint16_t to;
 
-	if (unlikely(!state_advance(w, &w->conns6, &e->core, TCP_WAY_DIRECT,
-				    (const struct rte_tcp_hdr *)l4, m->pkt_len))) {
+	if (unlikely(!state_advance_direct(w, &w->conns6, &e->core, (const struct rte_tcp_hdr *)l4,
+					   m->pkt_len))) {
 		list_add(&b->miss6, at);
 		return false;
 	}

@@ -49,10 +49,8 @@ bool forward_echo(struct worker *w, struct burst *b, unsigned int at)
 		why = SL_DROP_TOO_BIG;
 	} else if (likely(to)) {
 		rewrite_echo(frame, e, dir);
-		if (likely(fragment_send(w, m, to, mtu, &why))) {
-			b->verdict[at] = VERDICT_HELD;
+		if (likely(fragment_send(w, m, to, mtu, &why)))
 			return true;
-		}
 	}
 	burst_drop(b, at, why);
 	return false;

@@ -18,12 +18,12 @@
 
 static inline struct sl_flow_stats *flow_stats_virtual_server(struct worker *w, uint32_t ref)
 {
-	return &w->slot->virtual_server_stats[SL_REF_ID(ref)];
+	return &w->server_stats[SL_REF_ID(ref)];
 }
 
 static inline struct sl_flow_stats *flow_stats_backend(struct worker *w, uint32_t ref)
 {
-	return &w->slot->backend_stats[SL_REF_ID(ref)];
+	return &w->backend_stats[SL_REF_ID(ref)];
 }
 
 static inline void flow_stats_claim(struct sl_flow_stats *s, uint32_t ref)
@@ -76,8 +76,7 @@ static inline void flow_stats_closed(struct worker *w, const struct sl_conn_core
 	claims_release(w, e->virtual_server, e->backend);
 }
 
-static inline void flow_stats_add(struct sl_flow_stats *s, uint32_t ref, unsigned int dir,
-				  uint32_t bytes)
+static inline void flow_stats_add(struct sl_flow_stats *s, uint32_t ref, size_t dir, uint64_t bytes)
 {
 	if (unlikely(s->ref != ref))
 		return;
@@ -85,8 +84,8 @@ static inline void flow_stats_add(struct sl_flow_stats *s, uint32_t ref, unsigne
 	s->bytes[dir] += bytes;
 }
 
-static inline void flow_stats_packet(struct worker *w, const struct sl_conn_core *e,
-				     unsigned int dir, uint32_t bytes)
+static inline void flow_stats_packet(struct worker *w, const struct sl_conn_core *e, size_t dir,
+				     uint64_t bytes)
 {
 	flow_stats_add(flow_stats_virtual_server(w, e->virtual_server), e->virtual_server, dir,
 		       bytes);

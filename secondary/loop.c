@@ -99,9 +99,11 @@ static unsigned int receive_port(struct worker *w, struct burst *b, unsigned int
 	if (unlikely(w->slot->pool->quarantined))
 		sl_pool_delivered(w->slot->pool, b->pkt, b->n);
 	for (unsigned int i = 0, n = b->n; i < n; i++) {
-		rte_prefetch0(rte_pktmbuf_mtod(b->pkt[i], void *));
-		b->pkt[i]->port = (uint16_t)port; /* ours from here on */
-		bytes += b->pkt[i]->pkt_len;
+		struct rte_mbuf *m = b->pkt[i];
+
+		rte_prefetch0(rte_pktmbuf_mtod(m, void *));
+		bytes += m->pkt_len;
+		m->port = (uint16_t)port; /* ours from here on */
 	}
 	stats->rx_packets += b->n;
 	stats->rx_bytes += bytes;

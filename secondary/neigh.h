@@ -73,8 +73,14 @@ struct neigh_table {
 	uint32_t capacity;
 	uint32_t next_free; /* where to look for a free one first */
 	uint32_t swept;     /* next entry of the timer's round */
-	uint16_t epoch;     /* never 0 */
-	uint16_t *head;     /* hash chains, private */
+	union {
+		struct {
+			uint16_t zero;
+			uint16_t epoch; /* never 0 */
+		};
+		uint32_t epoch_alone; /* as the last word of sl_conn_core's that has an epoch */
+	};
+	uint16_t *head; /* hash chains, private */
 	uint16_t *next;
 	uint32_t head_mask;
 	struct neigh_waiting *waiting; /* shared, by entry; behind the entries */

@@ -2,7 +2,8 @@
 /*
  * The rewrite. A packet of direction d leaves with the tuple of the other direction
  * reversed, TTL less one, and both checksums moved by the entry's differences
- * (RFC 1624): a load, a shuffle, a store and two subtractions, whatever the mode.
+ * (RFC 1624): a load, a shuffle, a store and two subtractions, whatever the mode. The words before
+ * the addresses in a struct sl_tuple are overwritten.
  */
 #ifndef REWRITE_H
 #define REWRITE_H
@@ -15,46 +16,37 @@
 
 #include "secondary/frame.h"
 
-static inline void rewrite_l4_csum(char *frame, const struct sl_conn *e, unsigned int dir)
+static inline void rewrite_udp_csum(char *frame, const struct sl_conn *e, size_t dir)
 {
-	char *l4 = frame + FRAME_L4;
+	struct rte_udp_hdr *h = (struct rte_udp_hdr *)(frame + FRAME_L4);
 
-	if (e->core.state == SL_CONN_UDP) {
-		struct rte_udp_hdr *h = (struct rte_udp_hdr *)l4;
-		uint16_t before = h->dgram_cksum,
-			 csum = sl_csum_apply(before, e->core.l4_delta[dir]);
-
-		if (likely(before)) /* else the sender computed none, RFC 768 */
-			h->dgram_cksum = csum ? csum : 0xffff;
-	} else {
-		struct rte_tcp_hdr *h = (struct rte_tcp_hdr *)l4;
-
-		h->cksum = sl_csum_apply(h->cksum, e->core.l4_delta[dir]);
-	}
+	if (likely(h->dgram_cksum)) /* else the sender computed none, RFC 768 */
+		h->dgram_cksum = sl_csum_apply_udp(h->dgram_cksum, e->core.l4_delta[dir]);
 }
 
-/* TTL, protocol and checksum as they leave: the first word of a struct sl_tuple in the frame. */
-static inline uint32_t rewrite_first_word(uint32_t first, uint16_t l3_delta)
+static inline void rewrite_tcp_csum(char *frame, const struct sl_conn *e, size_t dir)
 {
-	/* the TTL is over 1: it borrows nothing; the checksum as in sl_csum_apply() */
-	int64_t difference = (int64_t)first - ((uint32_t)l3_delta << 16 | 1);
+	struct rte_tcp_hdr *h = (struct rte_tcp_hdr *)(frame + FRAME_L4);
 
-	return (uint32_t)(difference + (difference >> 63) * 0x10000);
+	h->cksum = sl_csum_apply(h->cksum, e->core.l4_delta[dir]);
 }
 
 /* Bytes 22-37 of the frame are struct sl_tuple's. */
-static inline void rewrite_tuple(char *frame, const struct sl_conn *e, unsigned int dir)
+static inline void rewrite_tuple(char *frame, const struct sl_conn *e, size_t dir)
 {
 	/* source and destination change places */
 	const __m128i reverse = _mm_setr_epi8(0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 14, 15, 12, 13);
-	__m128i other = _mm_load_si128((const __m128i *)&e->key[dir ^ 1]);
-	char *at = frame + FRAME_TUPLE;
-	uint32_t first;
+	const char *keys = (const char *)e->key;
+	size_t this = dir * sizeof(struct sl_tuple), other = this ^ sizeof(struct sl_tuple);
+	const struct sl_tuple *arrived = (const struct sl_tuple *)(keys + this);
+	__m128i reply = _mm_load_si128((const __m128i *)(keys + other));
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + FRAME_L3);
+	uint8_t ttl = (uint8_t)(ip->time_to_live - 1);
+	uint16_t csum = sl_csum_apply(ip->hdr_checksum, arrived->l3_delta);
 
-	memcpy(&first, at, sizeof(first));
-	first = rewrite_first_word(first, e->key[dir].l3_delta);
-	other = _mm_insert_epi32(_mm_shuffle_epi8(other, reverse), (int)first, 0);
-	_mm_storeu_si128((__m128i *)at, other);
+	_mm_storeu_si128((__m128i *)(frame + FRAME_TUPLE), _mm_shuffle_epi8(reply, reverse));
+	ip->hdr_checksum = csum;
+	ip->time_to_live = ttl;
 }
 
 /* Of a packet that leaves as it came there is only the TTL. */
@@ -64,12 +56,6 @@ static inline void rewrite_ttl(char *frame)
 
 	ip->time_to_live--;
 	ip->hdr_checksum = sl_csum_apply(ip->hdr_checksum, (uint16_t)~RTE_BE16(0x0100));
-}
-
-static inline void rewrite_packet(char *frame, const struct sl_conn *e, unsigned int dir)
-{
-	rewrite_l4_csum(frame, e, dir);
-	rewrite_tuple(frame, e, dir);
 }
 
 /* The packet as it came, for who quotes it; off the fast path. */

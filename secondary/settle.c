@@ -42,6 +42,7 @@ void stage_settle(struct worker *w, struct burst *b)
 {
 	struct redirects away;
 	struct dead dead;
+	unsigned int left = 0;
 
 	if (likely(b->sent == b->n))
 		return;
@@ -51,6 +52,7 @@ void stage_settle(struct worker *w, struct burst *b)
 		unsigned int argument = b->argument[i];
 
 		switch ((enum verdict)b->verdict[i]) {
+		case VERDICT_NONE: left++; break;
 		case VERDICT_HELD: break;
 		case VERDICT_SEND: tx_put(w, argument, b->pkt[i]); break;
 		case VERDICT_REDIRECT: away.pkt[argument][away.n[argument]++] = b->pkt[i]; break;
@@ -58,9 +60,10 @@ void stage_settle(struct worker *w, struct burst *b)
 			count_drop(w, argument, 1);
 			/* fall through */
 		case VERDICT_CONSUME: dead.pkt[dead.n++] = b->pkt[i]; break;
-		case VERDICT_NONE: rte_panic("packet left the stages without a verdict\n");
 		}
 	}
+	if (left > b->sent)
+		rte_panic("packet left the stages without a verdict\n");
 	redirect(w, &away);
 	if (dead.n)
 		rte_pktmbuf_free_bulk(dead.pkt, dead.n);

@@ -22,39 +22,47 @@ static inline bool state_ended(const struct sl_conn_core *e)
 	       (e->state == SL_CONN_FIN_WAIT && e->flags & SL_CONN_F_DIRECT);
 }
 
-/* `way`: the direction, or TCP_WAY_DIRECT. */
+/* state_tcp() of a segment that may change the state. */
+bool state_tcp_event(struct worker *w, struct conn_table *t, struct sl_conn_core *e,
+		     unsigned int way, uint8_t flags);
+
+/* `way`: the direction, or TCP_WAY_DIRECT. False: it opens a new connection. */
 static inline bool state_tcp(struct worker *w, struct conn_table *t, struct sl_conn_core *e,
 			     unsigned int way, uint8_t flags)
 {
-	enum tcp_event event = tcp_event_of(flags);
-	uint8_t next = tcp_next_state(e->state, way, event);
-
-	if (unlikely(event == TCP_EVENT_SYN && way != SL_DIR_OUT && state_ended(e)))
-		return false;
-	if (unlikely(next != e->state))
-		conn_set_state(w, t, e, next);
-	return true;
+	if (likely(tcp_changes_nothing(e->state, flags)))
+		return true;
+	return state_tcp_event(w, t, e, way, flags);
 }
 
 /* Of a packet that changes no state. */
-static inline void state_datagram(struct worker *w, struct sl_conn_core *e, unsigned int way,
+static inline void state_datagram(struct worker *w, struct sl_conn_core *e, size_t dir,
 				  uint32_t bytes)
 {
 	if (unlikely(e->last_seen != w->clock.tick))
 		e->last_seen = w->clock.tick;
-	flow_stats_packet(w, e, way & 1, bytes);
+	flow_stats_packet(w, e, dir, bytes);
 }
 
-/*
- * `way`: the direction, or TCP_WAY_DIRECT. `tcp`: where its header is, if it is one. False: nothing
- * was done, it opens a new connection.
- */
+/* `tcp`: where its header is, if it is one. False: nothing was done, it opens a new connection. */
 static inline bool state_advance(struct worker *w, struct conn_table *t, struct sl_conn_core *e,
-				 unsigned int way, const struct rte_tcp_hdr *tcp, uint32_t bytes)
+				 unsigned int dir, const struct rte_tcp_hdr *tcp, uint32_t bytes)
 {
-	if (e->state != SL_CONN_UDP && unlikely(!state_tcp(w, t, e, way, tcp->tcp_flags)))
+	if (e->state != SL_CONN_UDP && unlikely(!state_tcp(w, t, e, dir, tcp->tcp_flags)))
 		return false;
-	state_datagram(w, e, way, bytes);
+	state_datagram(w, e, dir, bytes);
+	return true;
+}
+
+/* The same of a connection of which the client's side alone is seen. */
+static inline bool state_advance_direct(struct worker *w, struct conn_table *t,
+					struct sl_conn_core *e, const struct rte_tcp_hdr *tcp,
+					uint32_t bytes)
+{
+	if (e->state != SL_CONN_UDP &&
+	    unlikely(!state_tcp(w, t, e, TCP_WAY_DIRECT, tcp->tcp_flags)))
+		return false;
+	state_datagram(w, e, SL_DIR_IN, bytes);
 	return true;
 }
 

@@ -30,6 +30,8 @@ int takeover_prepare(struct worker *w, struct sl_root *root, unsigned int id)
 	w->root = root;
 	w->slot = root->worker[id];
 	w->stats = &w->slot->stats;
+	w->server_stats = w->slot->virtual_server_stats;
+	w->backend_stats = w->slot->backend_stats;
 	w->id = id;
 	w->n_workers = root->n_workers;
 	w->n_ports = root->n_ports;

@@ -30,6 +30,13 @@ static inline enum tcp_event tcp_event_of(uint8_t flags)
 	return flags & RTE_TCP_FIN_FLAG ? TCP_EVENT_FIN : TCP_EVENT_OTHER;
 }
 
+/* Nearly every segment: data and acknowledgements of a connection that is established. */
+static inline bool tcp_changes_nothing(uint8_t state, uint8_t flags)
+{
+	return state == SL_CONN_ESTABLISHED &&
+	       !(flags & (RTE_TCP_RST_FLAG | RTE_TCP_SYN_FLAG | RTE_TCP_FIN_FLAG));
+}
+
 /* Beside the directions: the client's side of a connection whose other side is not seen. */
 #define TCP_WAY_DIRECT 2
 #define TCP_WAYS       3

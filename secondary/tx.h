@@ -14,8 +14,9 @@ struct rte_mbuf;
 struct worker;
 
 struct tx {
-	uint16_t n[SL_MAX_PORTS];
-	struct rte_mbuf *pkt[SL_MAX_PORTS][SL_BURST];
+	uint64_t n;     /* packets that wait ... */
+	uint64_t bytes; /* ... and their bytes */
+	struct rte_mbuf *pkt[SL_BURST];
 };
 
 void tx_flush_port(struct worker *w, unsigned int port);

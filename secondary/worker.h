@@ -28,6 +28,8 @@ struct worker {
 	struct sl_root *root;
 	struct sl_worker_slot *slot;
 	struct sl_worker_stats *stats;       /* slot->stats */
+	struct sl_flow_stats *server_stats;  /* slot->virtual_server_stats */
+	struct sl_flow_stats *backend_stats; /* slot->backend_stats */
 	const struct sl_snapshot *snapshot;  /* in use; NULL before the first is published */
 	uint32_t route_epoch;                /* the snapshot's that neighbours were resolved with */
 	uint32_t timeout[SL_CONN_STATE_MAX]; /* the snapshot's, ticks */
@@ -44,7 +46,7 @@ struct worker {
 	struct neigh_table neighs;
 	struct ndp_announcing announcing;
 	struct nexthop_cache nexthops;
-	struct tx tx;
+	struct tx tx[SL_MAX_PORTS];
 	struct {
 		uint64_t rx,
 			tx; /* packets of its statistics, after which a port's queues are new */
@@ -87,12 +89,31 @@ static inline void count_drop(struct worker *w, enum sl_drop_reason why, unsigne
 /* Hand a complete frame over to a port. */
 static inline void tx_put(struct worker *w, unsigned int port, struct rte_mbuf *m)
 {
-	uint16_t n = w->tx.n[port];
+	struct tx *tx = &w->tx[port];
+	uint64_t n;
 
-	w->tx.pkt[port][n++] = m;
-	w->tx.n[port] = n;
+	__asm__("" : "+r"(tx)); /* its place is not to be worked out twice */
+	n = tx->n;
+	tx->pkt[n++] = m;
+	tx->n = n;
+	tx->bytes += m->pkt_len;
 	if (unlikely(n == SL_BURST))
 		tx_flush_port(w, port);
+}
+
+/* The neighbour is known to be there, and the packet is not too big for its link. */
+static inline bool neigh_takes(const struct worker *w, const struct neigh *n,
+			       const struct rte_mbuf *m)
+{
+	return n->state == NEIGH_STATE_REACHABLE && m->pkt_len <= w->frame_max[n->port];
+}
+
+/* neigh_send() to one whose state is NEIGH_STATE_REACHABLE. */
+static inline void neigh_send_reachable(struct worker *w, const struct neigh *n, struct rte_mbuf *m,
+					char *frame)
+{
+	memcpy(frame, n->l2, sizeof(n->l2));
+	tx_put(w, n->port, m);
 }
 
 /*
@@ -107,8 +128,7 @@ static inline bool neigh_send(struct worker *w, uint16_t at, struct rte_mbuf *m,
 
 	if (unlikely(n->state != NEIGH_STATE_REACHABLE))
 		return neigh_send_unconfirmed(w, at, m, why);
-	memcpy(frame, n->l2, sizeof(n->l2));
-	tx_put(w, n->port, m);
+	neigh_send_reachable(w, n, m, frame);
 	return true;
 }
 

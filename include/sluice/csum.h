@@ -8,6 +8,7 @@
 #ifndef SL_CSUM_H
 #define SL_CSUM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 static inline uint16_t sl_csum_fold(uint32_t sum)
@@ -42,9 +43,22 @@ static inline uint32_t sl_csum_delta32(uint32_t from, uint32_t to)
  */
 static inline uint16_t sl_csum_apply(uint16_t field, uint16_t delta)
 {
-	uint32_t difference = (uint32_t)field - delta;
+	uint16_t difference;
+	bool borrow = __builtin_sub_overflow(field, delta, &difference);
 
-	return (uint16_t)(difference + (difference >> 16));
+	return (uint16_t)(difference - borrow);
+}
+
+/*
+ * The same of UDP's, which is all ones instead of 0 (RFC 768). `field` is not 0: there is a
+ * checksum. As a sum: equal ones come to 0xffff without a carry, and nothing comes to 0.
+ */
+static inline uint16_t sl_csum_apply_udp(uint16_t field, uint16_t delta)
+{
+	uint16_t sum;
+	bool carry = __builtin_add_overflow(field, (uint16_t)~delta, &sum);
+
+	return (uint16_t)(sum + carry);
 }
 
 #endif

@@ -102,6 +102,24 @@ static void closed_table(void **state)
 			}
 }
 
+/* What is passed by without the table is what the table has nothing for. */
+static void nothing_changes(void **state)
+{
+	(void)state;
+	for (int s = SL_CONN_SYN_SENT; s < SL_CONN_STATE_MAX; s++)
+		for (int way = 0; way < TCP_WAYS; way++)
+			for (int flags = 0; flags < 256; flags++) {
+				enum tcp_event event = tcp_event_of((uint8_t)flags);
+
+				if (!tcp_changes_nothing((uint8_t)s, (uint8_t)flags))
+					continue;
+				assert_int_equal(event, TCP_EVENT_OTHER);
+				assert_int_equal(tcp_next_state((uint8_t)s, way, event), s);
+			}
+	assert_true(tcp_changes_nothing(SL_CONN_ESTABLISHED, ACK));
+	assert_false(tcp_changes_nothing(SL_CONN_ESTABLISHED, SYN));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +130,7 @@ int main(void)
 		cmocka_unit_test(stray_syn),
 		cmocka_unit_test(one_side),
 		cmocka_unit_test(closed_table),
+		cmocka_unit_test(nothing_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,8 @@ void bed_attach(struct bed *b)
 	w->root = &b->root;
 	w->slot = &b->slot;
 	w->stats = &b->slot.stats;
+	w->server_stats = b->slot.virtual_server_stats;
+	w->backend_stats = b->slot.backend_stats;
 	w->snapshot = &b->snapshot;
 	memcpy(w->timeout, b->snapshot.timeout, sizeof(w->timeout));
 	w->n_workers = b->root.n_workers;
