@@ -43,7 +43,7 @@ struct words {
 
 static inline uint16_t total_length(const struct words *x)
 {
-	return be16toh((uint16_t)(x->a >> 16)); /* the library's is asm that is done twice */
+	return (uint16_t)__builtin_bswap32((uint32_t)x->a);
 }
 
 static inline uint8_t protocol(const struct words *x)
@@ -58,32 +58,33 @@ static inline bool fragment(const struct words *x)
 
 /*
  * Over the 20 bytes of the header; right when all ones (RFC 1071), which in the arithmetic modulo
- * 2^16 - 1 is 0. 2^32 is 1 there, so that words of 32 bits can be summed.
+ * 2^16 - 1 is 0. 2^64 is 1 there, so that words of 64 bits can be summed, with the carries.
  */
-static inline bool bad_checksum(const char *ip)
+static inline bool bad_checksum(const struct words *x)
 {
-	const unaligned_uint32_t *word = (const unaligned_uint32_t *)ip;
-	uint64_t sum = (uint64_t)word[0] + word[1] + word[2] + word[3] + word[4];
+	uint64_t sum, carry;
 
+	carry = __builtin_add_overflow(x->a, x->b, &sum);
+	carry += (uint32_t)x->c; /* the destination */
+	sum += carry;
+	sum += sum < carry;
 	return sum % 0xffff != 0;
 }
 
 /* What of the header is wrong. `room`: bytes from it to the frame's end. */
-static inline enum sl_drop_reason check_ip(const struct words *x, const char *ip, uint64_t flags,
-					   uint32_t room)
+static inline enum sl_drop_reason check_ip(const struct words *x, uint64_t flags, uint32_t room)
 {
-	uint16_t total = total_length(x);
+	uint32_t total = total_length(x);
 
 	if (unlikely(total < sizeof(struct rte_ipv4_hdr) || total > room))
 		return SL_DROP_IP_TOTAL_LENGTH;
 	if ((flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) != RTE_MBUF_F_RX_IP_CKSUM_GOOD &&
-	    unlikely(bad_checksum(ip)))
+	    unlikely(bad_checksum(x)))
 		return SL_DROP_IP_CHECKSUM;
 	return unlikely(fragment(x)) ? SL_DROP_IP_FRAGMENT : GO_ON;
 }
 
-static inline void take_key(struct worker *w, struct burst *b, unsigned int at,
-			    const struct words *x)
+static inline void take_key(struct worker *w, struct burst *b, size_t at, const struct words *x)
 {
 	uint64_t k0 = x->b & CONN_KEY_MASK, hash = conn_hash(&w->conns, k0, x->c);
 
@@ -102,18 +103,18 @@ static uint64_t echo_key(uint64_t c, const char *l4)
 }
 
 /* IPv4 without options to our MAC, at least as long as its header. True: it has a key, go on. */
-static inline bool parse_plain(struct worker *w, struct burst *b, unsigned int at,
-			       const char *frame)
+static inline bool parse_plain(struct worker *w, struct burst *b, size_t i,
+			       const struct rte_mbuf *m, const char *frame)
 {
-	struct rte_mbuf *m = b->pkt[at];
 	enum sl_drop_reason why;
 	struct words x;
+	unsigned int at = (unsigned int)i;
 	uint32_t l4_len;
 
 	memcpy(&x.a, frame + FRAME_L3, sizeof(x.a));
 	memcpy(&x.b, frame + FRAME_TUPLE, sizeof(x.b));
 	memcpy(&x.c, frame + FRAME_TUPLE + sizeof(x.b), sizeof(x.c));
-	why = check_ip(&x, frame + FRAME_L3, m->ol_flags, m->data_len - FRAME_L3);
+	why = check_ip(&x, m->ol_flags, m->data_len - FRAME_L3);
 	l4_len = total_length(&x) - (uint32_t)sizeof(struct rte_ipv4_hdr);
 	if (unlikely(why != GO_ON))
 		goto drop;
@@ -130,7 +131,7 @@ static inline bool parse_plain(struct worker *w, struct burst *b, unsigned int a
 	}
 	if (unlikely(why != GO_ON))
 		goto drop;
-	take_key(w, b, at, &x);
+	take_key(w, b, i, &x);
 	return true;
 drop:
 	if (why == SL_DROP_IP_FRAGMENT)
@@ -204,11 +205,12 @@ void stage_parse(struct worker *w, struct burst *b)
 	b->later.n = 0;
 	memset(b->verdict, VERDICT_NONE, sizeof(b->verdict));
 	for (size_t i = 0; i < n_packets; i++) {
-		const char *frame = rte_pktmbuf_mtod(b->pkt[i], const char *);
+		const struct rte_mbuf *m = b->pkt[i];
+		const char *frame = rte_pktmbuf_mtod(m, const char *);
 
 		b->flow.at[n] = (uint8_t)i;
-		if (likely(plain(w, b->pkt[i], frame)))
-			n += parse_plain(w, b, (unsigned int)i, frame);
+		if (likely(plain(w, m, frame)))
+			n += parse_plain(w, b, i, m, frame);
 		else if (is_ipv6(b->pkt[i]))
 			b->flow6.at[n6++] = (uint8_t)i;
 		else
