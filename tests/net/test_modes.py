@@ -85,10 +85,16 @@ def clamped(instance, case):
             equal(sent, CLAMPED - 12, "segments to the server")
 
 
+def fragmented(case):
+    """Sizes of datagrams that travel in fragments, both ways. IPv6's do not fit into a tunnel until
+    the client has learned its size, which bulk() is to see."""
+    return () if case.tunnel and case.inner == 6 else (8000, 40000)
+
+
 def datagrams(instance, case):
     with connected(instance, case, socket.SOCK_DGRAM) as sock:
         sock.settimeout(2)
-        for size in (0, 1, 511, 1392, 8000, 40000):  # the last ones in fragments, both ways
+        for size in (0, 1, 511, 1392) + fragmented(case):
             sent = random.randbytes(size)
             for _ in range(3):  # the first ones make neighbours known
                 sock.send(sent)
