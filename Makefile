@@ -26,7 +26,7 @@ CPPFLAGS := -I. -Iinclude -I$(B)/gen -D_GNU_SOURCE -DSL_VERSION='"$(VERSION)"'
 CFLAGS   := -std=gnu11 $(OPT) $(WARN) -fno-strict-aliasing
 
 DPDK_CFLAGS = $(call pkg,--cflags-only-I --cflags-only-other libdpdk)
-CTRL_CFLAGS = $(call pkg,--cflags libevent libevent_openssl libnghttp2 openssl libprotobuf-c sqlite3 jansson)
+CTRL_CFLAGS = $(call pkg,--cflags libevent libevent_openssl libnghttp2 openssl libprotobuf-c sqlite3)
 CTL_CFLAGS  = $(call pkg,--cflags jansson yaml-0.1 libcurl popt)
 
 # DPDK is linked statically, with a chosen list: `pkg-config --static` asks for
@@ -45,7 +45,7 @@ DPDK_STATIC = -Wl,--whole-archive $(addprefix -l:librte_,$(addsuffix .a,$(DPDK_D
 DPDK_UNIT = -Wl,--whole-archive -l:librte_mempool_ring.a -Wl,--no-whole-archive \
 	-Wl,--start-group $(addprefix -l:librte_,$(addsuffix .a,$(DPDK_LIBS))) -Wl,--end-group -lbsd -lm -lpthread -ldl
 DPDK_LIBDIR = -L$(call pkg,--variable=libdir libdpdk)
-CTRL_LIBS   = $(call pkg,--libs libevent libevent_openssl libnghttp2 openssl libprotobuf-c sqlite3 jansson) -lhttp_parser
+CTRL_LIBS   = $(call pkg,--libs libevent libevent_openssl libnghttp2 openssl libprotobuf-c sqlite3) -lhttp_parser
 PRIM_LIBS   = -lnuma $(call pkg,--libs yaml-0.1)
 CTL_LIBS    = $(call pkg,--libs jansson yaml-0.1 libcurl popt)
 

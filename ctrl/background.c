@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -26,9 +26,22 @@ struct background {
 	struct tasks worked; /* for the loop to take */
 };
 
+/* Of this thread alone, as Linux has it. */
+static void work(struct background_task *task, int nice)
+{
+	bool step_back = task->large && nice < 0;
+
+	if (step_back)
+		setpriority(PRIO_PROCESS, 0, 0);
+	task->work(task);
+	if (step_back)
+		setpriority(PRIO_PROCESS, 0, nice);
+}
+
 static void *run(void *arg)
 {
 	struct background *b = arg;
+	const int nice = getpriority(PRIO_PROCESS, 0);
 	const uint64_t one = 1;
 	struct background_task *task;
 
@@ -41,7 +54,7 @@ static void *run(void *arg)
 		}
 		STAILQ_REMOVE_HEAD(&b->waiting, link);
 		pthread_mutex_unlock(&b->lock);
-		task->work(task);
+		work(task, nice);
 		pthread_mutex_lock(&b->lock);
 		STAILQ_INSERT_TAIL(&b->worked, task, link);
 		if (write(b->fd, &one, sizeof(one)) != sizeof(one))

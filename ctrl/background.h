@@ -7,6 +7,7 @@
 #ifndef CTRL_BACKGROUND_H
 #define CTRL_BACKGROUND_H
 
+#include <stdbool.h>
 #include <sys/queue.h>
 
 struct background;
@@ -17,6 +18,11 @@ struct background_task {
 	STAILQ_ENTRY(background_task) link;
 	void (*work)(struct background_task *task); /* on the thread */
 	void (*done)(struct background_task *task); /* on the event loop, afterwards */
+	/*
+	 * It takes the CPU for long: not with more right to it than everybody has, since workers
+	 * may be on that CPU (`sluice ctrl --nice`).
+	 */
+	bool large;
 };
 
 /* NULL with errno. */

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -212,6 +213,17 @@ static int read_settings(struct daemon *d, const struct options *o)
 	return -EINVAL;
 }
 
+/*
+ * Before there are other threads, which inherit it. Workers that spin take all of a CPU that they
+ * share with us, and what an operator asks is short.
+ */
+static void be_nice(int nice)
+{
+	if (setpriority(PRIO_PROCESS, 0, nice))
+		sl_log(ctrl_log, NOTICE, "--nice %d: %s: answers may wait for busy workers", nice,
+		       strerror(errno));
+}
+
 /* Whoever fails has said why. */
 static int start(struct daemon *d, const char *program, const struct options *o)
 {
@@ -219,6 +231,7 @@ static int start(struct daemon *d, const char *program, const struct options *o)
 
 	if (read_settings(d, o))
 		return -EINVAL;
+	be_nice(o->nice);
 	c->root = join_instance(program, o);
 	if (!c->root || open_store(d, o))
 		return -EINVAL;

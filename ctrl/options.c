@@ -12,6 +12,7 @@
 
 #define DEFAULT_INSTANCE "sluice"
 #define DEFAULT_DATABASE "/var/lib/sluice/sluice.db"
+#define DEFAULT_NICE     (-10)
 
 static void usage(FILE *to)
 {
@@ -27,6 +28,8 @@ static void usage(FILE *to)
 		"      --keep-revisions N     of the configuration, to list and go back to (1000)\n"
 		"      --keep-days N          nor those that are older (0: however old)\n"
 		"      --keep-audit N         entries of the audit log (10000)\n"
+		"      --nice N               -20 to 19; to answer while workers take every CPU "
+		"(-10)\n"
 		"      --log-level TYPE:LEVEL for example 'sluice.ctrl.*:debug'; may be repeated\n"
 		"      --help\n"
 		"Ends on SIGTERM and SIGINT, and with 1 when the primary has ended.\n");
@@ -51,6 +54,17 @@ static int keep(const char *text, unsigned long least, uint32_t *out)
 	return 0;
 }
 
+static int read_nice(const char *text, int *out)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (!*text || *end || n < -20 || n > 19)
+		return wrong(text, "is not in -20..19");
+	*out = (int)n;
+	return 0;
+}
+
 int options_parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
@@ -62,6 +76,7 @@ int options_parse(int argc, char **argv, struct options *o)
 		{"keep-revisions", required_argument, NULL, 'R'},
 		{"keep-days", required_argument, NULL, 'D'},
 		{"keep-audit", required_argument, NULL, 'A'},
+		{"nice", required_argument, NULL, 'n'},
 		{"log-level", required_argument, NULL, 'l'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
@@ -73,6 +88,7 @@ int options_parse(int argc, char **argv, struct options *o)
 		.instance = DEFAULT_INSTANCE,
 		.runtime_dir = SL_DEFAULT_RUNTIME_DIR,
 		.database = DEFAULT_DATABASE,
+		.nice = DEFAULT_NICE,
 		.keep = {STORE_KEEP_REVISIONS, STORE_KEEP_DAYS, STORE_KEEP_AUDIT},
 	};
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -92,6 +108,10 @@ int options_parse(int argc, char **argv, struct options *o)
 			break;
 		case 'A':
 			if (keep(optarg, 1, &o->keep.audit))
+				return -EINVAL;
+			break;
+		case 'n':
+			if (read_nice(optarg, &o->nice))
 				return -EINVAL;
 			break;
 		case 'l':

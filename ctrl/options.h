@@ -12,6 +12,7 @@ struct options {
 	const char *runtime_dir;
 	const char *database;
 	struct store_retention keep;
+	int nice;           /* setpriority(2) */
 	const char *config; /* NULL: none */
 	char socket[PATH_MAX];
 };

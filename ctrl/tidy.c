@@ -49,6 +49,7 @@ struct tidy *tidy_new(struct background *background, struct store *store)
 		return NULL;
 	tidy->background = background;
 	tidy->store = store;
+	tidy->task.large = true;
 	tidy->task.work = work;
 	tidy->task.done = on_done;
 	return tidy;

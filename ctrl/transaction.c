@@ -30,12 +30,18 @@
 
 #include "ctrl/background.h"
 #include "ctrl/change.h"
+#include "ctrl/steps.h"
 
 SL_LOG_TYPE(transaction_log, "sluice.ctrl.transaction");
+
+#define LARGE_REQUEST (64 * 1024) /* bytes */
+#define LARGE_CHANGE  1000        /* resources */
 
 static void on_thread(struct apply *a, void (*work)(struct background_task *),
 		      void (*done)(struct background_task *))
 {
+	a->job->task.large =
+		a->job->packed_len >= LARGE_REQUEST || a->job->changes.n >= LARGE_CHANGE;
 	a->job->task.work = work;
 	a->job->task.done = done;
 	background_run(a->background, &a->job->task);
@@ -87,6 +93,7 @@ static void on_published(void *arg, const struct problem *problem)
 {
 	struct apply *a = arg;
 
+	steps_end(STEP_PUBLISH);
 	a->job->problem = *problem;
 	answer(a);
 }
@@ -111,6 +118,7 @@ static void on_committed(struct background_task *task)
 	struct apply *a = job->apply;
 	struct problem why;
 
+	steps_end(STEP_COMMIT);
 	if (job->problem.code) {
 		sl_log(transaction_log, ERR, "revision %" PRIu64 ": not stored: %s",
 		       job->revision.number, job->problem.text);
@@ -225,6 +233,7 @@ static int respond(struct apply *a, uint64_t revision, struct problem *why)
 
 static int compile_job(struct apply *a, struct problem *why)
 {
+	int rc;
 	struct compile_target target = {
 		.room = a->ctrl->root->arena.half_size,
 		.revision = a->job->revision.number,
@@ -232,7 +241,9 @@ static int compile_job(struct apply *a, struct problem *why)
 	};
 
 	target.out = publish_half(a->publish, &target.generation);
-	return compile(a->compiler, &target, why);
+	rc = compile(a->compiler, &target, why);
+	steps_end(STEP_COMPILE);
+	return rc;
 }
 
 /* Nothing was asked to change: do the workers use what the model says? */
@@ -277,6 +288,7 @@ static void attempt(struct apply *a)
 		answer(a);
 		return;
 	}
+	steps_end(STEP_ENTER);
 	if (!job->changes.n && !catching_up) {
 		attempt_nothing(a);
 		return;
@@ -301,6 +313,7 @@ static void on_prepared(void *arg, const struct problem *problem)
 {
 	struct apply *a = arg;
 
+	steps_end(STEP_PREPARE);
 	a->job->problem = *problem;
 	if (problem->code)
 		answer(a);
@@ -319,6 +332,7 @@ static void on_resolved(struct background_task *task)
 {
 	struct apply *a = job_of(task)->apply;
 
+	steps_end(STEP_RESOLVE);
 	if (a->job->problem.code || a->job->repeated)
 		answer(a);
 	else
@@ -327,5 +341,6 @@ static void on_resolved(struct background_task *task)
 
 void transaction_begin(struct apply *a)
 {
+	steps_begin();
 	on_thread(a, work_resolve, on_resolved);
 }

@@ -11,13 +11,31 @@
 #include "ctrl/rpc/json.h"
 #include "ctrl/rpc/wire.h"
 
+/* "config.virtualServers[3].port"; written when it is needed, which is once. */
+static size_t write_path(const struct decode *decode, char *out, size_t size)
+{
+	size_t n = 0;
+
+	*out = '\0';
+	for (unsigned int i = 0; i < decode->depth && i < DECODE_DEPTH_MAX && n < size; i++) {
+		const struct decode_step *s = &decode->step[i];
+
+		if (s->name)
+			n += (size_t)snprintf(out + n, size - n, "%s%.*s", n ? "." : "",
+					      s->len < 64 ? (int)s->len : 64, s->name);
+		else
+			n += (size_t)snprintf(out + n, size - n, "[%zu]", s->len);
+	}
+	return n < size ? n : size - 1;
+}
+
 bool decode_fail(struct decode *decode, const char *format, ...)
 {
-	int n = 0;
+	size_t n = write_path(decode, decode->why, DECODE_PATH_MAX);
 	va_list args;
 
-	if (decode->path_len)
-		n = snprintf(decode->why, sizeof(decode->why), "%s: ", decode->path);
+	if (n)
+		n += (size_t)snprintf(decode->why + n, sizeof(decode->why) - n, ": ");
 	va_start(args, format);
 	vsnprintf(decode->why + n, sizeof(decode->why) - n, format, args);
 	va_end(args);
@@ -39,36 +57,26 @@ void *decode_alloc(struct decode *decode, size_t size)
 	return memory;
 }
 
-/* Schemas are shallow and names short, so a path that does not fit is merely cut. */
-static size_t path_append(struct decode *decode, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-static size_t path_append(struct decode *decode, const char *format, ...)
+static void enter(struct decode *decode, struct decode_step step)
 {
-	size_t mark = decode->path_len, room = sizeof(decode->path) - mark;
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(decode->path + mark, room, format, args);
-	va_end(args);
-	decode->path_len += (size_t)n < room ? (size_t)n : room - 1;
-	return mark;
+	if (decode->depth < DECODE_DEPTH_MAX)
+		decode->step[decode->depth] = step;
+	decode->depth++;
 }
 
-size_t decode_enter(struct decode *decode, const char *name)
+void decode_enter(struct decode *decode, const char *name, size_t len)
 {
-	return path_append(decode, decode->path_len ? ".%s" : "%s", name);
+	enter(decode, (struct decode_step){.name = name, .len = len});
 }
 
-size_t decode_enter_index(struct decode *decode, size_t index)
+void decode_enter_index(struct decode *decode, size_t index)
 {
-	return path_append(decode, "[%zu]", index);
+	enter(decode, (struct decode_step){.len = index});
 }
 
-void decode_leave(struct decode *decode, size_t mark)
+void decode_leave(struct decode *decode, unsigned int depth)
 {
-	decode->path_len = mark;
-	decode->path[mark] = '\0';
+	decode->depth = depth;
 }
 
 static ProtobufCMessage *proto_decode(struct decode *decode, const ProtobufCMessageDescriptor *type,

@@ -22,13 +22,22 @@ struct evbuffer;
 
 enum rpc_format { RPC_FORMAT_PROTO, RPC_FORMAT_JSON };
 
+#define DECODE_DEPTH_MAX 24  /* of a path: fields, and indexes in them */
+#define DECODE_PATH_MAX  192 /* bytes of one as text, which is cut there */
+
+/* To a field, or, without a name, to the element `len` of one. */
+struct decode_step {
+	const char *name; /* where it stands, without a NUL */
+	size_t len;
+};
+
 /* What is being decoded, how far, and what was wrong. */
 struct decode {
 	struct rpc_arena *arena;
-	char path[192]; /* "config.virtualServers[3].port" */
-	size_t path_len;
-	char why[448];  /* sentence with the path in front; valid after a failure */
-	bool too_large; /* the failure: a limit on memory, not the bytes */
+	struct decode_step step[DECODE_DEPTH_MAX];
+	unsigned int depth; /* steps */
+	char why[448];      /* sentence with the path in front; valid after a failure */
+	bool too_large;     /* the failure: a limit on memory, not the bytes */
 };
 
 /* NULL: see decode->why. `decode` needs no preparation. */
@@ -63,9 +72,9 @@ void decode_too_large(struct decode *decode);
 /* For the decoders: zeroed memory from the arena; NULL with the failure said. */
 void *decode_alloc(struct decode *decode, size_t size);
 
-/* For the decoders: go down to a field (or index) and, with the mark got, back. */
-size_t decode_enter(struct decode *decode, const char *name);
-size_t decode_enter_index(struct decode *decode, size_t index);
-void decode_leave(struct decode *decode, size_t mark);
+/* For the decoders: go down to a field (or an element of one), and back to a depth. */
+void decode_enter(struct decode *decode, const char *name, size_t len);
+void decode_enter_index(struct decode *decode, size_t index);
+void decode_leave(struct decode *decode, unsigned int depth);
 
 #endif

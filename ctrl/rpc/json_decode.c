@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * jansson reads the text into a tree, the tree is walked with the message's descriptor. The
- * tree lives in an arena of its own, with the same limit and budget as the message, and ends
- * with the call. jansson's allocator is one for the process: ours takes from the
- * arena of the thread that parses.
+ * The text is read by the message's descriptor, straight into the message: what no field is there
+ * for is refused where it stands, so nesting and memory are bounded by the schema.
  */
 #include "ctrl/rpc/json.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,44 +15,13 @@
 
 #include <sluice/base64.h>
 
-#include <jansson.h>
-
 #include "ctrl/rpc/json_known.h"
+#include "ctrl/rpc/json_text.h"
 #include "ctrl/rpc/schema.h"
 
-static __thread struct rpc_arena *tree_arena; /* NULL: this thread is not parsing */
-
-static void *tree_alloc(size_t size)
+static const char *type_name(const struct json_value *value)
 {
-	return tree_arena ? rpc_arena_alloc(tree_arena, size) : malloc(size);
-}
-
-static void tree_free(void *memory)
-{
-	if (!tree_arena)
-		free(memory);
-}
-
-static void lend_allocator(void)
-{
-	json_set_alloc_funcs(tree_alloc, tree_free);
-}
-
-static json_t *tree_load(struct rpc_arena *arena, const char *text, size_t len, json_error_t *error)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	json_t *tree;
-
-	pthread_once(&once, lend_allocator);
-	tree_arena = arena;
-	tree = json_loadb(text, len, JSON_REJECT_DUPLICATES, error);
-	tree_arena = NULL;
-	return tree;
-}
-
-static const char *type_name(const json_t *value)
-{
-	switch (json_typeof(value)) {
+	switch (value->type) {
 	case JSON_OBJECT: return "an object";
 	case JSON_ARRAY: return "an array";
 	case JSON_STRING: return "a string";
@@ -66,7 +32,7 @@ static const char *type_name(const json_t *value)
 	}
 }
 
-static bool wrong_type(struct decode *decode, const char *expected, const json_t *value)
+static bool wrong_type(struct decode *decode, const char *expected, const struct json_value *value)
 {
 	return decode_fail(decode, "expected %s, not %s", expected, type_name(value));
 }
@@ -83,29 +49,29 @@ static bool parse_digits(const char *text, uint64_t *number)
 	return errno == 0;
 }
 
-static bool read_unsigned(struct decode *decode, const json_t *value, uint64_t max,
+static bool read_unsigned(struct decode *decode, const struct json_value *value, uint64_t max,
 			  uint64_t *number)
 {
-	if (json_is_string(value)) {
-		if (!parse_digits(json_string_value(value), number) || *number > max)
+	if (value->type == JSON_STRING) {
+		if (!parse_digits(value->string, number) || *number > max)
 			return decode_fail(decode, "\"%.40s\" is not a number in 0..%" PRIu64,
-					   json_string_value(value), max);
+					   value->string, max);
 		return true;
 	}
-	if (!json_is_integer(value))
+	if (value->type != JSON_INTEGER)
 		return wrong_type(decode, "an integer", value);
-	*number = (uint64_t)json_integer_value(value);
-	if (json_integer_value(value) < 0 || *number > max)
-		return decode_fail(decode, "%" JSON_INTEGER_FORMAT " is not in 0..%" PRIu64,
-				   json_integer_value(value), max);
+	*number = (uint64_t)value->integer;
+	if (value->integer < 0 || *number > max)
+		return decode_fail(decode, "%" PRId64 " is not in 0..%" PRIu64, value->integer,
+				   max);
 	return true;
 }
 
 /* As text (all of 64 bits) or as a number. */
-static bool read_signed(struct decode *decode, const json_t *value, int64_t min, int64_t max,
-			int64_t *number)
+static bool read_signed(struct decode *decode, const struct json_value *value, int64_t min,
+			int64_t max, int64_t *number)
 {
-	const char *text = json_string_value(value);
+	const char *text = value->string;
 	char *end;
 
 	if (text) {
@@ -113,8 +79,8 @@ static bool read_signed(struct decode *decode, const json_t *value, int64_t min,
 		*number = strtoll(text, &end, 10);
 		if (!*text || *end || errno || text[strspn(text, "-0123456789")])
 			return decode_fail(decode, "\"%.40s\" is not an integer", text);
-	} else if (json_is_integer(value)) {
-		*number = json_integer_value(value);
+	} else if (value->type == JSON_INTEGER) {
+		*number = value->integer;
 	} else {
 		return wrong_type(decode, "an integer", value);
 	}
@@ -160,33 +126,28 @@ static bool read_enum_name(struct decode *decode, const ProtobufCEnumDescriptor 
 
 /* A number is taken even if no name stands for it, as in binary; validation refuses it. */
 static bool read_enum(struct decode *decode, const ProtobufCEnumDescriptor *type,
-		      const json_t *value, int *number)
+		      const struct json_value *value, int *number)
 {
-	if (json_is_string(value))
-		return read_enum_name(decode, type, json_string_value(value), number);
-	if (!json_is_integer(value))
+	if (value->type == JSON_STRING)
+		return read_enum_name(decode, type, value->string, number);
+	if (value->type != JSON_INTEGER)
 		return wrong_type(decode, "an enum value's name or number", value);
-	*number = (int)json_integer_value(value);
-	if (*number != json_integer_value(value))
-		return decode_fail(decode, "%" JSON_INTEGER_FORMAT " is no enum value",
-				   json_integer_value(value));
+	*number = (int)value->integer;
+	if (*number != value->integer)
+		return decode_fail(decode, "%" PRId64 " is no enum value", value->integer);
 	return true;
 }
 
-static bool read_string(struct decode *decode, const json_t *value, char **string)
+static bool read_string(struct decode *decode, const struct json_value *value, char **string)
 {
-	if (!json_is_string(value))
-		return wrong_type(decode, "a string", value);
-	*string = decode_alloc(decode, json_string_length(value) + 1);
-	if (!*string)
-		return false;
-	memcpy(*string, json_string_value(value), json_string_length(value) + 1);
-	return true;
+	*string = value->string;
+	return *string || wrong_type(decode, "a string", value);
 }
 
-static bool read_binary(struct decode *decode, const json_t *value, ProtobufCBinaryData *data)
+static bool read_binary(struct decode *decode, const struct json_value *value,
+			ProtobufCBinaryData *data)
 {
-	const char *text = json_string_value(value);
+	const char *text = value->string;
 
 	if (!text)
 		return wrong_type(decode, "a string of base64", value);
@@ -197,19 +158,22 @@ static bool read_binary(struct decode *decode, const json_t *value, ProtobufCBin
 	       decode_fail(decode, "is no base64");
 }
 
-static ProtobufCMessage *read_message(struct decode *decode, const ProtobufCMessageDescriptor *type,
-				      const json_t *object);
+static ProtobufCMessage *read_message(struct json_text *text,
+				      const ProtobufCMessageDescriptor *type,
+				      const struct json_value *value);
 
-static bool read_value(struct decode *decode, const ProtobufCFieldDescriptor *field,
-		       const json_t *value, void *to)
+static bool read_value(struct json_text *text, const ProtobufCFieldDescriptor *field,
+		       const struct json_value *value, void *to)
 {
+	struct decode *decode = text->decode;
 	uint64_t number = 0;
 	int64_t integer = 0;
 
 	switch (field->type) {
 	case PROTOBUF_C_TYPE_BOOL:
-		*(protobuf_c_boolean *)to = json_is_true(value);
-		return json_is_boolean(value) || wrong_type(decode, "true or false", value);
+		*(protobuf_c_boolean *)to = value->type == JSON_TRUE;
+		return value->type == JSON_TRUE || value->type == JSON_FALSE ||
+		       wrong_type(decode, "true or false", value);
 	case PROTOBUF_C_TYPE_ENUM: return read_enum(decode, field->descriptor, value, to);
 	case PROTOBUF_C_TYPE_UINT32:
 		if (!read_unsigned(decode, value, UINT32_MAX, &number))
@@ -226,139 +190,181 @@ static bool read_value(struct decode *decode, const ProtobufCFieldDescriptor *fi
 	case PROTOBUF_C_TYPE_STRING: return read_string(decode, value, to);
 	case PROTOBUF_C_TYPE_BYTES: return read_binary(decode, value, to);
 	default:
-		*(ProtobufCMessage **)to = read_message(decode, field->descriptor, value);
+		*(ProtobufCMessage **)to = read_message(text, field->descriptor, value);
 		return *(ProtobufCMessage **)to != NULL;
 	}
 }
 
-static bool read_repeated(struct decode *decode, const ProtobufCFieldDescriptor *field,
-			  const json_t *array, ProtobufCMessage *message)
+/* Room for one more of n elements: twice as much when it is used up. NULL: said. */
+static char *grow(struct decode *decode, char *elements, size_t n, size_t *room, size_t size)
 {
-	size_t n = json_array_size(array), size = schema_value_size(field);
-	char *elements;
+	char *larger;
 
-	if (!json_is_array(array))
-		return wrong_type(decode, "an array", array);
-	if (n == 0)
-		return true;
-	elements = decode_alloc(decode, n * size);
-	if (!elements)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		size_t mark = decode_enter_index(decode, i);
+	if (n < *room)
+		return elements;
+	*room = *room ? 2 * *room : 4;
+	larger = decode_alloc(decode, *room * size);
+	if (larger && n)
+		memcpy(larger, elements, n * size);
+	return larger;
+}
 
-		if (!read_value(decode, field, json_array_get(array, i), elements + i * size))
+static bool read_elements(struct json_text *text, const ProtobufCFieldDescriptor *field,
+			  char **elements, size_t *n)
+{
+	struct decode *decode = text->decode;
+	size_t room = 0, size = schema_value_size(field);
+	struct json_value value;
+	bool more;
+
+	for (*n = 0;; ++*n) {
+		if (!json_text_element(text, *n == 0, &more))
 			return false;
-		decode_leave(decode, mark);
+		if (!more)
+			return true;
+		if (!json_text_value(text, &value))
+			return false;
+		*elements = grow(decode, *elements, *n, &room, size);
+		if (!*elements)
+			return false;
+		decode_enter_index(decode, *n);
+		if (!read_value(text, field, &value, *elements + *n * size))
+			return false;
+		decode_leave(decode, decode->depth - 1);
 	}
-	*(char **)schema_value(field, message) = elements;
-	*(size_t *)schema_quantifier(field, message) = n;
+}
+
+static bool read_repeated(struct json_text *text, const ProtobufCFieldDescriptor *field,
+			  const struct json_value *value, ProtobufCMessage *message)
+{
+	char *elements = NULL;
+	size_t n;
+
+	if (value->type != JSON_ARRAY)
+		return wrong_type(text->decode, "an array", value);
+	if (!read_elements(text, field, &elements, &n))
+		return false;
+	if (n) {
+		*(char **)schema_value(field, message) = elements;
+		*(size_t *)schema_quantifier(field, message) = n;
+	}
 	return true;
 }
 
 /* The .proto's name or its lowerCamelCase form. */
-static bool is_name_of(const char *key, const char *name)
+static bool is_name_of(const struct json_key *key, const char *name)
 {
-	if (!strcmp(key, name))
+	const char *at = key->at, *end = at + key->len;
+
+	if (key->len == strlen(name) && !memcmp(at, name, key->len))
 		return true;
-	for (; *name; name++, key++) {
+	for (; *name; name++, at++) {
+		if (at == end)
+			return false;
 		if (*name == '_' && name[1]) {
-			if (*key != toupper((unsigned char)*++name))
+			if (*at != toupper((unsigned char)*++name))
 				return false;
-		} else if (*key != *name) {
+		} else if (*at != *name) {
 			return false;
 		}
 	}
-	return *key == '\0';
+	return at == end;
 }
 
+/* Most texts name fields in the order of the .proto: looked for from the one after the last. */
 static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *type,
-						  const char *key)
+						  const struct json_key *key, unsigned int *next)
 {
-	for (unsigned int i = 0; i < type->n_fields; i++)
-		if (is_name_of(key, type->fields[i].name))
-			return &type->fields[i];
+	for (unsigned int i = 0; i < type->n_fields; i++) {
+		const ProtobufCFieldDescriptor *field = &type->fields[(*next + i) % type->n_fields];
+
+		if (is_name_of(key, field->name)) {
+			*next = (unsigned int)(field - type->fields) + 1;
+			return field;
+		}
+	}
 	return NULL;
 }
 
-static bool read_field(struct decode *decode, ProtobufCMessage *message,
-		       const ProtobufCFieldDescriptor *field, const json_t *value)
+static bool read_field(struct json_text *text, ProtobufCMessage *message,
+		       const ProtobufCFieldDescriptor *field)
 {
-	if (json_is_null(value))
+	struct json_value value;
+
+	if (!json_text_value(text, &value))
+		return false;
+	if (value.type == JSON_NULL)
 		return true;
 	if (field->label == PROTOBUF_C_LABEL_REPEATED)
-		return read_repeated(decode, field, value, message);
+		return read_repeated(text, field, &value, message);
 	if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
 		uint32_t *set = schema_quantifier(field, message);
 
 		if (*set)
-			return decode_fail(decode, "excludes another field that is given");
+			return decode_fail(text->decode, "excludes another field that is given");
 		*set = field->id;
 	}
-	return read_value(decode, field, value, schema_value(field, message));
+	return read_value(text, field, &value, schema_value(field, message));
 }
 
-static bool read_fields(struct decode *decode, ProtobufCMessage *message, const json_t *object)
+static bool read_fields(struct json_text *text, ProtobufCMessage *message)
 {
 	const ProtobufCMessageDescriptor *type = message->descriptor;
-	bool seen[SCHEMA_FIELDS_MAX] = {false};
-	const char *key;
-	json_t *value;
+	struct decode *decode = text->decode;
+	bool seen[SCHEMA_FIELDS_MAX] = {false}, first = true, more;
+	unsigned int next = 0;
+	struct json_key key;
 
-	json_object_foreach ((json_t *)object, key, value) {
-		const ProtobufCFieldDescriptor *field = find_field(type, key);
-		size_t mark;
+	for (;; first = false) {
+		const ProtobufCFieldDescriptor *field;
 
-		if (!field)
-			return decode_fail(decode, "%s has no field \"%.64s\"", type->short_name,
-					   key);
-		mark = decode_enter(decode, key);
-		if (seen[field - type->fields])
-			return decode_fail(decode, "given twice, by both its names");
-		seen[field - type->fields] = true;
-		if (!read_field(decode, message, field, value))
+		if (!json_text_member(text, first, &key, &more))
 			return false;
-		decode_leave(decode, mark);
+		if (!more)
+			return true;
+		field = find_field(type, &key, &next);
+		if (!field)
+			return decode_fail(decode, "%s has no field \"%.*s\"", type->short_name,
+					   key.len < 64 ? (int)key.len : 64, key.at);
+		decode_enter(decode, key.at, key.len);
+		if (seen[field - type->fields])
+			return decode_fail(decode, "given twice");
+		seen[field - type->fields] = true;
+		if (!read_field(text, message, field))
+			return false;
+		decode_leave(decode, decode->depth - 1);
 	}
-	return true;
 }
 
-static ProtobufCMessage *read_message(struct decode *decode, const ProtobufCMessageDescriptor *type,
-				      const json_t *object)
+static ProtobufCMessage *read_message(struct json_text *text,
+				      const ProtobufCMessageDescriptor *type,
+				      const struct json_value *value)
 {
 	ProtobufCMessage *message;
-
 	bool known = json_known(type), ok;
 
-	if (known ? !json_is_string(object) : !json_is_object(object)) {
-		wrong_type(decode, known ? "a string" : "an object", object);
+	if (value->type != (known ? JSON_STRING : JSON_OBJECT)) {
+		wrong_type(text->decode, known ? "a string" : "an object", value);
 		return NULL;
 	}
-	message = decode_alloc(decode, type->sizeof_message);
+	message = decode_alloc(text->decode, type->sizeof_message);
 	if (!message)
 		return NULL;
 	protobuf_c_message_init(type, message);
-	ok = known ? json_known_read(decode, json_string_value(object), message)
-		   : read_fields(decode, message, object);
+	ok = known ? json_known_read(text->decode, value->string, message)
+		   : read_fields(text, message);
 	return ok ? message : NULL;
 }
 
 ProtobufCMessage *json_decode(struct decode *decode, const ProtobufCMessageDescriptor *type,
 			      const char *text, size_t len)
 {
-	ProtobufCMessage *message = NULL;
-	struct rpc_arena tree;
-	json_error_t error;
-	json_t *root;
+	struct json_text t = {decode, text, text, text + len};
+	ProtobufCMessage *message;
+	struct json_value root;
 
-	rpc_arena_init(&tree, decode->arena->budget, decode->arena->left);
-	root = tree_load(&tree, text, len, &error);
-	if (root)
-		message = read_message(decode, type, root);
-	else if (tree.exhausted)
-		decode_too_large(decode);
-	else
-		decode_fail(decode, "line %d, column %d: %s", error.line, error.column, error.text);
-	rpc_arena_clear(&tree);
-	return message;
+	if (!json_text_value(&t, &root))
+		return NULL;
+	message = read_message(&t, type, &root);
+	return message && json_text_end(&t) ? message : NULL;
 }

@@ -13,6 +13,7 @@
 #include "ctrl/model.h"
 #include "ctrl/rpc/durations.h"
 #include "ctrl/rpc/metrics_text.h"
+#include "ctrl/steps.h"
 
 static uint64_t load(const uint64_t *word)
 {
@@ -51,6 +52,14 @@ static void write_ctrl(const struct metrics *m, struct metrics_text *t)
 		       (double)m->ctrl->model->count[RESOURCE_##symbol]);
 	RESOURCE_KINDS(X)
 #undef X
+}
+
+static void write_steps(struct metrics_text *t)
+{
+	metrics_family(t, "sluice_change_step_seconds_total", "counter",
+		       "Time that changes of the configuration took, by step.");
+	for (int step = 0; step < STEP_MAX; step++)
+		metrics_sample(t, METRICS_LABELS("step", step_names[step]), steps_seconds(step));
 }
 
 /* ---- workers ---- */
@@ -233,4 +242,5 @@ void metrics_write_appliance(const struct metrics *m, struct metrics_text *t)
 	write_drops(m, t);
 	write_ports(m, t);
 	durations_write(t);
+	write_steps(t);
 }

@@ -156,6 +156,7 @@ static void on_decoded(struct background_task *task)
 static void decode_and_handle(struct serving *s)
 {
 	if (evbuffer_get_length(s->bytes) >= LARGE_BODY && s->method->shape != RPC_BIDI) {
+		s->task.large = true;
 		s->task.work = work_decode;
 		s->task.done = on_decoded;
 		s->decoding = true;

@@ -2,6 +2,7 @@
 #include "ctrl/rpc/wire.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "ctrl/rpc/json_known.h"
 #include "ctrl/rpc/schema.h"
@@ -119,8 +120,8 @@ static bool check_field(struct decode *decode, const ProtobufCMessageDescriptor 
 			struct cursor *c, uint32_t *count)
 {
 	const ProtobufCFieldDescriptor *field;
+	unsigned int depth = decode->depth;
 	uint64_t tag;
-	size_t mark;
 	uint32_t *n;
 	bool ok;
 
@@ -132,7 +133,7 @@ static bool check_field(struct decode *decode, const ProtobufCMessageDescriptor 
 	if (!field)
 		return decode_fail(decode, "%s has no field %" PRIu64, type->short_name, tag >> 3);
 	n = &count[field - type->fields];
-	mark = decode_enter(decode, field->name);
+	decode_enter(decode, field->name, strlen(field->name));
 	if (field->label == PROTOBUF_C_LABEL_REPEATED)
 		decode_enter_index(decode, *n);
 	if (++*n > 1 && field->label != PROTOBUF_C_LABEL_REPEATED)
@@ -140,7 +141,7 @@ static bool check_field(struct decode *decode, const ProtobufCMessageDescriptor 
 	if (excluded(type, field, count))
 		return decode_fail(decode, "excludes another field that is given");
 	ok = check_value(decode, field, tag & 7, c);
-	decode_leave(decode, mark);
+	decode_leave(decode, depth);
 	return ok;
 }
 

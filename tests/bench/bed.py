@@ -18,7 +18,7 @@ from contextlib import contextmanager
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
-from api import JSON, PROTO, Api  # noqa: E402
+from api import JSON, PROTO, Api, Connection  # noqa: E402
 
 BUILD = os.path.join(ROOT, os.environ.get("B") or "build")
 PROGRAM = os.path.join(BUILD, "sluice-bench")
@@ -227,6 +227,16 @@ class Appliance:
         if answer.status != 200:
             raise BenchError(f"{method}: {answer.body.decode()[:200]}")
         return took
+
+    def metric(self, sample):
+        """Value of one sample of /metrics, as text."""
+        connection = Connection(self.api.path, self.api.timeout)
+        try:
+            connection.request("GET", "/metrics")
+            lines = connection.getresponse().read().decode().splitlines()
+        finally:
+            connection.close()
+        return next(line.rpartition(" ")[2] for line in lines if line.startswith(f"{sample} "))
 
     def results(self, seconds):
         """What each worker measured."""

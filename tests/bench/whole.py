@@ -136,6 +136,15 @@ def encoded(directory, config, **fields):
                                  bindings(directory).ApplyConfigRequest()).SerializeToString()
 
 
+STEPS = ("resolve", "enter", "compile", "commit", "publish")
+
+
+def steps(appliance):
+    """Seconds that each step of changes took so far: see ctrl/steps.h."""
+    return {step: float(appliance.metric(f'sluice_change_step_seconds_total{{step="{step}"}}'))
+            for step in STEPS}
+
+
 def config_apply(path):
     """Whole calls, from the request sent to the answer received, with traffic meanwhile. Checked:
     decode, validate, compile. Applied: also committed to the disk, published, acknowledged."""
@@ -151,7 +160,9 @@ def config_apply(path):
         cpu = [cpu_seconds(ctrl)]
         checked = appliance.timed("ConfigService/ApplyConfig", check)
         cpu.append(cpu_seconds(ctrl))
+        before = steps(appliance)
         applied = appliance.timed("ConfigService/ApplyConfig", apply)
+        part = {s: round((now - before[s]) * 1000, 1) for s, now in steps(appliance).items()}
         cpu.append(cpu_seconds(ctrl))
         changed = change_one(appliance)
         appliance.stop()
@@ -162,7 +173,9 @@ def config_apply(path):
     return {"name": "config_apply", "virtual_servers": SERVERS,
             "backends": SERVERS * BACKENDS_EACH, "validate_ms": round(checked, 1),
             "validate_cpu_ms": round((cpu[1] - cpu[0]) * 1000),
-            "apply_ms": round(applied, 1), "apply_cpu_ms": round((cpu[2] - cpu[1]) * 1000),
+            "apply_ms": round(applied, 1), "apply_steps_ms": part,
+            "compile_publish_ms": round(part["enter"] + part["compile"] + part["publish"], 1),
+            "apply_cpu_ms": round((cpu[2] - cpu[1]) * 1000),
             "change_one_ms": round(changed, 1),
             "pause_us": pause["switch"], "pause_other_us": pause["other"],
             "snapshots": pause["switches"]}

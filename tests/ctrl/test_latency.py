@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What an operator waits for while the workers take all the CPU there is.
 
-Goal: list, get and apply within 50 ms, 99 of 100. On a machine that does other things as well the
-bound is that and four times what a reference without our code was late by; figures are printed."""
+Goal: list, get and apply within 50 ms, 99 of 100. A machine that does other things as well is told by
+a reference without our code that runs meanwhile, and does what an apply needs of the machine: to be
+woken four times, and a file made durable. Where 99 of 100 of its rounds are late by less than 5 ms the
+bound is the goal itself; where not, four times what the reference was late by comes on top. What is over
+is measured again, up to three times: what we are slow at we are slow at each time. Figures are printed."""
 
 import paths  # noqa: F401
 
@@ -12,11 +15,12 @@ import threading
 import time
 
 import checks
-from api import Api
+from checks import equal
 from instance import Instance
 from sample import changed
 
-GOAL = 0.050
+GOAL, QUIET = 0.050, 0.005
+ATTEMPTS = 3
 WEIGHT = "backend_pools.0.backends.0.weight"
 
 
@@ -83,22 +87,37 @@ def calls():
     yield "history", "ConfigService/ListConfigRevisions", [{}] * 200
 
 
+def attempt(instance, what, method, messages):
+    """p99 of the calls, and the bound on it, in seconds."""
+    reference = Reference(f"{instance.dir}/reference")
+    reference.start()
+    try:
+        found = measure(instance.api, method, messages)
+    finally:
+        reference.over.set()
+        reference.join()
+    late = p99(reference.late)
+    bound = GOAL if late < QUIET else GOAL + 4 * late
+    print(f"# {what}: p99 {found * 1e3:.1f} ms, bound {bound * 1e3:.0f} ms, the reference late by "
+          f"{late * 1e3:.1f} ms", flush=True)
+    return found, bound
+
+
+def nice_of(pid):
+    return os.getpriority(os.PRIO_PROCESS, pid)
+
+
 def tests(report):
     with Instance("--set", "idle=spin") as instance:
-        api = Api(instance.socket_path)
         print(f"# workers take {busy(instance):.2f} CPUs", flush=True)
+        with report.case("ctrl goes before workers on a CPU that they share"):
+            equal(nice_of(instance.pid("ctrl")), -10, "nice")
         for what, method, messages in calls():
             with report.case(f"{what}: 99 of 100 within the bound"):
-                reference = Reference(f"{instance.dir}/reference")
-                reference.start()
-                try:
-                    found = measure(api, method, messages)
-                finally:
-                    reference.over.set()
-                    reference.join()
-                bound = GOAL + 4 * p99(reference.late)
-                print(f"# {what}: p99 {found * 1e3:.1f} ms, bound {bound * 1e3:.0f} ms",
-                      flush=True)
+                for _ in range(ATTEMPTS):
+                    found, bound = attempt(instance, what, method, messages)
+                    if found <= bound:
+                        break
                 assert found <= bound, f"{found * 1e3:.0f} ms"
 
 

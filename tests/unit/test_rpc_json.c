@@ -80,6 +80,17 @@ static void reads_all_forms(void **state)
 	assert_string_equal(v->address, "");
 }
 
+static void reads_escapes(void **state)
+{
+	Sluice__V1__VirtualServer *v = read_json(
+		&sluice__v1__virtual_server__descriptor,
+		"{\"name\": \"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\u00E9\\u20ac\\ud83d\\ude00.\"}");
+
+	(void)state;
+	assert_non_null(v);
+	assert_string_equal(v->name, "\"\\/\b\f\n\r\tA\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80.");
+}
+
 static void writes_the_mapping(void **state)
 {
 	Sluice__V1__VirtualServer v = SLUICE__V1__VIRTUAL_SERVER__INIT;
@@ -145,7 +156,10 @@ static void refuses_with_the_path(void **state)
 		 "config: Config has no field \"virtualServer\""},
 		{"{\"Config\":{}}", "ApplyConfigRequest has no field \"Config\""},
 		{"{\"config\":{\"virtualServers\":[],\"virtual_servers\":[]}}",
-		 "config.virtual_servers: given twice, by both its names"},
+		 "config.virtual_servers: given twice"},
+		{"{\"comment\":\"a\",\"comment\":\"b\"}", "comment: given twice"},
+		{"null", "expected an object, not null"},
+		{"7", "expected an object, not a number"},
 		{"{\"validateOnly\":\"true\"}",
 		 "validateOnly: expected true or false, not a string"},
 		{"{\"config\":{\"revision\":\"18446744073709551616\"}}",
@@ -171,8 +185,22 @@ static void refuses_bad_json(void **state)
 		"{",
 		"{}x",
 		"{} {}",
-		"{\"comment\":\"a\",\"comment\":\"b\"}",
 		"{\"comment\":\"\\u0000\"}",
+		"{\"comment\":\"\\ud800\\u0041\"}",
+		"{\"comment\":\"\\udc00\"}",
+		"{\"comment\":\"\\u12g4\"}",
+		"{\"comment\":\"\\x\"}",
+		"{\"comment\":\"\\",
+		"{\"comment\":\"a\\\"}",
+		"{\"comment\" \"a\"}",
+		"{\"comment\":\"a\" \"validateOnly\":true}",
+		"{\"config\":{\"revision\":01}}",
+		"{\"config\":{\"revision\":-}}",
+		"{\"config\":{\"revision\":1.}}",
+		"{\"config\":{\"revision\":1e}}",
+		"{\"config\":{\"routes\":[{},]}}",
+		"{\"config\":{\"routes\":[{}",
+		"{\"validateOnly\":tru}",
 		"{\"comment\":\"\\ud800\"}",
 		"{\"comment\":\"\xff\"}",
 		"{\"comment\":\"\xc0\x80\"}",
@@ -182,8 +210,6 @@ static void refuses_bad_json(void **state)
 		"{\"comment\":\"1\",}",
 		"{\"config\":{\"revision\":18446744073709551616}}",
 		"// no\n{}",
-		"null",
-		"7",
 	};
 
 	(void)state;
@@ -205,9 +231,9 @@ static void bounds_depth_and_memory(void **state)
 	assert_null(rpc_decode(&decode, &sluice__v1__config__descriptor, RPC_FORMAT_JSON, text, n,
 			       &arena));
 	rpc_arena_init(&small, &budget, 4 * MIB);
-	memcpy(text, "{\"a\":[", 6);
-	for (size_t i = 6; i + 3 <= n; i += 3)
-		memcpy(text + i, "[],", 3);
+	memcpy(text, "{\"routes\":[", 11);
+	for (size_t i = 11; i + 3 <= n; i += 3)
+		memcpy(text + i, "{},", 3);
 	assert_null(rpc_decode(&decode, &sluice__v1__config__descriptor, RPC_FORMAT_JSON, text, n,
 			       &small));
 	assert_true(decode.too_large);
@@ -327,6 +353,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(reads_all_forms, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(reads_escapes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(writes_the_mapping, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(tells_zero_from_absent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses_with_the_path, set_up, tear_down),
