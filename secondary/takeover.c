@@ -119,13 +119,15 @@ int takeover_wait(struct worker *w, unsigned int k, const volatile sig_atomic_t 
 
 	fetch_program();
 	send_others_away();
+	map_rings(w->root); /* may take 0.1 s: before anybody counts on us */
 	go_first(true);
 	__atomic_store_n(&slot->standby[k].pid, (uint32_t)getpid(), __ATOMIC_RELEASE);
 	do {
 		clock_init(&w->clock);
 		slot->standby[k].beat_ns = w->clock.ns;
-		map_rings(w->root);
 		rc = sl_lease_acquire(&slot->lease, ROUND_MS, owner_died);
+		if (rc == -ETIMEDOUT)
+			map_rings(w->root);
 	} while (rc == -ETIMEDOUT && !*stop);
 	if (rc == -ETIMEDOUT || (!rc && *stop && !*owner_died)) {
 		if (!rc)
