@@ -92,6 +92,7 @@ static __rte_always_inline bool leave(struct worker *w, struct burst *b, unsigne
 	}
 	if (unlikely(!neigh_send(w, to, m, frame, &why)))
 		goto drop;
+	b->verdict[at] = VERDICT_HELD; /* who sends fragments does not count it as sent */
 	return true;
 drop:
 	burst_drop(b, at, why);
