@@ -33,6 +33,7 @@
 #include "ctrl/slices.h"
 #include "ctrl/store.h"
 #include "ctrl/store_schema.h"
+#include "ctrl/upload.h"
 #include "tests/fuzz/lib/fuzz.h"
 #include "tests/unit/lib/ctrl_bed.h"
 
@@ -91,6 +92,14 @@ struct sqlite3 *history_database(struct history *history)
 {
 	(void)history;
 	return database;
+}
+
+static struct upload *upload;
+
+struct upload *history_upload(struct history *history)
+{
+	(void)history;
+	return upload;
 }
 
 static unsigned int pool_count(const struct rte_mempool *mp)
@@ -188,7 +197,9 @@ static void make_workers(struct sl_root *root)
 static void make_ctrl(void)
 {
 	struct problem why;
+	char path[128];
 
+	snprintf(path, sizeof(path), "%s/fuzz.db", getenv("TMPDIR") ?: "/tmp");
 	ctrl.root = bed_root_new();
 	make_workers(ctrl.root);
 	ctrl.base = event_base_new();
@@ -200,6 +211,8 @@ static void make_ctrl(void)
 	FUZZ_CHECK(ctrl.events, "memory");
 	FUZZ_CHECK(!bed_config(ctrl.model, bed_good, NULL, &why), "%s", why.text);
 	FUZZ_CHECK(store_schema_open(":memory:", &database, &why) == 0, "%s", why.text);
+	upload = upload_new(path);
+	FUZZ_CHECK(upload, "memory");
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -331,6 +344,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (!(data[0] & 8))
 		turn(fd, reads);
 	end(fd);
+	upload_end(upload);
 	if (data[1] == 1)
 		check_serves();
 	return 0;
