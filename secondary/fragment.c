@@ -94,7 +94,10 @@ static enum sl_drop_reason check_first(const struct fragment *f)
 	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)f->l4;
 
 	if (f->proto == IPPROTO_TCP)
-		return l4_check_tcp(f->l4, f->l4_len) == L4_GOOD ? GO_ON : SL_DROP_FRAGMENT_TINY;
+		return f->l4_len >= sizeof(struct rte_tcp_hdr) &&
+				       l4_check_tcp(f->l4, f->l4_len) == L4_GOOD
+			       ? GO_ON
+			       : SL_DROP_FRAGMENT_TINY;
 	if (f->proto != IPPROTO_UDP)
 		return SL_DROP_IP_FRAGMENT;
 	if (f->l4_len < sizeof(*udp))

@@ -2,7 +2,9 @@
 /*
  * Lengths of TCP and UDP headers, for the parsers of both families: a header's own length, which is
  * no less than the smallest, and l4_len bytes of packet. Of a packet that ends before, what a
- * buffer holds behind it is read: so one comparison does for both.
+ * buffer holds behind it is read: so one comparison does for both. That is for headers right behind
+ * an IP header without options, within the first L4_READABLE bytes of a frame; elsewhere the caller
+ * makes sure that the smallest header is there.
  */
 #ifndef L4_H
 #define L4_H
@@ -17,6 +19,9 @@
 #include <sluice/drop.h>
 
 #define L4_GOOD SL_DROP_MAX /* no reason to drop */
+
+/* Every buffer has them: Ethernet, IPv6, and TCP without options. */
+#define L4_READABLE (14 + 40 + sizeof(struct rte_tcp_hdr))
 
 static inline enum sl_drop_reason l4_check_tcp(const char *l4, uint32_t l4_len)
 {

@@ -81,6 +81,17 @@ static enum sl_drop_reason check_ip(const struct rte_mbuf *m, const struct frame
 	return walk6_extensions(walk, (const char *)ip - FRAME6_L3);
 }
 
+/* As check_l4() for what may stand further behind than a buffer's smallest frame (l4.h). */
+static enum sl_drop_reason check_walked(const char *frame, const struct walk6 *walk)
+{
+	uint32_t len = (uint32_t)walk->end - walk->at;
+
+	if ((walk->next == IPPROTO_TCP && len < sizeof(struct rte_tcp_hdr)) ||
+	    (walk->next == IPPROTO_UDP && len < sizeof(struct rte_udp_hdr)))
+		return SL_DROP_L4_SHORT;
+	return check_l4(walk->next, frame + walk->at, len);
+}
+
 /* L4_GOOD: a packet to be balanced; or it has its verdict, which is then in *done. */
 static enum sl_drop_reason check_packet(struct worker *w, struct burst *b, unsigned int at,
 					const char *frame, struct walk6 *walk, bool *done)
@@ -104,9 +115,7 @@ static enum sl_drop_reason check_packet(struct worker *w, struct burst *b, unsig
 	}
 	if (!ours)
 		return SL_DROP_OTHER_HOST;
-	return walk->next == IPPROTO_ICMPV6
-		       ? L4_GOOD
-		       : check_l4(walk->next, frame + walk->at, (uint32_t)walk->end - walk->at);
+	return walk->next == IPPROTO_ICMPV6 ? L4_GOOD : check_walked(frame, walk);
 }
 
 static __rte_noinline bool parse_any(struct worker *w, struct burst *b, unsigned int at)

@@ -11,12 +11,12 @@
 #include <sluice/pool.h>
 
 #include "secondary/fragment_table.h"
+#include "secondary/l4.h"
 #include "tests/fuzz/lib/fuzz.h"
 
 #define CONNECTIONS 64 /* few, so that the table fills up */
 #define BUCKETS     32
 #define BACKENDS    6
-#define READABLE    64 /* bytes of a buffer that may be read whatever the frame's length */
 #define POOL_OPS    "fuzz_poison"
 
 struct fuzz_ports fuzz_ports;
@@ -220,9 +220,9 @@ struct rte_mbuf *fuzz_bed_frame(unsigned int from, const void *bytes, size_t len
 		return NULL;
 	data = rte_pktmbuf_append(m, (uint16_t)len);
 	FUZZ_CHECK(data, "a frame of %zu bytes", len);
-	memset(data, 0xa5, READABLE); /* what is behind a short one is not the input's */
+	memset(data, 0xa5, L4_READABLE); /* what is behind a short one is not the input's */
 	memcpy(data, bytes, len);
-	len = RTE_MAX(len, (size_t)READABLE);
+	len = RTE_MAX(len, L4_READABLE);
 	ASAN_POISON_MEMORY_REGION(data + len, m->buf_len - m->data_off - len);
 	return m;
 }
