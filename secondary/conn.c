@@ -12,13 +12,11 @@
 #include <sluice/snapshot.h>
 
 #include "secondary/conn6.h"
+#include "secondary/conn_index.h"
 #include "secondary/flow_stats.h"
 #include "secondary/local_port.h"
 #include "secondary/persist.h"
-#include "secondary/quiescent.h"
 #include "secondary/worker.h"
-
-#define PLACES SL_CONN_BUCKET_SLOTS
 
 void conn_attach(struct conn_table *t, struct sl_conn_table *shared, uint64_t seed)
 {
@@ -34,149 +32,6 @@ void conn_attach(struct conn_table *t, struct sl_conn_table *shared, uint64_t se
 			   (seed ^ seed >> 31) * UINT64_C(0x94d049bb133111eb),
 			   (seed ^ seed >> 27) * UINT64_C(0xd6e8feb86659fd93)},
 	};
-}
-
-/* ---- index ---------------------------------------------------------------------- */
-
-static inline uint32_t make_ref(uint32_t at, unsigned int dir)
-{
-	return at * 2 + dir + 1;
-}
-
-static int place_of(const struct sl_conn_bucket *b, uint32_t ref)
-{
-	for (int i = 0; i < PLACES; i++)
-		if (b->ref[i] == ref)
-			return i;
-	return -1;
-}
-
-static inline void set_place(struct sl_conn_bucket *b, unsigned int i, uint16_t sig, uint32_t ref,
-			     bool away)
-{
-	b->sig[i] = sig;
-	b->ref[i] = ref;
-	b->away = (uint8_t)((b->away & ~(1u << i)) | (unsigned int)away << i);
-}
-
-static inline bool bucket_put(struct sl_conn_bucket *b, uint16_t sig, uint32_t ref, bool away)
-{
-	unsigned int empty = conn_empty_places(b);
-
-	if (unlikely(!empty))
-		return false;
-	set_place(b, (unsigned int)__builtin_ctz(empty), sig, ref, away);
-	return true;
-}
-
-/* Make a place in bucket `b` by moving one of its tenants to that one's other bucket. */
-static bool bucket_displace(struct conn_table *t, uint32_t b, uint16_t sig, uint32_t ref, bool away)
-{
-	struct sl_conn_bucket *here = &t->bucket[b];
-
-	for (unsigned int i = 0; i < PLACES; i++) {
-		struct sl_conn_bucket *other = &t->bucket[conn_other_bucket(t, b, here->sig[i])];
-		bool was_away = here->away >> i & 1;
-
-		if (!bucket_put(other, here->sig[i], here->ref[i], !was_away))
-			continue;
-		if (was_away)
-			other->strays--; /* it is where it belongs now */
-		else
-			here->strays++;
-		set_place(here, i, sig, ref, away);
-		return true;
-	}
-	return false;
-}
-
-/* The first bucket has no place. */
-static __rte_noinline bool index_put_elsewhere(struct conn_table *t, uint64_t hash, uint32_t ref)
-{
-	uint16_t sig = conn_signature(hash);
-	uint32_t b = conn_bucket(t, hash);
-	uint32_t other = conn_other_bucket(t, b, sig);
-
-	if (bucket_put(&t->bucket[other], sig, ref, true)) {
-		t->bucket[b].strays++;
-		return true;
-	}
-	if (bucket_displace(t, b, sig, ref, false))
-		return true;
-	if (!bucket_displace(t, other, sig, ref, true))
-		return false;
-	t->bucket[b].strays++;
-	return true;
-}
-
-static inline bool index_put(struct conn_table *t, uint64_t hash, uint32_t ref)
-{
-	return likely(bucket_put(&t->bucket[conn_bucket(t, hash)], conn_signature(hash), ref,
-				 false)) ||
-	       index_put_elsewhere(t, hash, ref);
-}
-
-static void index_remove(struct conn_table *t, uint64_t hash, uint32_t ref)
-{
-	uint32_t b = conn_bucket(t, hash);
-	struct sl_conn_bucket *first = &t->bucket[b];
-	struct sl_conn_bucket *second;
-	int i = place_of(first, ref);
-
-	if (likely(i >= 0)) {
-		first->ref[i] = 0;
-		return;
-	}
-	second = &t->bucket[conn_other_bucket(t, b, conn_signature(hash))];
-	i = place_of(second, ref);
-	if (i >= 0) {
-		second->ref[i] = 0;
-		first->strays--;
-	}
-}
-
-/* What depends on the family takes it as a constant, so that each has its own instructions. */
-static __rte_always_inline uint64_t entry_hash(const struct conn_table *t, uint32_t at,
-					       unsigned int dir, bool ipv6)
-{
-	return ipv6 ? conn6_tuple_hash(t, &t->entry6[at].key[dir])
-		    : conn_tuple_hash(t, &t->entry[at].key[dir]);
-}
-
-static __rte_always_inline bool key_is(const struct conn_table *t, uint32_t ref,
-				       const uint64_t *key, bool ipv6)
-{
-	uint32_t at = (ref - 1) / 2, dir = (ref - 1) & 1;
-
-	return ipv6 ? conn6_key_is(&t->entry6[at].key[dir], key)
-		    : conn_key_is(&t->entry[at].key[dir], key);
-}
-
-static __rte_always_inline uint32_t bucket_find(const struct conn_table *t, uint32_t b,
-						const uint64_t *key, uint16_t sig, bool ipv6)
-{
-	const struct sl_conn_bucket *bucket = &t->bucket[b];
-
-	for (unsigned int mask = conn_same_signature(bucket, sig); mask; mask &= mask - 1) {
-		/* two bits a place: the second finds the same again */
-		uint32_t ref = bucket->ref[__builtin_ctz(mask) / 2];
-
-		if (ref && key_is(t, ref, key, ipv6))
-			return ref;
-	}
-	return 0;
-}
-
-static __rte_always_inline uint32_t find_ref(const struct conn_table *t, const uint64_t *key,
-					     uint64_t hash, bool ipv6)
-{
-	uint16_t sig = conn_signature(hash);
-	uint32_t b = conn_bucket(t, hash);
-	uint32_t ref = bucket_find(t, b, key, sig, ipv6);
-
-	if (!ref && t->bucket[b].strays)
-		ref = bucket_find(t, conn_other_bucket(t, b, sig), key, sig, ipv6);
-	return ref;
 }
 
 struct sl_conn *conn_find(const struct conn_table *t, const uint64_t key[2], uint64_t hash,
@@ -409,81 +264,6 @@ void conn_set_state(struct worker *w, struct conn_table *t, struct sl_conn_core 
 	}
 	if (due < *check)
 		*check = due;
-}
-
-/* ---- aging ------------------------------------------------------------------------- */
-
-#define SWEEP_NS     UINT64_C(1000000000) /* the whole table in this time */
-#define SWEEP_LOOKS  8192                 /* entries a slice at most */
-#define SWEEP_DUE    256                  /* entries read a slice at most */
-#define SWEEP_CLOSES 32                   /* connections ended a slice at most */
-
-/* A due entry: end it, or look again when it may be due. Returns true when ended. */
-static bool sweep_due(struct worker *w, struct conn_table *t, uint32_t i)
-{
-	struct sl_conn_core *e = conn_core(t, i);
-	uint32_t due = e->last_seen + timeout_of(w, e->state);
-
-	if (due > w->clock.tick && !quiescent_ends(w, e)) {
-		t->check[i] = unlikely(persist_any(w)) ? persist_keep(w, t, i, due) : due;
-		return false;
-	}
-	conn_close(w, t, e);
-	return true;
-}
-
-void conn_look_at_all(struct worker *w)
-{
-	w->conns.recheck = w->conns.shared->capacity;
-	w->conns6.recheck = w->conns6.shared->capacity;
-}
-
-/* Has the entry to be read? Most are told by the array alone. */
-static bool sweep_look(const struct worker *w, struct conn_table *t, uint32_t i)
-{
-	bool look = t->check[i] <= w->clock.tick || t->recheck;
-
-	if (t->recheck)
-		t->recheck--;
-	return t->check[i] && look;
-}
-
-/* Entries come due with time; what a slice leaves, the next turn's slice does. */
-static uint32_t sweep_owed(const struct worker *w, struct conn_table *t)
-{
-	uint64_t elapsed = RTE_MIN(w->clock.ns - t->swept_ns, SWEEP_NS);
-	uint64_t looks = t->shared->capacity * elapsed / SWEEP_NS;
-
-	if (looks) {
-		t->swept_ns = w->clock.ns;
-		t->owed = (uint32_t)RTE_MIN(t->owed + looks, (uint64_t)t->shared->capacity);
-	}
-	return RTE_MIN(t->owed, (uint32_t)SWEEP_LOOKS);
-}
-
-static void sweep_table(struct worker *w, struct conn_table *t)
-{
-	uint32_t looks = sweep_owed(w, t), due = 0, closed = 0;
-
-	while (looks-- && due < SWEEP_DUE && closed < SWEEP_CLOSES) {
-		if (sweep_look(w, t, t->swept)) {
-			due++;
-			closed += sweep_due(w, t, t->swept);
-		}
-		t->swept = t->swept + 1 == t->shared->capacity ? 0 : t->swept + 1;
-		t->owed--;
-	}
-}
-
-void conn_sweep(struct worker *w)
-{
-	sweep_table(w, &w->conns);
-	sweep_table(w, &w->conns6);
-}
-
-bool conn_sweep_behind(const struct worker *w)
-{
-	return (w->conns.owed | w->conns6.owed) != 0;
 }
 
 /* ---- after an end ------------------------------------------------------------------- */
