@@ -10,6 +10,7 @@
 #include <sluice/shm.h>
 
 #include "ctrl/ctrl.h"
+#include "ctrl/drain.h"
 #include "ctrl/model.h"
 
 #define LOOK_MS 100
@@ -41,14 +42,17 @@ static void add(struct events *events, struct ctrl_event e)
 	events->kept[events->next++ % EVENTS_KEPT] = e;
 }
 
-static struct event_worker worker_now(const struct sl_worker_slot *slot)
+static struct event_worker worker_now(const struct sl_root *root, uint32_t worker)
 {
+	const struct sl_worker_slot *slot = root->worker[worker];
+
 	return (struct event_worker){
 		.state = __atomic_load_n(&slot->supervisor.state, __ATOMIC_ACQUIRE),
 		.pid = slot->supervisor.pid,
 		.starts = slot->supervisor.starts,
 		.deaths = slot->supervisor.deaths,
 		.takeovers = slot->supervisor.takeovers,
+		.drain = drain_state_of(root, worker),
 	};
 }
 
@@ -57,7 +61,7 @@ static void look_at_workers(struct events *events)
 	const struct sl_root *root = events->ctrl->root;
 
 	for (uint32_t w = 0; w < root->n_workers; w++) {
-		struct event_worker now = worker_now(root->worker[w]);
+		struct event_worker now = worker_now(root, w);
 
 		if (!memcmp(&now, &events->worker[w], sizeof(now)))
 			continue;
@@ -123,7 +127,7 @@ struct events *events_new(const struct ctrl *ctrl)
 	events->next = 1;
 	LIST_INIT(&events->readers);
 	for (uint32_t w = 0; w < ctrl->root->n_workers; w++)
-		events->worker[w] = worker_now(ctrl->root->worker[w]);
+		events->worker[w] = worker_now(ctrl->root, w);
 	for (uint32_t p = 0; p < ctrl->root->n_ports; p++)
 		events->link_up[p] = ctrl->root->port[p].link_up != 0;
 	events->revision = ctrl->model->revision;

@@ -27,6 +27,7 @@ struct event_worker {
 	uint32_t state; /* enum sl_worker_state */
 	int32_t pid;
 	uint32_t starts, deaths, takeovers;
+	uint32_t drain; /* enum drain_state */
 };
 
 struct ctrl_event {

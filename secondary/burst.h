@@ -26,8 +26,9 @@ enum verdict {
 	VERDICT_DROP,     /* argument: enum sl_drop_reason */
 	VERDICT_SEND,     /* argument: port id; the frame is complete */
 	VERDICT_REDIRECT, /* argument: worker id */
-	VERDICT_CONSUME,  /* it has done its work: free it */
-	VERDICT_HELD,     /* somebody else has it now (a neighbour's queue) */
+	VERDICT_REFUSE,  /* likewise; it passed the packet on to us, and we open nothing: drain.h */
+	VERDICT_CONSUME, /* it has done its work: free it */
+	VERDICT_HELD,    /* somebody else has it now (a neighbour's queue) */
 };
 
 /* Positions of packets in a burst, in order. */
@@ -40,6 +41,7 @@ struct burst {
 	uint16_t n;
 	uint16_t sent;   /* packets that left by a connection: settle has nothing to do with them */
 	bool redirected; /* from another worker's redirect ring */
+	uint8_t from;    /* whose it was, then */
 	struct rte_mbuf *pkt[SL_BURST];
 	uint8_t verdict[SL_BURST];
 	uint8_t argument[SL_BURST];
@@ -85,6 +87,15 @@ static inline void burst_verdict(struct burst *b, unsigned int at, enum verdict 
 static inline void burst_drop(struct burst *b, unsigned int at, enum sl_drop_reason why)
 {
 	burst_verdict(b, at, VERDICT_DROP, why);
+}
+
+/*
+ * Its owner passed it on: it is treated as this worker's own. Not a fragment that came here, from
+ * whomever, because this worker follows its datagram.
+ */
+static inline bool burst_given(const struct burst *b, unsigned int at, unsigned int owner)
+{
+	return b->redirected && b->from == owner && !(b->followed >> at & 1);
 }
 
 /* Of `flow6`: the frame is one of IPv4, with the transport where that has it. */

@@ -161,8 +161,10 @@ static uint32_t timeout_of(const struct worker *w, uint8_t state)
 	return w->timeout[state];
 }
 
-static __rte_always_inline int open_in(struct worker *w, struct conn_table *t,
-				       const struct conn_new *c, uint32_t *opened, bool ipv6)
+/* `look`: ticks from now to the sweep's first look. */
+static __rte_always_inline int enter(struct worker *w, struct conn_table *t,
+				     const struct conn_new *c, uint32_t look, uint32_t *opened,
+				     bool ipv6)
 {
 	uint32_t n = t->shared->n_free;
 	uint32_t i;
@@ -185,17 +187,40 @@ static __rte_always_inline int open_in(struct worker *w, struct conn_table *t,
 	}
 	t->shared->n_free = n - 1;
 	rte_compiler_barrier();
-	t->check[i] = w->clock.tick + timeout_of(w, c->state); /* from here on it exists */
+	t->check[i] = w->clock.tick + look; /* from here on it exists */
 	e->seq++;
-	flow_stats_opened(w, e);
-	w->stats->connections_opened++;
 	*opened = i;
+	return 0;
+}
+
+static __rte_always_inline int open_in(struct worker *w, struct conn_table *t,
+				       const struct conn_new *c, uint32_t *opened, bool ipv6)
+{
+	int rc = enter(w, t, c, timeout_of(w, c->state), opened, ipv6);
+
+	if (unlikely(rc))
+		return rc;
+	flow_stats_opened(w, conn_core(t, *opened));
+	w->stats->connections_opened++;
 	return 0;
 }
 
 int conn_open(struct worker *w, struct conn_table *t, const struct conn_new *c, uint32_t *opened)
 {
 	return conn_is_ipv6(t) ? open_in(w, t, c, opened, true) : open_in(w, t, c, opened, false);
+}
+
+int conn_open_stub(struct worker *w, struct conn_table *t, const struct conn_new *c)
+{
+	uint32_t i;
+	int rc;
+
+	conn_intend(w);
+	rc = enter(w, t, c, CONN_STUB_LOOK, &i, conn_is_ipv6(t));
+	if (!rc)
+		w->slot->worker.stubs++;
+	conn_agreed(w);
+	return rc;
 }
 
 /* The local address, and its port (host order), of an entry. */
@@ -222,7 +247,7 @@ static __rte_always_inline void close_in(struct worker *w, struct conn_table *t,
 	conn_intend(w);
 	t->check[at] = 0; /* from here on it does not exist */
 	rte_compiler_barrier();
-	/* of a stub it is in no bucket */
+	/* of a stub with a port it is in no bucket */
 	index_remove(t, entry_hash(t, at, SL_DIR_IN, ipv6), make_ref(at, SL_DIR_IN));
 	if (!(e->flags & SL_CONN_F_DIRECT))
 		index_remove(t, entry_hash(t, at, SL_DIR_OUT, ipv6), make_ref(at, SL_DIR_OUT));
@@ -233,6 +258,8 @@ static __rte_always_inline void close_in(struct worker *w, struct conn_table *t,
 	if (likely(!(e->flags & SL_CONN_F_STUB))) {
 		flow_stats_closed(w, e);
 		w->stats->connections_closed++;
+	} else {
+		w->slot->worker.stubs--;
 	}
 	t->shared->free[t->shared->n_free] = at;
 	rte_compiler_barrier();
@@ -280,7 +307,7 @@ static bool readopt(struct worker *w, struct conn_table *t, uint32_t i)
 	uint16_t port = local_of(t, i, &local, ipv6);
 	bool stub = e->flags & SL_CONN_F_STUB;
 
-	if (!stub && !index_put(t, in, make_ref(i, SL_DIR_IN)))
+	if ((!stub || sl_conn_is_flow_stub(e)) && !index_put(t, in, make_ref(i, SL_DIR_IN)))
 		return false;
 	if (!(e->flags & SL_CONN_F_DIRECT) && !index_put(t, out, make_ref(i, SL_DIR_OUT))) {
 		index_remove(t, in, make_ref(i, SL_DIR_IN));
@@ -290,7 +317,9 @@ static bool readopt(struct worker *w, struct conn_table *t, uint32_t i)
 	e->neigh_epoch = 0;
 	if (conn_has_local_port(e))
 		local_port_adopt(w, e->port_pool, &local, port);
-	if (!stub)
+	if (stub)
+		w->slot->worker.stubs++;
+	else
 		flow_stats_readopted(w, e);
 	return true;
 }
@@ -308,11 +337,13 @@ bool conn_restore(struct worker *w, struct conn_table *t, uint32_t at, uint32_t 
 	set_deltas(t, at, e->flags, conn_is_ipv6(t));
 	e->last_seen = w->clock.tick - idle;
 	e->opened = age < w->clock.tick ? w->clock.tick - age : 1;
-	flow_stats_restored(w, e);
+	if (!sl_conn_is_flow_stub(e))
+		flow_stats_restored(w, e);
 	if (conn_has_local_port(e))
 		local_port_restore(w, e->port_pool, &local, port);
 	rte_compiler_barrier();
-	t->check[at] = e->last_seen + timeout;
+	t->check[at] =
+		sl_conn_is_flow_stub(e) ? w->clock.tick + CONN_STUB_LOOK : e->last_seen + timeout;
 	return true;
 }
 
@@ -336,6 +367,7 @@ void conn_rebuild(struct worker *w)
 {
 	conn_intend(w);
 	flow_stats_rebuild_begin(w);
+	w->slot->worker.stubs = 0;
 	rebuild_table(w, &w->conns);
 	rebuild_table(w, &w->conns6);
 	local_port_rebuild(w);

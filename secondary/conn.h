@@ -69,6 +69,7 @@ struct conn_new {
 	union {
 		uint16_t port_pool;
 		uint16_t tunnel_port;
+		uint16_t worker;
 	};
 	uint8_t state;
 	uint8_t flags; /* sl_mode_flags[] */
@@ -203,8 +204,14 @@ struct sl_conn *conn_find(const struct conn_table *t, const uint64_t key[2], uin
 /* Open a connection. 0 with its entry's number; -ENOSPC no entry; -EXFULL no index place. */
 int conn_open(struct worker *w, struct conn_table *t, const struct conn_new *c, uint32_t *opened);
 
+/* The same for a flow stub, of which key[IN] and its hash are asked for. */
+int conn_open_stub(struct worker *w, struct conn_table *t, const struct conn_new *c);
+
 /* End a connection: index, local port, entry. */
 void conn_close(struct worker *w, struct conn_table *t, struct sl_conn_core *e);
+
+/* Ticks between two looks at a flow stub's connection (drain.h). */
+#define CONN_STUB_LOOK (10 * SL_TICK_HZ)
 
 /* Change to another state: the sweep must not look later than its timeout says. */
 void conn_set_state(struct worker *w, struct conn_table *t, struct sl_conn_core *e, uint8_t state);

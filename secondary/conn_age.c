@@ -7,6 +7,7 @@
 
 #include <sluice/shm.h>
 
+#include "secondary/drain.h"
 #include "secondary/persist.h"
 #include "secondary/quiescent.h"
 #include "secondary/worker.h"
@@ -16,18 +17,29 @@
 #define SWEEP_DUE    256                  /* entries read a slice at most */
 #define SWEEP_CLOSES 32                   /* connections ended a slice at most */
 
+/* The tick at which an entry is to be looked at again; 0: it has to end. */
+static uint32_t next_look(struct worker *w, const struct conn_table *t, uint32_t i)
+{
+	const struct sl_conn_core *e = conn_core(t, i);
+	uint32_t due = e->last_seen + w->timeout[e->state];
+
+	if (unlikely(sl_conn_is_flow_stub(e)))
+		return drain_stub_stays(w, t, i) ? w->clock.tick + CONN_STUB_LOOK : 0;
+	if (due <= w->clock.tick || quiescent_ends(w, e))
+		return 0;
+	return unlikely(persist_any(w)) ? persist_keep(w, t, i, due) : due;
+}
+
 /* A due entry: end it, or look again when it may be due. Returns true when ended. */
 static bool sweep_due(struct worker *w, struct conn_table *t, uint32_t i)
 {
-	struct sl_conn_core *e = conn_core(t, i);
-	uint32_t due = e->last_seen + w->timeout[e->state];
+	uint32_t next = next_look(w, t, i);
 
-	if (due > w->clock.tick && !quiescent_ends(w, e)) {
-		t->check[i] = unlikely(persist_any(w)) ? persist_keep(w, t, i, due) : due;
-		return false;
-	}
-	conn_close(w, t, e);
-	return true;
+	if (next)
+		t->check[i] = next;
+	else
+		conn_close(w, t, conn_core(t, i));
+	return !next;
 }
 
 void conn_look_at_all(struct worker *w)

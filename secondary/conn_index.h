@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The index of a connection table: places in buckets (<sluice/conn.h>), and the keys of entries that
- * they lead to. Of conn.c alone. What depends on the family takes it as a constant, so that each has
- * its own instructions.
+ * The index of a connection table: places in buckets (<sluice/conn.h>), and the keys of entries
+ * that they lead to. Of conn.c alone. What depends on the family takes it as a constant, so that
+ * each has its own instructions.
  */
 #ifndef CONN_INDEX_H
 #define CONN_INDEX_H
@@ -47,7 +47,8 @@ static inline bool bucket_put(struct sl_conn_bucket *b, uint16_t sig, uint32_t r
 }
 
 /* Make a place in bucket `b` by moving one of its tenants to that one's other bucket. */
-static inline bool bucket_displace(struct conn_table *t, uint32_t b, uint16_t sig, uint32_t ref, bool away)
+static inline bool bucket_displace(struct conn_table *t, uint32_t b, uint16_t sig, uint32_t ref,
+				   bool away)
 {
 	struct sl_conn_bucket *here = &t->bucket[b];
 
@@ -68,7 +69,8 @@ static inline bool bucket_displace(struct conn_table *t, uint32_t b, uint16_t si
 }
 
 /* The first bucket has no place. */
-static __rte_noinline __rte_unused bool index_put_elsewhere(struct conn_table *t, uint64_t hash, uint32_t ref)
+static __rte_noinline __rte_unused bool index_put_elsewhere(struct conn_table *t, uint64_t hash,
+							    uint32_t ref)
 {
 	uint16_t sig = conn_signature(hash);
 	uint32_t b = conn_bucket(t, hash);

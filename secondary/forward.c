@@ -106,12 +106,10 @@ static __rte_noinline bool forward_any(struct worker *w, struct burst *b, unsign
 		ttl_exceeded(w, b, at);
 		return false;
 	}
+	if (e->core.flags & SL_CONN_F_STUB)
+		return stub_pass_on(w, b, at, e) ? false : reopen(b, at);
 	if (e->core.flags & SL_CONN_F_DIRECT)
 		return forward_direct(w, b, at);
-	if (e->core.flags & SL_CONN_F_STUB) {
-		stub_pass_on(w, b, at, e);
-		return false;
-	}
 	if (e->core.state == SL_CONN_ICMP)
 		return forward_echo(w, b, at);
 	if (e->core.flags & SL_CONN_F_CLAMP)

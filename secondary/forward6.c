@@ -54,12 +54,13 @@ static inline bool forward_one(struct worker *w, struct burst *b, unsigned int a
 		return false;
 	}
 	if (unlikely(e->core.flags & (SL_CONN_F_DIRECT | SL_CONN_F_CLAMP | SL_CONN_F_STUB))) {
-		if (e->core.flags & SL_CONN_F_DIRECT)
-			return forward6_direct(w, b, at);
 		if (e->core.flags & SL_CONN_F_STUB) {
-			stub_pass_on6(w, b, at, e);
+			if (!stub_pass_on6(w, b, at, e))
+				list_add(&b->miss6, at);
 			return false;
 		}
+		if (e->core.flags & SL_CONN_F_DIRECT)
+			return forward6_direct(w, b, at);
 		if (e->core.state == SL_CONN_ICMP)
 			return forward6_echo(w, b, at);
 		exit6_clamp(w, e, l4);

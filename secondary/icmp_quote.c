@@ -7,11 +7,13 @@
 
 #include "secondary/burst.h"
 #include "secondary/conn6.h"
+#include "secondary/drain.h"
 #include "secondary/echo.h"
 #include "secondary/frame.h"
 #include "secondary/frame6.h"
 #include "secondary/nexthop.h"
 #include "secondary/owner.h"
+#include "secondary/pass_on.h"
 #include "secondary/stub.h"
 #include "secondary/tunnel.h"
 #include "secondary/walk6.h"
@@ -170,44 +172,61 @@ static bool is_of_other_family(const struct quote *q, const struct related *r)
 	return sl_conn_translates(related_core(r)) && q->ipv6 == (r->dir == SL_DIR_OUT);
 }
 
+/* It was not found here. `owner`: its owner; `has`: likewise, or whom that one passed it on to. */
+static void ask_another(struct worker *w, struct burst *b, unsigned int at, unsigned int owner,
+			unsigned int has)
+{
+	if (has == w->id || burst_given(b, at, owner))
+		burst_drop(b, at, SL_DROP_ICMP_UNRELATED);
+	else if (b->redirected && owner != w->id)
+		burst_drop(b, at, SL_DROP_REDIRECT_LOOP);
+	else
+		pass_on(w, b, at, has);
+}
+
+static bool find_or_ask4(struct worker *w, struct burst *b, unsigned int at, struct sl_tuple k,
+			 struct related *r)
+{
+	unsigned int owner;
+
+	if (find4(w, &k, r) || find64(w, &k, r))
+		return true;
+	owner = owner_of(w, &k);
+	ask_another(w, b, at, owner, owner == w->id ? drain_who_has(w, &k) : owner);
+	return false;
+}
+
+static bool find_or_ask6(struct worker *w, struct burst *b, unsigned int at, struct sl_tuple6 k,
+			 struct related *r)
+{
+	unsigned int owner;
+
+	if (find6(w, &k, r))
+		return true;
+	owner = owner_of6(w, &k);
+	ask_another(w, b, at, owner, owner == w->id ? drain_who_has6(w, &k) : owner);
+	return false;
+}
+
 static bool find(struct worker *w, struct burst *b, unsigned int at, const struct quote *q,
 		 bool reversed, struct related *r)
 {
-	struct sl_tuple k4;
-	struct sl_tuple6 k6;
-	unsigned int owner;
-	bool found;
-
 	r->ipv6 = q->ipv6;
-	if (q->ipv6) {
-		k6 = tuple6_of(q, reversed);
-		found = find6(w, &k6, r);
-		owner = found ? w->id : owner_of6(w, &k6);
-	} else {
-		k4 = tuple_of(q, reversed);
-		found = find4(w, &k4, r) || find64(w, &k4, r);
-		owner = found ? w->id : owner_of(w, &k4);
-	}
-	if (found && is_of_other_family(q, r)) {
+	if (!(q->ipv6 ? find_or_ask6(w, b, at, tuple6_of(q, reversed), r)
+		      : find_or_ask4(w, b, at, tuple_of(q, reversed), r)))
+		return false;
+	if (is_of_other_family(q, r)) {
 		burst_drop(b, at, SL_DROP_ICMP_UNRELATED);
 		return false;
 	}
-	if (found && related_core(r)->flags & SL_CONN_F_STUB) {
+	if (related_core(r)->flags & SL_CONN_F_STUB) {
 		if (r->ipv6)
 			stub_pass_on6(w, b, at, r->v6);
 		else
 			stub_pass_on(w, b, at, r->v4);
 		return false;
 	}
-	if (found)
-		return true;
-	if (owner == w->id)
-		burst_drop(b, at, SL_DROP_ICMP_UNRELATED);
-	else if (b->redirected)
-		burst_drop(b, at, SL_DROP_REDIRECT_LOOP);
-	else
-		burst_verdict(b, at, VERDICT_REDIRECT, owner);
-	return false;
+	return true;
 }
 
 bool quote_came_by(struct worker *w, struct burst *b, unsigned int at, const struct quote *q,

@@ -15,6 +15,7 @@
 
 #include "secondary/burst.h"
 #include "secondary/command.h"
+#include "secondary/drain.h"
 #include "secondary/fragment_table.h"
 #include "secondary/profile.h"
 #include "secondary/ramp.h"
@@ -117,6 +118,7 @@ static unsigned int receive_redirected(struct worker *w, struct burst *b, unsign
 	if (!b->n)
 		return 0;
 	b->redirected = true;
+	b->from = (uint8_t)from;
 	for (unsigned int i = 0; i < b->n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(b->pkt[i], void *));
 	w->stats->redirect_in += b->n;
@@ -170,6 +172,7 @@ static void slow_jobs(struct worker *w)
 		return;
 	}
 	w->slot->worker.heartbeat_ns = w->clock.ns;
+	drain_look(w);
 	repair_settle(w);
 	profile_ask(w);
 	conn_sweep(w);

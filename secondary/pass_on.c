@@ -28,7 +28,8 @@ static bool make_own(struct worker *w, struct burst *b, unsigned int at)
 	return true;
 }
 
-void pass_on(struct worker *w, struct burst *b, unsigned int at, unsigned int to)
+static void hand_over(struct worker *w, struct burst *b, unsigned int at, enum verdict verdict,
+		      unsigned int to)
 {
 	if (b->pkt[at]->pool != w->slot->mempool && !make_own(w, b, at)) {
 		burst_drop(b, at, SL_DROP_NO_BUFFER);
@@ -36,7 +37,17 @@ void pass_on(struct worker *w, struct burst *b, unsigned int at, unsigned int to
 	}
 	if (in_list(b->fragments, at))
 		fragment_mark_again(w, b, at);
-	burst_verdict(b, at, VERDICT_REDIRECT, to);
+	burst_verdict(b, at, verdict, to);
+}
+
+void pass_on(struct worker *w, struct burst *b, unsigned int at, unsigned int to)
+{
+	hand_over(w, b, at, VERDICT_REDIRECT, to);
+}
+
+void pass_back(struct worker *w, struct burst *b, unsigned int at, unsigned int owner)
+{
+	hand_over(w, b, at, VERDICT_REFUSE, owner);
 }
 
 void pass_to_owner(struct worker *w, struct burst *b, unsigned int at, unsigned int owner)

@@ -9,7 +9,8 @@
  * a connection which this very round opens stays in `miss` for the next round. What
  * was opened is left in `hit`, for the stage that forwards.
  *
- * One code for both families: what reads a packet or an entry takes the family as a constant.
+ * One code for both families: what reads a packet or an entry takes the family as a constant. A
+ * drained worker opens no connections (drain.h).
  */
 #include "secondary/burst.h"
 
@@ -23,6 +24,7 @@
 #include "secondary/choose.h"
 #include "secondary/claims.h"
 #include "secondary/conn6.h"
+#include "secondary/drain.h"
 #include "secondary/frame.h"
 #include "secondary/frame6.h"
 #include "secondary/mode.h"
@@ -31,6 +33,7 @@
 #include "secondary/persist.h"
 #include "secondary/snat.h"
 #include "secondary/state.h"
+#include "secondary/stub.h"
 #include "secondary/worker.h"
 
 #define GO_ON     SL_DROP_MAX /* no reason to drop */
@@ -177,8 +180,10 @@ static __rte_noinline enum sl_drop_reason let_out4(struct worker *w, struct burs
 	enum sl_drop_reason why;
 
 	why = snat_claim(w, &flow, opens(frame_tcp(m), ip->next_proto_id), &p);
-	return why == SNAT_CLAIMED ? prepare_to(w, b, at, &p->server, &p->outside, round, false)
-				   : why;
+	if (why != SNAT_CLAIMED)
+		return why;
+	return likely(p) ? prepare_to(w, b, at, &p->server, &p->outside, round, false)
+			 : drain_pass_on(w, b, at);
 }
 
 static __rte_noinline enum sl_drop_reason let_out6(struct worker *w, struct burst *b,
@@ -194,8 +199,10 @@ static __rte_noinline enum sl_drop_reason let_out6(struct worker *w, struct burs
 	const struct sl_snat_policy *p;
 	enum sl_drop_reason why = snat_claim(w, &flow, opens, &p);
 
-	return why == SNAT_CLAIMED ? prepare_to(w, b, at, &p->server, &p->outside, round, true)
-				   : why;
+	if (why != SNAT_CLAIMED)
+		return why;
+	return likely(p) ? prepare_to(w, b, at, &p->server, &p->outside, round, true)
+			 : drain_pass_on6(w, b, at);
 }
 
 /* A packet that is this worker's and has no connection. */
@@ -213,10 +220,13 @@ static enum sl_drop_reason serve4(struct worker *w, struct burst *b, unsigned in
 	vs = sl_virtual_server_find(w->snapshot, ip->dst_addr, ports->dst_port, ip->next_proto_id);
 	if (!vs) {
 		own = sl_own_address_find(w->snapshot, ip->dst_addr);
-		return own ? not_served(own) : let_out4(w, b, at, round);
+		if (own)
+			return not_served(own);
+		return drain_elsewhere(w, b, at) ? GO_ON : let_out4(w, b, at, round);
 	}
-	return opens(frame_tcp(b->pkt[at]), ip->next_proto_id) ? prepare(w, b, at, vs, round, false)
-							       : SL_DROP_NO_CONNECTION;
+	if (!opens(frame_tcp(b->pkt[at]), ip->next_proto_id))
+		return SL_DROP_NO_CONNECTION;
+	return unlikely(w->drained) ? drain_pass_on(w, b, at) : prepare(w, b, at, vs, round, false);
 }
 
 /* The key has all that this asks for. */
@@ -241,12 +251,18 @@ static enum sl_drop_reason serve6(struct worker *w, struct burst *b, unsigned in
 	vs = sl_virtual_server_find_addr(w->snapshot, &k.daddr, k.dport, k.proto);
 	if (!vs) {
 		own = sl_own_address_find_addr(w->snapshot, &k.daddr);
-		return own ? not_served(own) : let_out6(w, b, at, &k, opens(tcp, k.proto), round);
+		if (own)
+			return not_served(own);
+		return drain_elsewhere6(w, b, at)
+			       ? GO_ON
+			       : let_out6(w, b, at, &k, opens(tcp, k.proto), round);
 	}
-	return opens(tcp, k.proto) ? prepare(w, b, at, vs, round, true) : SL_DROP_NO_CONNECTION;
+	if (!opens(tcp, k.proto))
+		return SL_DROP_NO_CONNECTION;
+	return unlikely(w->drained) ? drain_pass_on6(w, b, at) : prepare(w, b, at, vs, round, true);
 }
 
-/* A former round opened its connection; or it has one that ended, which ends here. */
+/* A former round opened its connection; or what it has ends here: it ended, or was refused. */
 static __rte_always_inline bool found(struct worker *w, struct burst *b, unsigned int at, bool ipv6)
 {
 	struct conn_table *t = ipv6 ? &w->conns6 : &w->conns;
@@ -259,7 +275,7 @@ static __rte_always_inline bool found(struct worker *w, struct burst *b, unsigne
 	if (!b->conn[at]) /* of either family */
 		return false;
 	e = ipv6 ? &b->conn6[at]->core : &b->conn[at]->core;
-	if (state_ended(e)) {
+	if (state_ended(e) || stub_refused(b, at, e)) {
 		conn_close(w, t, e);
 		return false;
 	}
@@ -297,7 +313,7 @@ static __rte_always_inline bool decide(struct worker *w, struct burst *b, unsign
 	unsigned int whose = owner(w, b, at, ipv6);
 	enum sl_drop_reason why;
 
-	if (whose != w->id) {
+	if (whose != w->id && !burst_given(b, at, whose)) {
 		pass_to_owner(w, b, at, whose);
 		return true;
 	}

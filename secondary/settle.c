@@ -9,7 +9,7 @@
 
 #include "secondary/worker.h"
 
-/* Packets for other workers, gathered by owner. */
+/* Packets for other workers, gathered by owner; each says in hash.usr which of the two verdicts. */
 struct redirects {
 	uint16_t n[SL_MAX_WORKERS];
 	struct rte_mbuf *pkt[SL_MAX_WORKERS][SL_BURST];
@@ -55,7 +55,11 @@ void stage_settle(struct worker *w, struct burst *b)
 		case VERDICT_NONE: left++; break;
 		case VERDICT_HELD: break;
 		case VERDICT_SEND: tx_put(w, argument, b->pkt[i]); break;
-		case VERDICT_REDIRECT: away.pkt[argument][away.n[argument]++] = b->pkt[i]; break;
+		case VERDICT_REDIRECT:
+		case VERDICT_REFUSE:
+			b->pkt[i]->hash.usr = b->verdict[i];
+			away.pkt[argument][away.n[argument]++] = b->pkt[i];
+			break;
 		case VERDICT_DROP:
 			count_drop(w, argument, 1);
 			/* fall through */

@@ -22,6 +22,9 @@ enum sl_drop_reason snat_claim(struct worker *w, const struct sl_snat_flow *flow
 		return SL_DROP_NO_SERVICE;
 	if (!opens)
 		return SL_DROP_NO_CONNECTION;
+	*policy = NULL;
+	if (unlikely(w->drained))
+		return SNAT_CLAIMED; /* by whoever opens it */
 	if (!claims_server(w, &p->server))
 		return SL_DROP_SERVER_LIMIT;
 	claims_backend(w, &p->outside, false);

@@ -15,6 +15,7 @@
 
 #include "secondary/choose.h"
 #include "secondary/command.h"
+#include "secondary/drain.h"
 #include "secondary/fragment_table.h"
 #include "secondary/local_port.h"
 #include "secondary/repair.h"
@@ -155,6 +156,7 @@ void takeover_bind(struct worker *w, bool owner_died)
 	neigh_attach(w);
 	fragment_table_attach(w, owner_died);
 	slot->worker.heartbeat_ns = w->clock.ns;
+	drain_look(w);
 	command_switch_snapshot(w);
 	__atomic_store_n(&slot->worker.running, 1, __ATOMIC_RELEASE);
 }

@@ -66,6 +66,7 @@ struct worker {
 	} ramp_walk;                      /* ramp.h */
 	struct fragment_table *fragments; /* in the slot */
 	struct purge purge;               /* of connections, on request */
+	bool drained;                     /* as slot->worker.drained: drain.h */
 	uint32_t spare_turn;              /* where to look for a backend with room: choose.c */
 	uint32_t icmp_tokens;             /* ICMP errors that may still be sent in this second */
 	uint32_t icmp_second;

@@ -14,7 +14,8 @@
  *   apply.c       the configuration as a whole
  *   history.c     its revisions and the audit log; diff.c what differs
  *   connection.c  connections: listed, ended
- *   observe.c     workers; stats.c counters; profile.c a worker's time
+ *   observe.c     workers; drain.c drained, resumed; profile.c a worker's time
+ *   stats.c       counters
  *   backup.c      backups, to a file and back
  *   watch.c       statistics and events as they go on
  *   api.c         any method, with JSON as it is
@@ -56,6 +57,8 @@ struct client {
 	const char *limit;
 	const char *confirm_timeout;
 	const char *interval;
+	const char *wait;
+	bool end;
 	bool dry_run;
 	bool drops;
 	bool all;

@@ -21,6 +21,8 @@
 #define OPTION_ALL      0x40
 #define OPTION_CONFIRM  0x100
 #define OPTION_INTERVAL 0x200
+#define OPTION_WAIT     0x400
+#define OPTION_END      0x800
 
 /* No option: the words behind the noun are not ours to read. */
 #define OPTION_OWN_WORDS 0x80
@@ -152,6 +154,10 @@ int restore_run(const struct client *, const struct noun *, int argc, char **arg
 int connection_list(const struct client *, const struct noun *, int argc, char **argv);
 int connection_delete(const struct client *, const struct noun *, int argc, char **argv);
 int connection_lookup(const struct client *, const struct noun *, int argc, char **argv);
+
+/* drain.c */
+int drain_worker(const struct client *, const struct noun *, int argc, char **argv);
+int resume_worker(const struct client *, const struct noun *, int argc, char **argv);
 
 /* observe.c */
 int observe_workers(const struct client *, const struct noun *, int argc, char **argv);

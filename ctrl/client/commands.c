@@ -165,6 +165,14 @@ static const struct command worker[] = {
 	 "The process is one of the program that is installed now. No connection is lost. The "
 	 "command returns when the new process works; if it does not come up, nothing has "
 	 "changed."},
+	{"drain", "ID", 1, 1, OPTION_WAIT | OPTION_END, COMPLETES_WORKER, COMPLETES_NOTHING,
+	 "let it open no more connections", drain_worker, "DrainWorker",
+	 "Others open those of its flows, and those that it has go on. With --wait the command "
+	 "returns when none is left, or after so long with exit code 4; with --end those that are "
+	 "left then are ended. It stays drained, across its restarts and the daemon's, until it is "
+	 "resumed or everything is restarted."},
+	{"resume", "ID", 1, 1, 0, COMPLETES_WORKER, COMPLETES_NOTHING,
+	 "let a drained one open connections again", resume_worker, "ResumeWorker", NULL},
 	{"profile", "ID [MILLISECONDS]", 1, 2, 0, COMPLETES_WORKER, COMPLETES_NOTHING,
 	 "where its time goes, by stage of its loop", profile_worker, "ProfileWorker",
 	 "It is counted for a second, or so long, at most 5000; then cycles, packets, and what "
@@ -277,6 +285,8 @@ const struct command_option command_options[] = {
 	 "undo it then, unless it is confirmed"},
 	{"interval", 0, "SECONDS", OPTION_INTERVAL, FIELD(interval),
 	 "between two messages, 0.1 to 60 (1)"},
+	{"wait", 0, "SECONDS", OPTION_WAIT, FIELD(wait), "for its connections to end, 1 to 50"},
+	{"end", 0, NULL, OPTION_END, FIELD(end), "end the connections that are left"},
 	{"drops", 0, NULL, OPTION_DROPS, FIELD(drops), "only the drops, by reason"},
 	{"all", 0, NULL, OPTION_ALL, FIELD(all),
 	 "everything: each worker, what is past, all connections"},

@@ -22,6 +22,8 @@ static const struct column worker_columns[] = {
 	{"REPAIRS", "repairs", COLUMN_NUMBER, NULL},
 	{"GENERATION", "generation", COLUMN_NUMBER, NULL},
 	{"CONNECTIONS", "connections", COLUMN_NUMBER, NULL},
+	{"DRAIN", "drain", COLUMN_TEXT, "-"},
+	{"STUBS", "stubs", COLUMN_NUMBER, NULL},
 	{"UPTIME", "uptimeSeconds", COLUMN_NUMBER, NULL},
 	{"BEAT-MS", "heartbeatAgeMs", COLUMN_NUMBER, NULL},
 	{"LAST-END", "lastEnd", COLUMN_TEXT, NULL},

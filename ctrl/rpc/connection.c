@@ -101,7 +101,7 @@ static bool fits(const struct sl_conn_filter *filter, const struct view *c)
 	return sl_conn_filter_fits(filter, &c->client.addr, c->protocol, &c->core);
 }
 
-static uint32_t now_tick(void)
+uint32_t connection_now(void)
 {
 	struct timespec ts;
 
@@ -113,7 +113,7 @@ static uint32_t now_tick(void)
 /* Ticks wrap after 13 years, and the worker may be a tick ahead of us. */
 static uint32_t seconds_since(uint32_t tick)
 {
-	int32_t ticks = (int32_t)(now_tick() - tick);
+	int32_t ticks = (int32_t)(connection_now() - tick);
 
 	return ticks > 0 ? (uint32_t)ticks / SL_TICK_HZ : 0;
 }
@@ -235,15 +235,22 @@ static bool is_key(const struct view *c, const struct connection_key *key)
 
 Sluice__V1__Connection *connection_find(struct rpc_call *call, uint32_t worker,
 					const struct connection_key *key, uint32_t *entry,
-					uint32_t n)
+					uint32_t n, uint32_t *passed_to)
 {
 	const struct sl_worker_slot *slot = rpc_call_ctrl(call)->root->worker[worker];
 	uint32_t entries = connection_entries(call, worker);
 	struct view c;
 
-	for (; n && *entry < entries; n--, ++*entry)
-		if (view_at(slot, *entry, &c) && is_key(&c, key))
+	for (; n && *entry < entries; n--, ++*entry) {
+		if (!view_at(slot, *entry, &c) || !is_key(&c, key))
+			continue;
+		if (!(c.core.flags & SL_CONN_F_STUB))
 			return connection_view(call, worker, &c);
+		if (sl_conn_is_flow_stub(&c.core)) {
+			*passed_to = c.core.worker;
+			return NULL;
+		}
+	}
 	return NULL;
 }
 
@@ -276,14 +283,7 @@ void connection_list(struct rpc_call *call)
 	const Sluice__V1__ListConnectionsRequest *request = (const void *)rpc_call_request(call);
 	uint32_t size = request->page_size ?: PAGE_SIZE;
 	Sluice__V1__ListConnectionsResponse *response;
-	const struct connection_words words = {
-		.virtual_server = request->virtual_server,
-		.backend = request->backend,
-		.snat_policy = request->snat_policy,
-		.client_address = request->client_address,
-		.protocol = request->protocol,
-		.state = request->state,
-	};
+	const struct connection_words words = CONNECTION_WORDS(request);
 	struct sl_conn_filter filter;
 	struct position at;
 

@@ -16,11 +16,15 @@ struct connection_key {
 
 /*
  * Look for it among n entries of a worker's tables from *entry on, which is where to go on
- * afterwards; the number of all entries when there are no more. NULL: not among these.
+ * afterwards; the number of all entries when there are no more. NULL: not among these, or a stub
+ * is, which says who has it: *passed_to.
  */
 Sluice__V1__Connection *connection_find(struct rpc_call *call, uint32_t worker,
 					const struct connection_key *key, uint32_t *entry,
-					uint32_t n);
+					uint32_t n, uint32_t *passed_to);
+
+/* The workers' time now, in ticks; they may be one ahead. */
+uint32_t connection_now(void);
 
 /* How many entries there are. */
 uint32_t connection_entries(const struct rpc_call *call, uint32_t worker);

@@ -20,6 +20,15 @@ struct connection_words {
 	const char *state;
 };
 
+/* Of a request to list or to end connections: they have the same fields. */
+#define CONNECTION_WORDS(request)                                                             \
+	{                                                                                     \
+		.virtual_server = (request)->virtual_server, .backend = (request)->backend,   \
+		.snat_policy = (request)->snat_policy,                                        \
+		.client_address = (request)->client_address, .protocol = (request)->protocol, \
+		.state = (request)->state,                                                    \
+	}
+
 /* False: the refusal has been sent. */
 bool connection_filter(struct rpc_call *call, const struct connection_words *words,
 		       struct sl_conn_filter *filter);

@@ -1,120 +1,32 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Connections ended on request. Each worker ends its own, some in a turn of its loop
- * (secondary/purge.h), until a time that is in the command: nothing is ended after the caller was
- * told. A worker whose process was replaced meanwhile is asked again, as what the former had done
- * of it nobody knows; then its count is of the second one's. One call at a time, as a worker has
- * one such command.
- */
-#include <errno.h>
-#include <inttypes.h>
-#include <time.h>
+/* Connections ended on request, by a filter. */
+#include <sluice/limits.h>
 
-#include <event2/event.h>
-
-#include <sluice/shm.h>
-
-#include "ctrl/commands.h"
 #include "ctrl/rpc/connection_filter.h"
+#include "ctrl/rpc/end_connections.h"
 #include "ctrl/rpc/services.h"
 #include "sluice/v1/connection.pb-c.h"
 
-#define POLL_MS   1
-#define MARGIN_MS 100 /* of the call's time, for the answer */
-#define GRACE_NS  UINT64_C(20000000)
-
-struct deletion {
-	struct rpc_call *call;
-	struct commands *commands;
-	struct commands_waiter waiter;
-	struct event *timer;
-	struct sl_command command;
-	uint32_t waiting; /* workers that have not answered, a bit each */
-	uint32_t unfinished;
-	uint32_t incarnation[SL_MAX_WORKERS]; /* that was asked */
-	uint64_t ended;
-};
-
-static struct deletion *under_way;
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-static void on_answer(void *arg, unsigned int worker, const struct sl_answer *answer)
-{
-	struct deletion *d = arg;
-	uint32_t bit = UINT32_C(1) << worker;
-
-	if (!(d->waiting & bit))
-		return;
-	d->waiting &= ~bit;
-	d->ended += answer->value;
-	if (answer->status)
-		d->unfinished |= bit;
-}
-
-static void ask(struct deletion *d, unsigned int worker)
-{
-	struct sl_worker_slot *slot = rpc_call_ctrl(d->call)->root->worker[worker];
-
-	d->incarnation[worker] = __atomic_load_n(&slot->worker.incarnation, __ATOMIC_RELAXED);
-	commands_send(d->commands, worker, d->command);
-}
-
-/* ---- the end ---- */
-
-static Sluice__V1__DeleteConnectionsResponse *response_of(struct deletion *d)
+static Sluice__V1__DeleteConnectionsResponse *response_of(struct rpc_call *call,
+							  const struct ended *ended)
 {
 	Sluice__V1__DeleteConnectionsResponse *m =
-		rpc_message(d->call, &sluice__v1__delete_connections_response__descriptor);
-	uint32_t unfinished = d->unfinished | d->waiting;
+		rpc_message(call, &sluice__v1__delete_connections_response__descriptor);
 
 	if (!m)
 		return NULL;
-	m->connections = d->ended;
-	m->unfinished_workers = rpc_alloc(d->call, SL_MAX_WORKERS * sizeof(uint32_t));
+	m->connections = ended->connections;
+	m->unfinished_workers = rpc_alloc(call, SL_MAX_WORKERS * sizeof(uint32_t));
 	for (uint32_t w = 0; m->unfinished_workers && w < SL_MAX_WORKERS; w++)
-		if (unfinished & UINT32_C(1) << w)
+		if (ended->unfinished & UINT32_C(1) << w)
 			m->unfinished_workers[m->n_unfinished_workers++] = w;
 	return m;
 }
 
-static void finish(struct deletion *d)
+static void on_ended(void *arg, const struct ended *ended)
 {
-	under_way = NULL;
-	commands_forget(&d->waiter);
-	event_free(d->timer);
-	rpc_reply(d->call, response_of(d));
+	rpc_reply(arg, response_of(arg, ended));
 }
-
-/* A worker that is alive says so a moment after its time was up. */
-static bool is_over(const struct deletion *d)
-{
-	return now_ns() >= d->command.end.until_ns + GRACE_NS;
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	struct deletion *d = arg;
-	const struct sl_root *root = rpc_call_ctrl(d->call)->root;
-
-	(void)fd;
-	(void)what;
-	commands_collect(d->commands);
-	for (unsigned int w = 0; w < root->n_workers; w++)
-		if (d->waiting & UINT32_C(1) << w &&
-		    root->worker[w]->worker.incarnation != d->incarnation[w])
-			ask(d, w);
-	if (!d->waiting || is_over(d) || !rpc_call_wanted(d->call))
-		finish(d);
-}
-
-/* ---- the beginning ---- */
 
 static bool means_something(const Sluice__V1__DeleteConnectionsRequest *r)
 {
@@ -123,70 +35,16 @@ static bool means_something(const Sluice__V1__DeleteConnectionsRequest *r)
 	       *r->snat_policy;
 }
 
-static struct deletion *deletion_new(struct rpc_call *call, const struct sl_conn_filter *filter)
-{
-	struct deletion *d = rpc_alloc(call, sizeof(*d));
-	uint32_t left = rpc_call_time_left(call);
-
-	if (!d)
-		return NULL;
-	*d = (struct deletion){
-		.call = call,
-		.commands = rpc_call_ctrl(call)->commands,
-		.waiter = {.answered = on_answer, .arg = d},
-		.command = {.type = SL_COMMAND_END_CONNECTIONS, .end.filter = *filter},
-	};
-	left -= left > 2 * MARGIN_MS ? MARGIN_MS : left / 2;
-	d->command.end.until_ns = now_ns() + left * UINT64_C(1000000);
-	d->timer = event_new(rpc_call_ctrl(call)->base, -1, EV_PERSIST, on_timer, d);
-	return d->timer ? d : NULL;
-}
-
-static void begin(struct deletion *d)
-{
-	static const struct timeval interval = {0, POLL_MS * 1000};
-	const struct sl_root *root = rpc_call_ctrl(d->call)->root;
-
-	under_way = d;
-	commands_wait(d->commands, &d->waiter);
-	d->command.id = d->waiter.id;
-	for (unsigned int w = 0; w < root->n_workers; w++) {
-		d->waiting |= UINT32_C(1) << w;
-		ask(d, w);
-	}
-	event_add(d->timer, &interval);
-}
-
 void connection_delete(struct rpc_call *call)
 {
 	const Sluice__V1__DeleteConnectionsRequest *request = (const void *)rpc_call_request(call);
-	const struct connection_words words = {
-		.virtual_server = request->virtual_server,
-		.backend = request->backend,
-		.snat_policy = request->snat_policy,
-		.client_address = request->client_address,
-		.protocol = request->protocol,
-		.state = request->state,
-	};
+	const struct connection_words words = CONNECTION_WORDS(request);
 	struct sl_conn_filter filter;
-	struct deletion *d;
 
 	rpc_call_about(call, connection_words_text(call, &words));
-	if (!means_something(request)) {
+	if (!means_something(request))
 		rpc_fail(call, PROBLEM_INVALID_ARGUMENT,
 			 "say which connections, by one filter at least, or all");
-		return;
-	}
-	if (!connection_filter(call, &words, &filter))
-		return;
-	if (under_way) {
-		rpc_fail(call, PROBLEM_UNAVAILABLE,
-			 "connections are being ended for another call: try again");
-		return;
-	}
-	d = deletion_new(call, &filter);
-	if (d)
-		begin(d);
-	else
-		rpc_fail(call, PROBLEM_RESOURCE_EXHAUSTED, "no memory to wait for the workers");
+	else if (connection_filter(call, &words, &filter))
+		end_connections(call, &filter, end_connections_all(call), on_ended, call);
 }

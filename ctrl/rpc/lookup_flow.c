@@ -16,6 +16,7 @@
 #include <sluice/owner.h>
 #include <sluice/shm.h>
 #include <sluice/snat.h>
+#include <sluice/template.h>
 #include <sluice/virtual_server.h>
 
 #include "ctrl/model.h"
@@ -28,8 +29,9 @@
 struct lookup {
 	struct rpc_call *call;
 	struct connection_key key;
-	uint32_t port; /* that it comes in by; SL_MAX_PORTS: none that matters */
-	uint32_t worker;
+	uint32_t port;   /* that it comes in by; SL_MAX_PORTS: none that matters */
+	uint32_t worker; /* the owner */
+	uint32_t at;     /* in whose tables it is looked for: whom the owner passes it to */
 	uint32_t entry;
 	Sluice__V1__LookupFlowResponse *response;
 };
@@ -89,9 +91,82 @@ static struct takers count_takers(const struct sl_root *root, const struct sl_sn
 /* Where its connection would be. */
 static const struct sl_conn_table *table_of(const struct lookup *l)
 {
-	const struct sl_worker_slot *slot = rpc_call_ctrl(l->call)->root->worker[l->worker];
+	const struct sl_worker_slot *slot = rpc_call_ctrl(l->call)->root->worker[l->at];
 
 	return sl_addr_is_v4(&l->key.client) ? &slot->conns : &slot->conns6;
+}
+
+/* A backend that takes connections, by reference; NULL: none of this server's. */
+static const struct sl_backend *find_taker(const struct lookup *l, const struct sl_snapshot *s,
+					   const struct sl_virtual_server *v, uint32_t ref)
+{
+	const struct sl_backend *b = sl_snapshot_at(s, v->backends);
+
+	for (uint32_t i = 0; i < v->backends.count; i++)
+		if (b[i].ref == ref && (b[i].weight || !v->persistence.leaves_drained) &&
+		    !is_full(rpc_call_ctrl(l->call)->root, &b[i]))
+			return &b[i];
+	return NULL;
+}
+
+/* Where the client's template leads (<sluice/template.h>); NULL: it has none that counts. */
+static const struct sl_backend *find_by_template(const struct lookup *l,
+						 const struct sl_snapshot *s,
+						 const struct sl_virtual_server *v)
+{
+	const struct sl_root *root = rpc_call_ctrl(l->call)->root;
+	const struct sl_addr *client = &l->key.client;
+	uint64_t key = sl_template_key(root->seed, v->ref, client,
+				       &v->persistence.mask[!sl_addr_is_v4(client)]);
+	const struct sl_template_bucket *bucket = sl_template_bucket(&root->templates, key);
+
+	for (int i = 0; i < SL_TEMPLATES_IN_BUCKET; i++) {
+		const struct sl_template *t = &bucket->template[i];
+		uint32_t backend = __atomic_load_n(&t->backend, __ATOMIC_ACQUIRE);
+
+		if (__atomic_load_n(&t->key, __ATOMIC_RELAXED) == key &&
+		    __atomic_load_n(&t->expires, __ATOMIC_RELAXED) > connection_now())
+			return find_taker(l, s, v, backend);
+	}
+	return NULL;
+}
+
+static const char *opener(const struct lookup *l)
+{
+	if (l->key.protocol == IPPROTO_ICMP)
+		return "an echo request";
+	return l->key.protocol == IPPROTO_TCP ? "a SYN" : "a datagram";
+}
+
+/* Who opens it, if that is not the flow's owner. */
+static const char *by_another(struct lookup *l)
+{
+	const struct sl_root *root = rpc_call_ctrl(l->call)->root;
+
+	if (l->at != l->worker)
+		return rpc_format(l->call, ", at worker %u: its owner passes it on", l->at);
+	return root->drained >> l->worker & 1 ? ", at another worker: the owner is drained" : "";
+}
+
+/* To a virtual server that takes it. */
+static void explain_choice(struct lookup *l, const struct sl_snapshot *s,
+			   const struct sl_virtual_server *v, uint32_t taking)
+{
+	const struct sl_backend *b = v->persistent ? find_by_template(l, s, v) : NULL;
+	const char *name =
+		b ? model_name(rpc_call_ctrl(l->call)->model, IDS_BACKEND, b->ref) : NULL;
+
+	l->response->backend = (char *)(name ?: "");
+	if (name)
+		l->response->text = rpc_format(
+			l->call, "no connection yet; %s opens one to %s, the client's template%s",
+			opener(l), name, by_another(l));
+	else
+		l->response->text = rpc_format(
+			l->call,
+			"no connection yet; %s opens one to a backend of its %u, of which %u "
+			"take connections%s",
+			opener(l), v->backends.count, taking, by_another(l));
 }
 
 /* What a first packet to a virtual server meets, in the order in which the worker looks. */
@@ -111,12 +186,7 @@ static void explain_opening(struct lookup *l, const struct sl_snapshot *s,
 	else if (sl_conn_open_count(table) == table->capacity)
 		drop(l, SL_DROP_CONNECTION_TABLE_FULL);
 	else
-		l->response->text = rpc_format(
-			l->call,
-			"no connection yet; %s opens one to a backend of its %u, of which %u "
-			"take connections",
-			l->key.protocol == IPPROTO_TCP ? "a SYN" : "a datagram", v->backends.count,
-			n.taking);
+		explain_choice(l, s, v, n.taking);
 }
 
 static const struct sl_snapshot *current_snapshot(const struct lookup *l)
@@ -154,10 +224,8 @@ static void explain_outside(struct lookup *l, const struct sl_snapshot *s)
 		drop(l, SL_DROP_CONNECTION_TABLE_FULL);
 	else
 		l->response->text =
-			rpc_format(l->call, "no connection yet; %s opens one by the SNAT policy",
-				   l->key.protocol == IPPROTO_TCP   ? "a SYN"
-				   : l->key.protocol == IPPROTO_UDP ? "a datagram"
-								    : "an echo request");
+			rpc_format(l->call, "no connection yet; %s opens one by the SNAT policy%s",
+				   opener(l), by_another(l));
 }
 
 static void explain_new(struct lookup *l)
@@ -193,25 +261,40 @@ static void finish(struct lookup *l)
 
 		l->response->virtual_server = connection->virtual_server;
 		l->response->snat_policy = connection->snat_policy;
-		l->response->text = rpc_format(l->call, "of an open connection to %s",
+		l->response->backend = connection->backend;
+		l->response->text = rpc_format(l->call, "of an open connection to %s%s",
 					       *connection->backend ? connection->backend
 					       : snat               ? connection->backend_address
-								    : "a backend that is gone");
+								    : "a backend that is gone",
+					       by_another(l));
 	} else {
 		explain_new(l);
 	}
 	rpc_reply(l->call, l->response);
 }
 
+/* The owner has a stub; whom it names has none of the kind, so this comes once. */
+static void go_on_at(struct lookup *l, uint32_t worker)
+{
+	l->at = worker;
+	l->entry = 0;
+	l->response->passed_to = worker;
+	l->response->optional_passed_to_case =
+		SLUICE__V1__LOOKUP_FLOW_RESPONSE__OPTIONAL_PASSED_TO_PASSED_TO;
+}
+
 static void search(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval soon = {0, 0};
 	struct lookup *l = arg;
+	uint32_t to = l->at;
 
 	(void)fd;
 	(void)what;
-	l->response->connection = connection_find(l->call, l->worker, &l->key, &l->entry, SLICE);
-	if (l->response->connection || l->entry == connection_entries(l->call, l->worker) ||
+	l->response->connection = connection_find(l->call, l->at, &l->key, &l->entry, SLICE, &to);
+	if (to != l->at)
+		go_on_at(l, to);
+	if (l->response->connection || l->entry == connection_entries(l->call, l->at) ||
 	    !rpc_call_wanted(l->call))
 		finish(l);
 	else if (event_base_once(rpc_call_ctrl(l->call)->base, -1, EV_TIMEOUT, search, l, &soon))
@@ -309,7 +392,7 @@ void connection_lookup_flow(struct rpc_call *call)
 	l->call = call;
 	if (!read_key(call, request, &l->key) || !read_interface(l, request->in_interface))
 		return;
-	l->worker = owner_of(l);
+	l->worker = l->at = owner_of(l);
 	l->response = rpc_message(call, &sluice__v1__lookup_flow_response__descriptor);
 	if (l->response)
 		search(-1, 0, l);

@@ -10,6 +10,7 @@
 
 #include <sluice/shm.h>
 
+#include "ctrl/drain.h"
 #include "ctrl/model.h"
 #include "ctrl/rpc/durations.h"
 #include "ctrl/rpc/metrics_text.h"
@@ -66,7 +67,17 @@ static void write_steps(struct metrics_text *t)
 
 static double worker_connections(const struct sl_worker_slot *slot)
 {
-	return sl_conn_open_count(&slot->conns) + sl_conn_open_count(&slot->conns6);
+	return (double)drain_connections(slot);
+}
+
+static double worker_stubs(const struct sl_worker_slot *slot)
+{
+	return __atomic_load_n(&slot->worker.stubs, __ATOMIC_RELAXED);
+}
+
+static double worker_drained(const struct sl_worker_slot *slot)
+{
+	return __atomic_load_n(&slot->worker.drained, __ATOMIC_RELAXED);
 }
 
 static double worker_running(const struct sl_worker_slot *slot)
@@ -135,6 +146,9 @@ static const struct {
 	{"sluice_worker_connections", "gauge", "Connections open.", worker_connections},
 	{"sluice_worker_connections_max", "gauge", "Connections that there is room for.",
 	 worker_capacity},
+	{"sluice_worker_stubs", "gauge",
+	 "Tuples whose packets are passed on to the worker that has the connection.", worker_stubs},
+	{"sluice_worker_drained", "gauge", "1: the worker opens no connections.", worker_drained},
 	{"sluice_worker_buffers", "gauge", "Packet buffers.", worker_buffers},
 	{"sluice_worker_buffers_free", "gauge", "Packet buffers that are free.",
 	 worker_buffers_free},

@@ -91,6 +91,10 @@ void events_watch(struct rpc_call *call);
 void worker_list(struct rpc_call *call);
 void worker_restart(struct rpc_call *call);
 
+/* drain_worker.c */
+void worker_drain(struct rpc_call *call);
+void worker_resume(struct rpc_call *call);
+
 /* profile.c */
 void worker_profile(struct rpc_call *call);
 

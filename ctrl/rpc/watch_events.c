@@ -14,6 +14,7 @@
 
 #include <sluice/shm.h>
 
+#include "ctrl/drain.h"
 #include "ctrl/events.h"
 #include "ctrl/rpc/call.h"
 #include "ctrl/rpc/services.h"
@@ -82,7 +83,9 @@ static void set_worker(struct rpc_call *call, Sluice__V1__Event *m, const struct
 	m->worker->starts = e->worker.starts;
 	m->worker->deaths = e->worker.deaths;
 	m->worker->takeovers = e->worker.takeovers;
-	m->text = rpc_format(call, "worker %u: %s, pid %d", e->id, m->worker->state, e->worker.pid);
+	m->worker->drain = (char *)drain_state_names[e->worker.drain];
+	m->text = rpc_format(call, "worker %u: %s%s%s, pid %d", e->id, m->worker->state,
+			     e->worker.drain ? ", " : "", m->worker->drain, e->worker.pid);
 }
 
 static void set_revision(struct rpc_call *call, Sluice__V1__Event *m, const struct ctrl_event *e)

@@ -6,10 +6,10 @@
 
 #include <sluice/shm.h>
 
+#include "ctrl/drain.h"
 #include "ctrl/primary_client.h"
-#include "ctrl/rpc/call.h"
 #include "ctrl/rpc/services.h"
-#include "sluice/v1/worker.pb-c.h"
+#include "ctrl/rpc/worker.h"
 
 static uint64_t monotonic_ns(void)
 {
@@ -43,9 +43,10 @@ static void set_supervised(struct rpc_call *call, Sluice__V1__Worker *m,
 	m->uptime_seconds = age_ns(slot->supervisor.started_ns, now) / 1000000000;
 }
 
-/* NULL when the call's memory is used up. */
-static Sluice__V1__Worker *worker_view(struct rpc_call *call, const struct sl_worker_slot *slot)
+Sluice__V1__Worker *worker_view(struct rpc_call *call, uint32_t worker)
 {
+	const struct sl_root *root = rpc_call_ctrl(call)->root;
+	const struct sl_worker_slot *slot = root->worker[worker];
 	Sluice__V1__Worker *m = rpc_message(call, &sluice__v1__worker__descriptor);
 	uint64_t heartbeat = __atomic_load_n(&slot->worker.heartbeat_ns, __ATOMIC_RELAXED);
 	uint64_t now = monotonic_ns();
@@ -65,7 +66,9 @@ static Sluice__V1__Worker *worker_view(struct rpc_call *call, const struct sl_wo
 		m->config_etag =
 			rpc_format(call, "%s", resource_etag_text(slot->worker.content, etag));
 	m->takeover_us = slot->worker.takeover_us;
-	m->connections = sl_conn_open_count(&slot->conns) + sl_conn_open_count(&slot->conns6);
+	m->connections = drain_connections(slot);
+	m->drain = (char *)drain_state_names[drain_state_of(root, worker)];
+	m->stubs = slot->worker.stubs;
 	return m;
 }
 
@@ -80,7 +83,7 @@ void worker_list(struct rpc_call *call)
 	if (response && response->workers) {
 		response->n_workers = root->n_workers;
 		for (unsigned int w = 0; w < root->n_workers; w++)
-			response->workers[w] = worker_view(call, root->worker[w]);
+			response->workers[w] = worker_view(call, w);
 		response->primary_gone = kill(root->primary_pid, 0) != 0 && errno == ESRCH;
 		response->generation = __atomic_load_n(&root->arena.current, __ATOMIC_RELAXED) >> 1;
 	}
@@ -109,8 +112,7 @@ static void on_restarted(void *arg, int status, const char *text)
 	}
 	response = rpc_message(call, &sluice__v1__restart_worker_response__descriptor);
 	if (response)
-		response->worker =
-			worker_view(call, rpc_call_ctrl(call)->root->worker[request->id]);
+		response->worker = worker_view(call, request->id);
 	rpc_reply(call, response);
 }
 

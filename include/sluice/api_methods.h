@@ -69,6 +69,8 @@
 	STREAM(event, "WatchEvents", events_watch, VIEWER)                                     \
 	METHOD(worker, "ListWorkers", worker_list, VIEWER)                                     \
 	METHOD(worker, "RestartWorker", worker_restart, OPERATOR)                              \
+	METHOD(worker, "DrainWorker", worker_drain, OPERATOR)                                  \
+	METHOD(worker, "ResumeWorker", worker_resume, OPERATOR)                                \
 	METHOD(worker, "ProfileWorker", worker_profile, OPERATOR)
 /* clang-format on */
 

@@ -19,7 +19,7 @@
 #include <sluice/conn.h>
 
 #define SL_CHECKPOINT_MAGIC   UINT64_C(0x534c55494345434b) /* "SLUICECK" */
-#define SL_CHECKPOINT_FORMAT  3 /* of the header, and of what struct sl_conn means; not the ABI */
+#define SL_CHECKPOINT_FORMAT  4 /* of the header, and of what struct sl_conn means; not the ABI */
 #define SL_CHECKPOINT_TICK_NS (UINT64_C(1000000000) / SL_TICK_HZ)
 
 struct sl_checkpoint {

@@ -110,6 +110,7 @@ static_assert(sizeof(struct sl_tuple6) == 40, "five 8-byte compares");
 #define SL_CONN_F_CLAMP   0x20 /* the virtual server has a greatest MSS */
 #define SL_CONN_F_MOVED   0x40 /* its local port is another worker's, who has a stub for it */
 #define SL_CONN_F_STUB    0x80 /* no connection, but that stub: secondary/stub.h */
+#define SL_CONN_FLOW_STUB (SL_CONN_F_STUB | SL_CONN_F_DIRECT) /* likewise, of a drained worker */
 #define SL_CONN_F_ECHO    0x20 /* F_CLAMP's bit where there is no MSS: of ICMP, always */
 
 /*
@@ -131,10 +132,17 @@ struct sl_conn_core {
 	union {
 		uint16_t port_pool;   /* of the local port, in the worker's slot (FullNAT, SNAT) */
 		uint16_t tunnel_port; /* to which the tunnel goes, network byte order (GUE) */
+		uint16_t worker;      /* who has the connection (SL_CONN_FLOW_STUB) */
 	};
 	uint16_t seq; /* odd while identity is written; for readers outside */
 };
 static_assert(sizeof(struct sl_conn_core) == 32, "half a cache line");
+
+/* The packets that come with key[IN] belong to another worker: secondary/drain.h. */
+static inline bool sl_conn_is_flow_stub(const struct sl_conn_core *e)
+{
+	return (e->flags & SL_CONN_FLOW_STUB) == SL_CONN_FLOW_STUB;
+}
 
 /*
  * One connection over IPv4; one cache line. key[IN] is client -> virtual server, key[OUT] is what

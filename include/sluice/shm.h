@@ -166,6 +166,8 @@ struct sl_worker_slot {
 		uint64_t content;     /* to be compared with what the store says */
 		uint64_t turned_tsc;  /* end of its last turn; 0: none yet. Outlives a process */
 		uint64_t takeover_us; /* from there to the end of the successor's first one */
+		uint32_t drained;     /* 1: opens no connections; follows sl_root.drained */
+		uint32_t stubs;       /* gauge: entries that are stubs. Derived */
 	} worker __rte_cache_aligned;
 
 	/* Writer: ctrl. Until then (CLOCK_MONOTONIC) the worker keeps its profile. */
@@ -209,6 +211,12 @@ struct sl_root {
 	struct sl_worker_slot *worker[SL_MAX_WORKERS];
 	struct sl_arena arena;
 	struct sl_templates templates; /* of persistence */
+
+	/*
+	 * Writer: ctrl. A bit for each worker that is to open no connections (secondary/drain.h).
+	 * If ctrl dies it stands as it is, and its successor goes on with it.
+	 */
+	uint32_t drained __rte_cache_aligned;
 
 	/* Writer: primary. Generation of the snapshot it is reading, 0 when it isn't. */
 	uint64_t primary_snapshot_in_use __rte_cache_aligned;

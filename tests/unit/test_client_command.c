@@ -52,7 +52,7 @@ static void test_completes_commands(void **state)
 	assert_completes("ap", "apply api");
 	assert_completes("route ", "list show update create delete");
 	assert_completes("interface ", "list show update");
-	assert_completes("worker re", "restart");
+	assert_completes("worker re", "restart resume");
 	assert_completes("wrong ", "");
 	assert_completes("route wrong ", "");
 	assert_completes("completion ", "bash zsh fish");

@@ -149,7 +149,8 @@ static struct rte_mbuf *request(struct rte_mempool *from, unsigned int n, unsign
 	uint16_t port = 1024;
 
 	assert_non_null(m);
-	while (sl_owner_client(addr, htons(port), bed->root.seed, 2) != owner || n--)
+	while (sl_owner_client(addr, htons(port), bed->root.seed, bed->worker.n_workers) != owner ||
+	       n--)
 		port++;
 	m->port = 0;
 	memset(rte_pktmbuf_append(m, 60), 0, 60);
@@ -243,15 +244,18 @@ static void redirect_full(void **state)
 	assert_int_equal(bed->slot.pool->count, BUFFERS - (RING - 1));
 }
 
-/* Worker 1 passes on what is its own: another hash of another version, say. */
+/* Worker 1 passes on what is a third one's: another hash of another version, say. */
 static void redirect_loop(void **state)
 {
 	struct rte_mbuf *m[3];
 
 	(void)state;
+	bed->worker.n_workers = 3;
+	bed->slot.redirect[2] = new_ring(RING, sizeof(void *));
+	bed->slot.neighbour[2] = new_ring(RING, sizeof(struct sl_neighbour_event));
 	sl_pool_act_as(1);
 	for (unsigned int i = 0; i < 3; i++)
-		m[i] = request(other.mempool, i, 1);
+		m[i] = request(other.mempool, i, 2);
 	assert_int_equal(sl_pool_lend(other.pool, bed->slot.redirect[1], 0, m, 3), 3);
 	sl_pool_act_as(0);
 	expect_drops(SL_DROP_REDIRECT_LOOP, 3);
