@@ -34,7 +34,7 @@ const char *enum_short(const char *field, const char *value, char *buffer, size_
 
 	snake(field, true, prefix, sizeof(prefix));
 	len = strlen(prefix);
-	if (strncmp(value, prefix, len) != 0 || value[len] != '_')
+	if (!len || strncmp(value, prefix, len) != 0 || value[len] != '_')
 		return value;
 	for (value += len + 1; *value && n + 1 < size; value++)
 		buffer[n++] = (char)tolower((unsigned char)*value);
