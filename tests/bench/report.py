@@ -19,7 +19,10 @@ WORK = {"udp_fnat": "UDP", "tcp_fnat": "TCP, established", "udp_fnat_rr": "UDP, 
         "tcp_new": "TCP connections, whole life (7 packets)",
         "udp_fnat_requests": "UDP, requests alone", "udp_nat": "UDP, NAT",
         "udp_fnat6": "UDP over IPv6", "tcp_fnat6": "TCP over IPv6, established",
-        "udp_fnat64": "UDP, FullNAT64",
+        "udp_fnat64": "UDP, FullNAT64", "udp_snat": "UDP, SNAT", "udp_nat6": "UDP over IPv6, NAT",
+        "udp_fnat6_requests": "UDP over IPv6, requests alone",
+        **{f"udp_{mode}6": f"UDP over IPv6, requests alone, {mode.upper()}"
+           for mode in ("dr", "ipip")},
         **{f"udp_{mode}": f"UDP, requests alone, {mode.upper()}"
            for mode in ("dr", "ipip", "gre", "gue")},
         **{f"udp_new_{scheduler}": f"new UDP connections, {scheduler}"
