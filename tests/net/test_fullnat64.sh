@@ -35,6 +35,7 @@ check_equal "none of them wrong" 0 "$(field wrong <"$scratch/udp")"
 # 1500 bytes over IPv6 with both headers; the server puts its address and a blank in front.
 traffic udp $six --flows 8 --rounds 4 --bytes 1437 >"$scratch/udp"
 check_equal "datagrams as large as fit" 32 "$(field good <"$scratch/udp")"
+traffic udp $six --flows 8 --rounds 4 --bytes 1438 >/dev/null # servers learn what fits, with DF
 for bytes in 1438 8000 60000; do
 	traffic udp $six --flows 8 --rounds 4 --bytes $bytes >"$scratch/udp"
 	check_equal "datagrams of $bytes bytes, in fragments" 32 "$(field good <"$scratch/udp")"

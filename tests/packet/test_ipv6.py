@@ -307,7 +307,7 @@ def looked_up(bed):
             "virtual_address": VIRTUAL6, "virtual_port": 53})
 
     workers = set()
-    for port in range(41091, 41123):
+    for port in range(41200, 41232):
         before = lookup(port)
         assert "connection" not in before and "a datagram opens one" in before["text"], before
         Talk6(bed, UDP, port).up(b"x")
