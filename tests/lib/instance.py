@@ -136,7 +136,7 @@ class Instance:
         with inside(self.namespace(side)):
             made = socket.socket(family, kind)
         made.settimeout(timeout)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if address:
+        if address:  # else two clients over UDP could be given the same port
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             made.bind(address)
         return made
