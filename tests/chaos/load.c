@@ -57,7 +57,8 @@ int open_socket(int type, struct in_addr address, uint16_t port)
 
 	if (fd < 0)
 		die("socket");
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (port) /* else two clients over UDP could be given the same one */
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (type == SOCK_DGRAM)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	if (bind(fd, (const struct sockaddr *)&local, sizeof(local)))
