@@ -32,6 +32,7 @@
 
 #define SOCKET_BUFFER   (8 << 20)
 #define FILL_PORT       9
+#define FILL_FIRST      12000 /* its ports are below those that the kernel chooses */
 #define FILL_PER_CLIENT 20000 /* ports of one client address */
 
 static struct load_config config;
@@ -83,7 +84,8 @@ static void fill(unsigned int n)
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct in_addr client = {htonl(ntohl(config.client.s_addr) + i / FILL_PER_CLIENT)};
-		int fd = open_socket(SOCK_DGRAM, client, (uint16_t)(40000 + i % FILL_PER_CLIENT));
+		int fd = open_socket(SOCK_DGRAM, client,
+				     (uint16_t)(FILL_FIRST + i % FILL_PER_CLIENT));
 
 		sent += sendto(fd, &i, sizeof(i), 0, (struct sockaddr *)&to, sizeof(to)) > 0;
 		close(fd);
