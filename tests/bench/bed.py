@@ -18,7 +18,7 @@ from contextlib import contextmanager
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
-from api import JSON, PROTO, Api, Connection  # noqa: E402
+from api import JSON, PROTO, Api  # noqa: E402
 
 BUILD = os.path.join(ROOT, os.environ.get("B") or "build")
 PROGRAM = os.path.join(BUILD, "sluice-bench")
@@ -230,12 +230,7 @@ class Appliance:
 
     def metric(self, sample):
         """Value of one sample of /metrics, as text."""
-        connection = Connection(self.api.path, self.api.timeout)
-        try:
-            connection.request("GET", "/metrics")
-            lines = connection.getresponse().read().decode().splitlines()
-        finally:
-            connection.close()
+        lines = self.api.get("/metrics").body.decode().splitlines()
         return next(line.rpartition(" ")[2] for line in lines if line.startswith(f"{sample} "))
 
     def results(self, seconds):

@@ -8,7 +8,6 @@ import subprocess
 import paths  # noqa: F401
 
 import checks
-from api import Connection
 from appliance import served
 from checks import equal
 
@@ -16,15 +15,10 @@ SAMPLE = re.compile(r'^([a-z0-9_]+)(?:\{(.*)\})? (\S+)$')
 
 
 def scrape(instance):
-    connection = Connection(instance.socket_path, 10)
-    try:
-        connection.request("GET", "/metrics")
-        answer = connection.getresponse()
-        equal(answer.status, 200, "status")
-        equal(answer.headers["Content-Type"].split(";")[0], "text/plain", "content type")
-        return answer.read().decode()
-    finally:
-        connection.close()
+    answer = instance.api.get("/metrics", timeout=10)
+    equal(answer.status, 200, "status")
+    equal(answer.headers["Content-Type"].split(";")[0], "text/plain", "content type")
+    return answer.body.decode()
 
 
 def samples(text):

@@ -6,10 +6,8 @@ meanwhile is asked again, one that hangs is named, and nothing is ended after th
 import json
 import os
 import signal
-import socket
 import threading
 import time
-from contextlib import contextmanager
 
 import paths  # noqa: F401
 
@@ -26,20 +24,9 @@ CONFIG = changed(("virtual_servers.0.protocol", "udp"), ("backend_pools.0.backen
 CLIENTS = 64
 
 
-@contextmanager
-def clients(instance, count=CLIENTS):
-    """So many UDP clients, each with a connection."""
-    backends = [instance.socket("server", socket.SOCK_DGRAM, address=a) for a in BACKENDS]
-    sockets = [instance.socket("client", socket.SOCK_DGRAM) for _ in range(count)]
-    try:
-        for sock in sockets:
-            sock.connect(VIRTUAL)
-            sock.send(b"x")
-        eventually(5, "connections", lambda: len(instance.connections()) == count)
-        yield sockets
-    finally:
-        for sock in backends + sockets:
-            sock.close()
+def clients(instance):
+    """UDP clients, each with a connection."""
+    return instance.udp_clients(VIRTUAL, BACKENDS, CLIENTS)
 
 
 def delete(instance, timeout_ms=None, **request):

@@ -7,7 +7,6 @@ import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import time
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from contextlib import contextmanager
 import paths  # noqa: F401
 
 import checks
-from api import ApiError, Connection
+from api import ApiError
 from checks import equal, eventually
 from instance import SLUICECTL, Instance
 from sample import changed
@@ -37,17 +36,10 @@ def resume(instance, worker):
 @contextmanager
 def clients(instance, count=32):
     """UDP clients, each with a connection."""
-    backend = instance.socket("server", socket.SOCK_DGRAM, address=BACKEND)
-    sockets = [instance.socket("client", socket.SOCK_DGRAM) for _ in range(count)]
     try:
-        for sock in sockets:
-            sock.connect(VIRTUAL)
-            sock.send(b"x")
-        eventually(5, "connections", lambda: len(instance.connections()) == count)
-        yield [c.get("worker", 0) for c in instance.connections()]
+        with instance.udp_clients(VIRTUAL, [BACKEND], count):
+            yield [c.get("worker", 0) for c in instance.connections()]
     finally:
-        for sock in (backend, *sockets):
-            sock.close()
         instance.api.call("ConnectionService/DeleteConnections", {"all": True})
 
 
@@ -128,10 +120,7 @@ def seen(instance):
         finally:
             watching.kill()
     drain(instance, 1)
-    connection = Connection(instance.socket_path, 10)
-    connection.request("GET", "/metrics")
-    metrics = connection.getresponse().read().decode()
-    connection.close()
+    metrics = instance.api.get("/metrics", timeout=10).body.decode()
     for sample in ('sluice_worker_drained{worker="1"} 1', 'sluice_worker_drained{worker="0"} 0',
                    'sluice_worker_stubs{worker="1"} 0'):
         assert sample in metrics, f"no {sample}"

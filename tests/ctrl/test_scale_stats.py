@@ -56,14 +56,9 @@ def complete(names):
 
 
 def scrape(instance):
-    connection = Connection(instance.socket_path, 60)
-    try:
-        connection.request("GET", "/metrics")
-        answer = connection.getresponse()
-        equal(answer.status, 200, "status")
-        return answer.read()
-    finally:
-        connection.close()
+    answer = instance.api.get("/metrics", timeout=60)
+    equal(answer.status, 200, "status")
+    return answer.body
 
 
 def all_metrics(instance):

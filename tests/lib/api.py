@@ -41,10 +41,17 @@ class Api:
 
     def raw(self, method, body=b"", content_type=JSON, verb="POST", headers=None):
         """Whatever is asked, as it is: status, headers, body."""
-        connection = Connection(self.path, self.timeout)
+        return self._ask(self.timeout, verb, f"/{PACKAGE}.{method}", body,
+                         {"Content-Type": content_type, **(headers or {})})
+
+    def get(self, path, timeout=None):
+        """A page that is no method's, as /metrics; in the same form."""
+        return self._ask(timeout or self.timeout, "GET", path)
+
+    def _ask(self, timeout, *request):
+        connection = Connection(self.path, timeout)
         try:
-            path = f"/{PACKAGE}.{method}"
-            connection.request(verb, path, body, {"Content-Type": content_type, **(headers or {})})
+            connection.request(*request)
             answer = connection.getresponse()
             return SimpleNamespace(status=answer.status, headers=answer.headers,
                                    body=answer.read())

@@ -10,6 +10,7 @@ import sys
 from contextlib import contextmanager
 
 from api import Api
+from checks import eventually
 
 LIB = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(LIB))
@@ -140,3 +141,18 @@ class Instance:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             made.bind(address)
         return made
+
+    @contextmanager
+    def udp_clients(self, virtual, backends, count):
+        """So many sockets, each with a connection to the virtual server; the backends are silent."""
+        servers = [self.socket("server", socket.SOCK_DGRAM, address=a) for a in backends]
+        clients = [self.socket("client", socket.SOCK_DGRAM) for _ in range(count)]
+        try:
+            for client in clients:
+                client.connect(virtual)
+                client.send(b"x")
+            eventually(5, "connections", lambda: len(self.connections()) == count)
+            yield clients
+        finally:
+            for sock in servers + clients:
+                sock.close()
